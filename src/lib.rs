@@ -1,1 +1,3 @@
-//! facemark
+//! facemark finds facial landmarks in video, frame by frame.
+pub mod error;
+pub mod frame;
