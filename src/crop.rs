@@ -1,0 +1,319 @@
+//! Luma and a region in, a net's input out. The tracker and the trainer cut their crops here and nowhere else.
+//!
+//! With the feature `opencv` OpenCV does the resampling, without it (in the trainer) our own loop does; a
+//! test holds the two together.
+
+use crate::face::{Affine, Point, bounds};
+use crate::frame::Plane;
+use crate::spec::Normalisation;
+
+/// Cuts `width × height` pixels out of `luma`, rows without padding.
+///
+/// `to_image` maps unit crop coordinates to image pixels. Bilinear; a crop that shrinks the picture twofold
+/// or more takes the mean over blocks first, so that fine texture does not alias. Outside the picture the
+/// nearest edge pixel goes on.
+///
+/// # Panics
+/// If `out` does not hold `width · height` pixels.
+pub fn crop(luma: &Plane, to_image: &Affine, width: usize, height: usize, out: &mut [u8]) {
+    assert_eq!(out.len(), width * height, "the crop's buffer has another size");
+    let pixel_to_unit = Affine::shift_then_scale(-0.5, -0.5, 1.0 / width as f32, 1.0 / height as f32);
+    let map = pixel_to_unit.then(to_image);
+    let usable = map.rows.iter().flatten().all(|v| v.is_finite());
+    let seen = usable.then(|| Window::around(luma, &map, width, height)).flatten();
+    let Some(window) = seen else {
+        return out.fill(0);
+    };
+    if window.block == 1 {
+        return resample::warp(luma, &map, width, out);
+    }
+    let small = resample::shrink(luma, &window);
+    let block = window.block as f32;
+    let center = (block - 1.0) / 2.0;
+    let image_to_small = Affine::shift_then_scale(
+        window.left as f32 + center,
+        window.top as f32 + center,
+        1.0 / block,
+        1.0 / block,
+    );
+    resample::warp(&small, &map.then(&image_to_small), width, out);
+}
+
+/// The part of the picture that a shrinking crop looks at, cut into square blocks.
+#[derive(Debug, PartialEq)]
+struct Window {
+    left: usize,
+    top: usize,
+    /// Size in blocks.
+    columns: usize,
+    rows: usize,
+    /// Side of a block in pixels.
+    block: usize,
+}
+
+impl Window {
+    /// `None` if the crop lies wholly off the picture or the picture is smaller than a block.
+    fn around(luma: &Plane, map: &Affine, width: usize, height: usize) -> Option<Self> {
+        let [[a, b, _], [d, e, _]] = map.rows;
+        let scale = a.hypot(d).min(b.hypot(e));
+        let block = (scale as usize).clamp(1, luma.width.min(luma.height).max(1));
+        let (w, h) = (width as f32 - 1.0, height as f32 - 1.0);
+        let corners = [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)];
+        let (min, max) = bounds(corners.map(|(x, y)| map.apply(Point::new(x, y))).into_iter());
+        let (left, columns) = blocks(min.x, max.x, luma.width, block)?;
+        let (top, rows) = blocks(min.y, max.y, luma.height, block)?;
+        Some(Self { left, top, columns, rows, block })
+    }
+}
+
+/// First pixel and number of the whole blocks within `limit` pixels that cover `low..=high` and a block more
+/// on each side.
+fn blocks(low: f32, high: f32, limit: usize, block: usize) -> Option<(usize, usize)> {
+    if limit < block || high < 0.0 || low > limit as f32 - 1.0 {
+        return None;
+    }
+    let margin = block as f32;
+    let start = ((low - margin).max(0.0) as usize).min(limit - block);
+    let end = ((high + margin).max(0.0) as usize + 1).min(limit);
+    Some((start, (end.saturating_sub(start) / block).max(1)))
+}
+
+#[cfg(feature = "opencv")]
+use with_opencv as resample;
+#[cfg(not(feature = "opencv"))]
+use without_opencv as resample;
+
+/// OpenCV's resampling.
+#[cfg(feature = "opencv")]
+mod with_opencv {
+    use opencv::core::{self, Mat, Rect, Size};
+    use opencv::imgproc;
+    use opencv::prelude::*;
+
+    use super::Window;
+    use crate::face::Affine;
+    use crate::frame::Plane;
+
+    /// Bilinear resampling: `map` leads from output pixels to pixels of `image`.
+    pub fn warp(image: &Plane, map: &Affine, width: usize, out: &mut [u8]) {
+        try_warp(image, map, width, out).expect("OpenCV warps any 8-bit picture");
+    }
+
+    fn try_warp(image: &Plane, map: &Affine, width: usize, out: &mut [u8]) -> opencv::Result<()> {
+        let height = out.len() / width;
+        let source = Mat::new_rows_cols_with_data(image.height as i32, image.width as i32, &image.data)?;
+        let mut target = Mat::new_rows_cols_with_data_mut(height as i32, width as i32, out)?;
+        let matrix = Mat::from_slice_2d(&map.rows.map(|row| row.map(f64::from)))?;
+        imgproc::warp_affine(
+            &source,
+            &mut target,
+            &matrix,
+            Size::new(width as i32, height as i32),
+            imgproc::INTER_LINEAR | imgproc::WARP_INVERSE_MAP,
+            core::BORDER_REPLICATE,
+            core::Scalar::default(),
+        )
+    }
+
+    /// The window at one pixel per block, each the block's mean.
+    pub fn shrink(image: &Plane, window: &Window) -> Plane {
+        try_shrink(image, window).expect("OpenCV shrinks any 8-bit picture")
+    }
+
+    fn try_shrink(image: &Plane, window: &Window) -> opencv::Result<Plane> {
+        let mut small = Plane::default();
+        small.resize(window.columns, window.rows);
+        let source = Mat::new_rows_cols_with_data(image.height as i32, image.width as i32, &image.data)?;
+        let [left, top, width, height] =
+            [window.left, window.top, window.columns * window.block, window.rows * window.block]
+                .map(|v| v as i32);
+        let part = Mat::roi(&source, Rect::new(left, top, width, height))?;
+        let size = Size::new(window.columns as i32, window.rows as i32);
+        let mut target = Mat::new_rows_cols_with_data_mut(size.height, size.width, &mut small.data)?;
+        imgproc::resize(&part, &mut target, size, 0.0, 0.0, imgproc::INTER_AREA)?;
+        drop(target);
+        Ok(small)
+    }
+}
+
+/// The same in plain Rust, for builds without OpenCV.
+#[cfg(any(test, not(feature = "opencv")))]
+mod without_opencv {
+    use super::Window;
+    use crate::face::{Affine, Point};
+    use crate::frame::Plane;
+
+    /// Bilinear resampling: `map` leads from output pixels to pixels of `image`.
+    pub fn warp(image: &Plane, map: &Affine, width: usize, out: &mut [u8]) {
+        for (y, row) in out.chunks_exact_mut(width).enumerate() {
+            for (x, pixel) in row.iter_mut().enumerate() {
+                *pixel = bilinear(image, map.apply(Point::new(x as f32, y as f32)));
+            }
+        }
+    }
+
+    fn bilinear(image: &Plane, p: Point) -> u8 {
+        let (right, bottom) = (image.width - 1, image.height - 1);
+        let x = p.x.clamp(0.0, right as f32);
+        let y = p.y.clamp(0.0, bottom as f32);
+        let (x0, y0) = (x as usize, y as usize);
+        let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+        let at = |x: usize, y: usize| f32::from(image.data[y.min(bottom) * image.width + x.min(right)]);
+        let top = at(x0, y0) + fx * (at(x0 + 1, y0) - at(x0, y0));
+        let low = at(x0, y0 + 1) + fx * (at(x0 + 1, y0 + 1) - at(x0, y0 + 1));
+        (top + fy * (low - top) + 0.5) as u8
+    }
+
+    /// The window at one pixel per block, each the block's mean.
+    pub fn shrink(image: &Plane, window: &Window) -> Plane {
+        let mut small = Plane::default();
+        small.resize(window.columns, window.rows);
+        let area = window.block * window.block;
+        for (i, pixel) in small.data.iter_mut().enumerate() {
+            let left = window.left + i % window.columns * window.block;
+            let top = window.top + i / window.columns * window.block;
+            let sum: usize = (top..top + window.block)
+                .flat_map(|y| &image.data[y * image.width + left..][..window.block])
+                .map(|&v| usize::from(v))
+                .sum();
+            *pixel = ((sum + area / 2) / area) as u8;
+        }
+        small
+    }
+}
+
+/// Turns 8-bit luma into a net's numbers.
+///
+/// # Panics
+/// If the two slices differ in length.
+pub fn normalise(pixels: &[u8], how: Normalisation, out: &mut [f32]) {
+    assert_eq!(pixels.len(), out.len(), "one number per pixel");
+    let (mean, deviation) = match how {
+        Normalisation::Fixed { mean, std } => (mean * 255.0, std * 255.0),
+        Normalisation::PerCrop => mean_and_deviation(pixels),
+    };
+    for (value, &pixel) in out.iter_mut().zip(pixels) {
+        *value = (f32::from(pixel) - mean) / deviation;
+    }
+}
+
+/// Mean and standard deviation, the latter at least one grey level so that an even crop stays finite.
+fn mean_and_deviation(pixels: &[u8]) -> (f32, f32) {
+    let n = pixels.len() as f64;
+    let (sum, squares) = pixels.iter().fold((0_u64, 0_u64), |(sum, squares), &v| {
+        (sum + u64::from(v), squares + u64::from(v) * u64::from(v))
+    });
+    let mean = sum as f64 / n;
+    let variance = (squares as f64 / n - mean * mean).max(1.0);
+    (mean as f32, variance.sqrt() as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::{Framing, Region};
+
+    const FRAMING: Framing = Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 };
+
+    /// A smooth picture with some texture, so that a shift of a pixel is seen.
+    fn picture(width: usize, height: usize) -> Plane {
+        let mut plane = Plane::default();
+        plane.resize(width, height);
+        for (i, pixel) in plane.data.iter_mut().enumerate() {
+            let (x, y) = ((i % width) as f32, (i / width) as f32);
+            *pixel = (128.0 + 60.0 * (x / 9.0).sin() + 50.0 * (y / 7.0 + x / 31.0).cos()) as u8;
+        }
+        plane
+    }
+
+    #[test]
+    fn a_crop_of_the_whole_picture_is_the_picture() {
+        let luma = picture(64, 64);
+        let whole = Region { center: Point::new(31.5, 31.5), size: 64.0, angle: 0.0 };
+        let mut out = vec![0; 64 * 64];
+        crop(&luma, &FRAMING.crop_to_image(&whole), 64, 64, &mut out);
+        assert_eq!(out, luma.data);
+    }
+
+    #[test]
+    fn shrinking_keeps_places_and_means() {
+        let mut luma = Plane::default();
+        luma.resize(400, 300);
+        luma.data.fill(40);
+        // A bright block around (200, 100): its crop must peak where the map says.
+        for y in 96..=104 {
+            luma.data[y * 400 + 196..=y * 400 + 204].fill(240);
+        }
+        let region = Region { center: Point::new(180.0, 120.0), size: 256.0, angle: 0.3 };
+        let map = FRAMING.crop_to_image(&region);
+        let mut out = vec![0; 32 * 32];
+        crop(&luma, &map, 32, 32, &mut out);
+        let place = map.inverse().apply(Point::new(200.0, 100.0));
+        let weights: Vec<f32> = out.iter().map(|&v| f32::from(v) - 40.0).collect();
+        let total: f32 = weights.iter().sum();
+        let center = |axis: fn(usize) -> usize| -> f32 {
+            weights.iter().enumerate().map(|(i, w)| w * (axis(i) as f32 + 0.5) / 32.0).sum::<f32>() / total
+        };
+        assert!((center(|i| i % 32) - place.x).abs() < 0.01);
+        assert!((center(|i| i / 32) - place.y).abs() < 0.01);
+        let expected = 81.0 * 200.0 / 64.0;
+        assert!((total / expected - 1.0).abs() < 0.15, "brightness {total} is not {expected}");
+    }
+
+    #[test]
+    fn crops_off_the_picture_or_without_numbers_are_harmless() {
+        let luma = picture(32, 20);
+        let mut out = vec![7; 16 * 16];
+        for size in [1.0, 5.0, 500.0, 5e6] {
+            for center in [Point::new(-4.0, 3.0), Point::new(31.0, 19.0), Point::new(1e7, -1e7)] {
+                crop(&luma, &FRAMING.crop_to_image(&Region { center, size, angle: 1.0 }), 16, 16, &mut out);
+            }
+        }
+        let lost = Region { center: Point::new(f32::NAN, 0.0), size: 10.0, angle: 0.0 };
+        crop(&luma, &FRAMING.crop_to_image(&lost), 16, 16, &mut out);
+        assert!(out.iter().all(|&v| v == 0));
+    }
+
+    #[test]
+    fn normalised_crops_have_the_promised_numbers() {
+        let mut out = [0.0; 4];
+        normalise(&[0, 255, 0, 255], Normalisation::PerCrop, &mut out);
+        assert!(out.iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6));
+        normalise(&[0, 51, 255, 0], Normalisation::Fixed { mean: 0.2, std: 0.4 }, &mut out);
+        assert!(out.iter().zip([-0.5, 0.0, 2.0, -0.5]).all(|(a, b)| (a - b).abs() < 1e-6));
+        normalise(&[9; 4], Normalisation::PerCrop, &mut out);
+        assert_eq!(out, [0.0; 4]);
+    }
+
+    /// The tracker crops with OpenCV, the trainer without: a net must not see the difference.
+    #[cfg(feature = "opencv")]
+    #[test]
+    fn both_resamplers_agree() {
+        let luma = picture(640, 480);
+        for (size, angle) in [(50.0, 0.2), (150.0, -0.4), (333.0, 0.0), (460.0, 0.7)] {
+            let region = Region { center: Point::new(300.3, 222.2), size, angle };
+            let map = Affine::shift_then_scale(-0.5, -0.5, 1.0 / 112.0, 1.0 / 112.0)
+                .then(&FRAMING.crop_to_image(&region));
+            let window = Window::around(&luma, &map, 112, 112).unwrap();
+            assert_eq!(
+                largest_difference(
+                    &with_opencv::shrink(&luma, &window).data,
+                    &without_opencv::shrink(&luma, &window).data
+                ) / 2,
+                0,
+                "shrinking, size {size}"
+            );
+            let (mut ours, mut theirs) = (vec![0; 112 * 112], vec![0; 112 * 112]);
+            without_opencv::warp(&luma, &map, 112, &mut ours);
+            with_opencv::warp(&luma, &map, 112, &mut theirs);
+            // OpenCV places its taps to 1/32 pixel.
+            assert!(largest_difference(&ours, &theirs) <= 2, "warping, size {size}");
+        }
+    }
+
+    #[cfg(feature = "opencv")]
+    fn largest_difference(a: &[u8], b: &[u8]) -> u8 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+    }
+}

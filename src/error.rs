@@ -1,0 +1,90 @@
+//! Who is to blame when something fails, and the exit code that says so.
+
+use std::fmt::Display;
+
+use anyhow::Error;
+
+/// What kind of thing went wrong. The number is the program's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Fault {
+    /// Anything without a better name; a defect of ours more often than not.
+    Failure = 1,
+    /// The command line asks for something that cannot be.
+    Usage = 2,
+    /// The input is missing, unreadable or holds no picture.
+    Input = 3,
+    /// A camera or display fails.
+    Device = 4,
+    /// A model file is missing, broken or not what it says.
+    Model = 5,
+    /// The output cannot be written.
+    Output = 6,
+    /// The input broke off early; what could be read was processed and written.
+    EndedEarly = 7,
+}
+
+/// A message with the fault behind it, carried as a context inside [`anyhow::Error`].
+#[derive(Debug)]
+struct Blamed {
+    fault: Fault,
+    message: String,
+}
+
+impl Display for Blamed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Blamed {}
+
+impl Fault {
+    /// A new error of this kind.
+    pub fn error(self, message: impl Display) -> Error {
+        Error::new(Blamed { fault: self, message: message.to_string() })
+    }
+
+    /// The fault that an error carries; [`Fault::Failure`] if nobody said.
+    pub fn of(error: &Error) -> Self {
+        error.downcast_ref::<Blamed>().map_or(Self::Failure, |blamed| blamed.fault)
+    }
+}
+
+/// Says what was tried, and whose fault it is that it failed.
+pub trait Blame<T> {
+    /// Like [`anyhow::Context::with_context`], with a fault.
+    ///
+    /// # Errors
+    /// The same as before, in more words.
+    fn blame<M: Display>(self, fault: Fault, message: impl FnOnce() -> M) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<Error>> Blame<T> for Result<T, E> {
+    fn blame<M: Display>(self, fault: Fault, message: impl FnOnce() -> M) -> anyhow::Result<T> {
+        self.map_err(|error| error.into().context(Blamed { fault, message: message().to_string() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn the_fault_survives_more_context() {
+        let error: anyhow::Result<()> = Err(Fault::Model.error("bad weights"));
+        let error = error.context("while loading x.onnx").unwrap_err();
+        assert_eq!(Fault::of(&error), Fault::Model);
+        assert_eq!(format!("{error:#}"), "while loading x.onnx: bad weights");
+    }
+
+    #[test]
+    fn the_outermost_blame_wins_and_no_blame_is_failure() {
+        let inner: anyhow::Result<()> = Err(std::io::Error::other("disk")).blame(Fault::Input, || "reading");
+        let outer = inner.blame(Fault::Output, || "writing").unwrap_err();
+        assert_eq!(Fault::of(&outer), Fault::Output);
+        assert_eq!(Fault::of(&anyhow::anyhow!("?")), Fault::Failure);
+    }
+}

@@ -1,0 +1,201 @@
+//! One picture on its way through the program: the video's own planes, its time, and what it cost so far.
+
+use std::time::{Duration, Instant};
+
+/// A presentation time in exact ticks of the stream's own time base.
+///
+/// Floating-point seconds would not survive the way from input to output unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaTime {
+    /// Number of ticks since the stream's zero. May be negative.
+    pub ticks: i64,
+    /// Length of one tick in seconds as a fraction, numerator and denominator, both positive.
+    pub base: (i32, i32),
+}
+
+impl MediaTime {
+    /// The time in seconds.
+    pub fn seconds(self) -> f64 {
+        self.ticks as f64 * f64::from(self.base.0) / f64::from(self.base.1)
+    }
+}
+
+/// How numbers in the planes become colours: code points of ITU-T H.273, which libav uses as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColorTags {
+    /// True: luma 0–255 ("full", "JPEG"). False: luma 16–235 ("limited", "MPEG").
+    pub full_range: bool,
+    /// Colour primaries; 2 means unspecified.
+    pub primaries: u8,
+    /// Transfer characteristics; 2 means unspecified.
+    pub transfer: u8,
+    /// Matrix coefficients; 2 means unspecified.
+    pub matrix: u8,
+}
+
+impl ColorTags {
+    /// What a JPEG file holds: full range with the BT.601 matrix (JFIF 1.02).
+    pub const JPEG: Self = Self { full_range: true, primaries: 2, transfer: 2, matrix: 5 };
+
+    /// Video without any tags: limited range, everything unspecified.
+    pub const UNSPECIFIED: Self = Self { full_range: false, primaries: 2, transfer: 2, matrix: 2 };
+}
+
+/// One 8-bit plane, rows without padding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plane {
+    /// `width × height` samples, top row first.
+    pub data: Vec<u8>,
+    /// Samples in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+impl Plane {
+    /// Gives the plane this size, keeping its memory. The samples' values are unspecified afterwards.
+    pub fn resize(&mut self, width: usize, height: usize) {
+        self.data.resize(width * height, 0);
+        (self.width, self.height) = (width, height);
+    }
+}
+
+/// An upright picture as 8-bit planes Y, Cb, Cr; the chroma planes have half the size, rounded up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Yuv420 {
+    /// Luma; its size is the picture's size.
+    pub luma: Plane,
+    /// Blue difference, then red difference.
+    pub chroma: [Plane; 2],
+    /// Range and matrix of the numbers above.
+    pub color: ColorTags,
+}
+
+impl Default for Yuv420 {
+    fn default() -> Self {
+        Self { luma: Plane::default(), chroma: Default::default(), color: ColorTags::UNSPECIFIED }
+    }
+}
+
+impl Yuv420 {
+    /// Width and height in pixels.
+    pub fn size(&self) -> (usize, usize) {
+        (self.luma.width, self.luma.height)
+    }
+
+    /// Gives the picture this size, keeping the planes' memory. The samples' values are unspecified afterwards.
+    pub fn resize(&mut self, width: usize, height: usize) {
+        self.luma.resize(width, height);
+        for plane in &mut self.chroma {
+            plane.resize(width.div_ceil(2), height.div_ceil(2));
+        }
+    }
+}
+
+/// The timed steps of a frame's way, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading, decoding and conversion to upright 4:2:0 planes.
+    Decode,
+    /// Face detection; not in every frame.
+    Detect,
+    /// Cutting the net's inputs out of the picture.
+    Crop,
+    /// The landmark net, all faces together.
+    Infer,
+    /// Smoothing.
+    Smooth,
+    /// Everything between a decoded frame and its faces, the four above included.
+    Track,
+    /// Drawing the overlay.
+    Draw,
+    /// Encoding and writing the video.
+    Encode,
+}
+
+impl Stage {
+    /// All stages, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Decode,
+        Self::Detect,
+        Self::Crop,
+        Self::Infer,
+        Self::Smooth,
+        Self::Track,
+        Self::Draw,
+        Self::Encode,
+    ];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        ["decode", "detect", "crop", "infer", "smooth", "track", "draw", "encode"][self as usize]
+    }
+}
+
+/// How long each stage took for one frame. A stage that did not run has no entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing([Option<Duration>; 8]);
+
+impl Timing {
+    /// Adds `elapsed` to the stage's time: a stage may run several times, once per face.
+    pub fn add(&mut self, stage: Stage, elapsed: Duration) {
+        let slot = &mut self.0[stage as usize];
+        *slot = Some(slot.unwrap_or_default() + elapsed);
+    }
+
+    /// The stage's time, or `None` where it did not run.
+    pub fn get(&self, stage: Stage) -> Option<Duration> {
+        self.0[stage as usize]
+    }
+
+    /// Runs `work` and adds its time to the stage.
+    pub fn measure<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = work();
+        self.add(stage, start.elapsed());
+        result
+    }
+}
+
+/// A decoded picture. It owns its pixels; whoever has the frame may change them.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Position in the input, from 0. Dropped frames leave a gap.
+    pub index: u64,
+    /// When it is to be shown.
+    pub time: MediaTime,
+    /// When it became available, on the monotonic clock. Latencies count from here.
+    pub captured: Instant,
+    /// The upright picture.
+    pub image: Yuv420,
+    /// What it cost so far.
+    pub timing: Timing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_sizes_round_chroma_up() {
+        let mut image = Yuv420::default();
+        image.resize(641, 361);
+        assert_eq!((image.chroma[0].width, image.chroma[1].height), (321, 181));
+        assert_eq!(image.chroma[0].data.len(), 321 * 181);
+    }
+
+    #[test]
+    fn time_is_exact_in_ticks() {
+        let time = MediaTime { ticks: 1001, base: (1, 30_000) };
+        assert!((time.seconds() - 0.033_366_666).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_stage_adds_up_and_a_stage_not_run_is_none() {
+        let mut timing = Timing::default();
+        timing.add(Stage::Infer, Duration::from_millis(2));
+        timing.add(Stage::Infer, Duration::from_millis(3));
+        assert_eq!(timing.get(Stage::Infer), Some(Duration::from_millis(5)));
+        assert_eq!(timing.get(Stage::Detect), None);
+    }
+}

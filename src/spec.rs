@@ -1,0 +1,208 @@
+//! What a model file says of itself: the contract between trainer and tracker, kept in ONNX `metadata_props`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::face::Framing;
+use crate::scheme::Scheme;
+
+/// How 8-bit luma becomes the net's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalisation {
+    /// Zero mean and unit deviation within each crop: exposure, contrast and the video's range drop out.
+    PerCrop,
+    /// `(luma / 255 - mean) / std`.
+    Fixed {
+        /// Subtracted, 0 to 1.
+        mean: f32,
+        /// Divided by, positive.
+        std: f32,
+    },
+}
+
+/// A landmark model's contract: input `[1, 1, height, width]`, output `[1, 2·points]` as x0, y0, x1, y1 … in
+/// unit crop coordinates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelSpec {
+    /// Short name, also the file's.
+    pub name: String,
+    /// Width of the input in pixels.
+    pub width: usize,
+    /// Height of the input in pixels.
+    pub height: usize,
+    /// Which landmarks come out.
+    pub scheme: Scheme,
+    /// What happens to the pixels.
+    pub normalisation: Normalisation,
+    /// How the face lies in the crop.
+    pub framing: Framing,
+    /// How the model was made (data, seed, epochs, commit, validation error …), free text by key.
+    pub training: BTreeMap<String, String>,
+}
+
+/// Version of the keys below. A reader refuses any other.
+const FORMAT: &str = "1";
+const PREFIX: &str = "facemark.";
+/// Prefix of the training record's keys.
+const TRAINING: &str = "training.";
+/// Longest input side that is taken for real: a broken file must not make us allocate gigabytes.
+const MAX_SIDE: usize = 2048;
+
+impl ModelSpec {
+    /// The key-value pairs for `metadata_props`.
+    pub fn to_metadata(&self) -> Vec<(String, String)> {
+        let Framing { width, height, shift_x, shift_y } = self.framing;
+        let normalisation = match self.normalisation {
+            Normalisation::PerCrop => "per-crop".to_owned(),
+            Normalisation::Fixed { mean, std } => format!("fixed {mean} {std}"),
+        };
+        let fixed = [
+            ("format", FORMAT.to_owned()),
+            ("name", self.name.clone()),
+            ("input", format!("{}x{}", self.width, self.height)),
+            ("channel", "luma".to_owned()),
+            ("scheme", self.scheme.name().to_owned()),
+            ("normalisation", normalisation),
+            ("framing", format!("{width} {height} {shift_x} {shift_y}")),
+        ];
+        let training =
+            self.training.iter().map(|(key, value)| (format!("{PREFIX}{TRAINING}{key}"), value.clone()));
+        fixed.into_iter().map(|(key, value)| (format!("{PREFIX}{key}"), value)).chain(training).collect()
+    }
+
+    /// Reads the pairs back.
+    ///
+    /// # Errors
+    /// If a key is missing, unknown to this version, or its value makes no sense; the message names it.
+    pub fn from_metadata(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let mut map: BTreeMap<String, String> = pairs
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?.to_owned(), value)))
+            .collect();
+        ensure!(
+            !map.is_empty(),
+            "it holds no facemark metadata; only models exported by facemark-train can be used"
+        );
+        let training = take_training(&mut map);
+        let mut take =
+            |key: &str| map.remove(key).with_context(|| format!("its metadata lacks {PREFIX}{key}"));
+        let format = take("format")?;
+        ensure!(format == FORMAT, "its metadata has format {format:?}, this program reads {FORMAT:?}");
+        let channel = take("channel")?;
+        ensure!(channel == "luma", "it wants the channel {channel:?}, only luma is known");
+        let (width, height) = parse_size(&take("input")?)?;
+        let spec = Self {
+            name: take("name")?,
+            width,
+            height,
+            scheme: Scheme::from_name(&take("scheme")?)?,
+            normalisation: parse_normalisation(&take("normalisation")?)?,
+            framing: parse_framing(&take("framing")?)?,
+            training,
+        };
+        match map.keys().next() {
+            Some(key) => bail!("its metadata has the unknown key {PREFIX}{key}"),
+            None => Ok(spec),
+        }
+    }
+}
+
+fn take_training(map: &mut BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_training = |key: &String| key.starts_with(TRAINING);
+    let keys: Vec<String> = map.keys().filter(|key| is_training(key)).cloned().collect();
+    keys.into_iter()
+        .filter_map(|key| Some((key.strip_prefix(TRAINING)?.to_owned(), map.remove(&key)?)))
+        .collect()
+}
+
+fn parse_size(text: &str) -> Result<(usize, usize)> {
+    let size = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    match size {
+        Some((w, h)) if (1..=MAX_SIDE).contains(&w) && (1..=MAX_SIDE).contains(&h) => Ok((w, h)),
+        _ => bail!("its input size {text:?} is not WIDTHxHEIGHT with sides up to {MAX_SIDE}"),
+    }
+}
+
+fn parse_normalisation(text: &str) -> Result<Normalisation> {
+    if text == "per-crop" {
+        return Ok(Normalisation::PerCrop);
+    }
+    match text.strip_prefix("fixed ").map(parse_numbers::<2>) {
+        Some(Some([mean, std])) if std > 0.0 => Ok(Normalisation::Fixed { mean, std }),
+        _ => bail!("its normalisation {text:?} is neither \"per-crop\" nor \"fixed MEAN STD\""),
+    }
+}
+
+fn parse_framing(text: &str) -> Result<Framing> {
+    match parse_numbers(text) {
+        Some([width, height, shift_x, shift_y]) if width > 0.0 && height > 0.0 => {
+            Ok(Framing { width, height, shift_x, shift_y })
+        }
+        _ => bail!("its framing {text:?} is not \"WIDTH HEIGHT SHIFT_X SHIFT_Y\""),
+    }
+}
+
+/// Exactly `N` finite numbers between spaces.
+fn parse_numbers<const N: usize>(text: &str) -> Option<[f32; N]> {
+    let numbers: Option<Vec<f32>> =
+        text.split(' ').map(|word| word.parse().ok().filter(|v: &f32| v.is_finite())).collect();
+    numbers?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> ModelSpec {
+        ModelSpec {
+            name: "resnet18".to_owned(),
+            width: 112,
+            height: 96,
+            scheme: Scheme::Ibug68,
+            normalisation: Normalisation::Fixed { mean: 0.5, std: 0.25 },
+            framing: Framing { width: 1.3, height: 1.1, shift_x: 0.0, shift_y: -0.05 },
+            training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
+        }
+    }
+
+    #[test]
+    fn metadata_leads_back() {
+        let spec = spec();
+        assert_eq!(ModelSpec::from_metadata(spec.to_metadata()).unwrap(), spec);
+        let spec = ModelSpec { normalisation: Normalisation::PerCrop, ..spec };
+        assert_eq!(ModelSpec::from_metadata(spec.to_metadata()).unwrap(), spec);
+    }
+
+    #[test]
+    fn bad_metadata_is_named() {
+        let cases = [
+            ("facemark.format", "2"),
+            ("facemark.input", "112x999999"),
+            ("facemark.input", "0x9"),
+            ("facemark.channel", "rgb"),
+            ("facemark.scheme", "face"),
+            ("facemark.normalisation", "fixed 0 0"),
+            ("facemark.framing", "1 2 NaN 0"),
+            ("facemark.surprise", "!"),
+        ];
+        for (key, value) in cases {
+            let mut pairs = spec().to_metadata();
+            pairs.retain(|(k, _)| k != key);
+            pairs.push((key.to_owned(), value.to_owned()));
+            let message = ModelSpec::from_metadata(pairs).unwrap_err().to_string();
+            assert!(message.contains(value) || message.contains(key), "{key}={value}: {message}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_needed() {
+        for (key, _) in spec().to_metadata().iter().filter(|(key, _)| !key.contains(TRAINING)) {
+            let rest = spec().to_metadata().into_iter().filter(|(k, _)| k != key);
+            assert!(ModelSpec::from_metadata(rest).unwrap_err().to_string().contains(key.as_str()));
+        }
+        assert!(ModelSpec::from_metadata([]).is_err());
+    }
+}
