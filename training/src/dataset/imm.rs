@@ -1,16 +1,17 @@
 //! The IMM face database (Nordstrøm, Larsen, Sierakowski, Stegmann: "The IMM Face Database", 2004).
 //!
 //! 240 photos of 40 people, `NN-Pg.jpg` (person, pose, sex) with an `.asf` beside each: 58 lines of
-//! `<path> <type> <x> <y> <point> <from> <to>`, coordinates relative to the picture's width and height, and the
-//! picture's name at the end. `#` starts a comment.
+//! `<path> <type> <x> <y> <point> <from> <to>`, in some files with three more numbers, coordinates relative to the
+//! picture's width and height; and the picture's name at the end. `#` starts a comment.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use facemark::face::Point;
+use facemark::frame::Plane;
 
-use super::{Annotation, Photo, number};
+use super::{Annotation, number};
 
 const N_POINTS: usize = 58;
 
@@ -29,8 +30,7 @@ pub fn read(file: &Path) -> Result<(Annotation, u32)> {
 }
 
 /// Turns relative points into pixels.
-pub fn in_pixels(annotation: Annotation, photo: &Photo) -> Annotation {
-    // Relative coordinates were made from 0-based pixels (imm_face_db.pdf), so no half pixel is taken off.
+pub fn in_pixels(annotation: Annotation, photo: &Plane) -> Annotation {
     let (w, h) = (photo.width as f32, photo.height as f32);
     let points = annotation.points.into_iter().map(|p| Point::new(p.x * w, p.y * h)).collect();
     Annotation { points, ..annotation }
@@ -63,7 +63,7 @@ fn parse(text: &str) -> Result<(Vec<Point>, String)> {
 
 fn point(line: &str) -> Result<Point> {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    ensure!(fields.len() == 7, "{line:?} has {} fields instead of 7", fields.len());
+    ensure!((7..=10).contains(&fields.len()), "{line:?} has {} fields instead of 7 to 10", fields.len());
     Ok(Point::new(number(fields[2])?, number(fields[3])?))
 }
 
@@ -94,7 +94,7 @@ mod tests {
         let (annotation, person) = read(&file)?;
         assert_eq!(person, 7);
         assert_eq!(annotation.picture, dir.path().join("07-1m.jpg"));
-        let photo = Photo { pixels: Vec::new(), width: 640, height: 480 };
+        let photo = Plane { data: Vec::new(), width: 640, height: 480 };
         let points = in_pixels(annotation, &photo).points;
         assert_eq!(points[50], Point::new(320.0, 240.0));
         Ok(())

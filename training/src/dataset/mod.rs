@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use facemark::crop::Luma;
 use facemark::face::{Point, Region};
+use facemark::frame::Plane;
 use facemark::scheme::Scheme;
 use rayon::prelude::*;
 
@@ -20,8 +20,8 @@ use rayon::prelude::*;
 pub struct Sample {
     /// The photo's path below the data folder; messages and reports name it.
     pub name: String,
-    /// The pixels.
-    pub photo: Arc<Photo>,
+    /// Its luma.
+    pub photo: Arc<Plane>,
     /// The landmarks in image pixels, 0-based, pixel centres on integers.
     pub points: Vec<Point>,
     /// The upright bounding square of *all* annotated landmarks, of which `points` may be a selection.
@@ -30,29 +30,12 @@ pub struct Sample {
     pub held_out: bool,
 }
 
-/// A picture's luma, rows without padding.
-#[derive(Debug)]
-pub struct Photo {
-    /// `width * height` bytes.
-    pub pixels: Vec<u8>,
-    /// Pixels in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-}
-
-impl Photo {
-    /// The whole picture, to crop from.
-    pub fn luma(&self) -> Luma<'_> {
-        Luma { data: &self.pixels, width: self.width, height: self.height, stride: self.width }
-    }
-
-    fn load(path: &Path) -> Result<Self> {
-        let picture = image::open(path).with_context(|| format!("cannot read the picture {}", path.display()))?;
-        let luma = picture.into_luma8();
-        let (width, height) = (luma.width() as usize, luma.height() as usize);
-        Ok(Self { pixels: luma.into_raw(), width, height })
-    }
+/// Reads a picture's luma.
+fn load_photo(path: &Path) -> Result<Plane> {
+    let picture = image::open(path).with_context(|| format!("cannot read the picture {}", path.display()))?;
+    let luma = picture.into_luma8();
+    let (width, height) = (luma.width() as usize, luma.height() as usize);
+    Ok(Plane { data: luma.into_raw(), width, height })
 }
 
 /// An annotation file as its reader understood it.
@@ -69,14 +52,32 @@ struct Annotation {
 /// # Errors
 /// If there is none, or if an annotation or its picture is broken; the message names file and line.
 pub fn load(dir: &Path, scheme: Scheme) -> Result<Vec<Sample>> {
-    let extension = match scheme {
+    load_files(dir, scheme, annotation_files(dir, scheme)?)
+}
+
+/// Like [`load`], but leaves out what lies in folders called `test` or `testset`.
+pub fn load_for_training(dir: &Path, scheme: Scheme) -> Result<Vec<Sample>> {
+    let mut files = annotation_files(dir, scheme)?;
+    files.retain(|file| !is_test_file(file));
+    load_files(dir, scheme, files)
+}
+
+fn annotation_files(dir: &Path, scheme: Scheme) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    find_files(dir, extension(scheme), &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+fn extension(scheme: Scheme) -> &'static str {
+    match scheme {
         Scheme::Nose | Scheme::Imm58 => "asf",
         Scheme::Ibug68 => "pts",
-    };
-    let mut files = Vec::new();
-    find_files(dir, extension, &mut files)?;
-    ensure!(!files.is_empty(), "no .{extension} file in {}", dir.display());
-    files.sort();
+    }
+}
+
+fn load_files(dir: &Path, scheme: Scheme, files: Vec<PathBuf>) -> Result<Vec<Sample>> {
+    ensure!(!files.is_empty(), "no .{} file to use in {}", extension(scheme), dir.display());
     files.par_iter().map(|file| load_sample(dir, file, scheme)).collect()
 }
 
@@ -92,7 +93,7 @@ pub fn split(samples: Vec<Sample>) -> Result<(Vec<Sample>, Vec<Sample>)> {
 }
 
 /// Whether the file lies in a folder that says it is for testing: such photos are never trained on.
-pub fn is_test_file(file: &Path) -> bool {
+fn is_test_file(file: &Path) -> bool {
     let folders = file.parent().into_iter().flat_map(Path::components);
     folders.into_iter().any(|folder| ["test", "testset"].iter().any(|name| folder.as_os_str() == *name))
 }
@@ -101,12 +102,12 @@ fn load_sample(dir: &Path, file: &Path, scheme: Scheme) -> Result<Sample> {
     let (annotation, photo, held_out) = match scheme {
         Scheme::Ibug68 => {
             let annotation = ibug::read(file)?;
-            let photo = Photo::load(&annotation.picture)?;
+            let photo = load_photo(&annotation.picture)?;
             (annotation, photo, ibug::is_held_out(file))
         }
         Scheme::Nose | Scheme::Imm58 => {
             let (relative, person) = imm::read(file)?;
-            let photo = Photo::load(&relative.picture)?;
+            let photo = load_photo(&relative.picture)?;
             (imm::in_pixels(relative, &photo), photo, imm::is_held_out(person))
         }
     };
@@ -164,7 +165,7 @@ mod tests {
     fn a_folder_without_annotations_is_an_error() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let error = load(dir.path(), Scheme::Ibug68).expect_err("nothing is there");
-        assert!(error.to_string().contains("no .pts file"), "{error}");
+        assert!(error.to_string().contains("no .pts file to use"), "{error}");
         Ok(())
     }
 }
