@@ -58,7 +58,7 @@ pub fn load(dir: &Path, scheme: Scheme) -> Result<Vec<Sample>> {
 /// Like [`load`], but leaves out what lies in folders called `test` or `testset`.
 pub fn load_for_training(dir: &Path, scheme: Scheme) -> Result<Vec<Sample>> {
     let mut files = annotation_files(dir, scheme)?;
-    files.retain(|file| !is_test_file(file));
+    files.retain(|file| !is_test_file(file.strip_prefix(dir).unwrap_or(file)));
     load_files(dir, scheme, files)
 }
 
