@@ -62,6 +62,11 @@ impl LatencyReport {
         self.frames
     }
 
+    /// Number of frames with at least one face.
+    pub fn frames_with_face(&self) -> u64 {
+        self.frames_with_face
+    }
+
     /// Everything as JSON, times in milliseconds; a stage that never ran is `null`.
     pub fn to_json(&self, subject: &Subject) -> Value {
         let stages: Map<String, Value> =
