@@ -13,7 +13,6 @@ use crate::error::Fault;
 use crate::model::Landmarker;
 use crate::pipeline::{self, Summary};
 use crate::report::{LatencyReport, Subject, WARM_UP};
-use crate::scheme::Scheme;
 use crate::sink::Sink;
 use crate::sink::csv::Csv;
 use crate::sink::images::ImagesSink;
@@ -150,7 +149,7 @@ pub fn models() -> Result<()> {
 
 fn open(spec: &SourceSpec, live: bool) -> Result<Box<dyn Source>> {
     let source: Box<dyn Source> = match spec {
-        SourceSpec::Video(path) => Box::new(VideoSource::open(path)?),
+        SourceSpec::Video(path) => Box::new(VideoSource::open(path, 0)?),
         SourceSpec::Images(paths) => Box::new(ImagesSource::open(paths.clone())?),
     };
     Ok(if live { Box::new(Paced::new(source)) } else { source })
@@ -164,7 +163,7 @@ fn tracker(tracking: &Tracking) -> Result<Tracker> {
 
 fn picture_sink(path: &Path, spec: &SourceSpec, info: &SourceInfo, overwrite: bool) -> Result<Box<dyn Sink>> {
     Ok(match spec {
-        SourceSpec::Video(input) => Box::new(VideoSink::create(path, input, info, overwrite)?),
+        SourceSpec::Video(input) => Box::new(VideoSink::create(path, Some(input), info, overwrite)?),
         SourceSpec::Images(_) => Box::new(ImagesSink::create(path, info.clone(), overwrite)?),
     })
 }

@@ -3,6 +3,8 @@
 pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod command;
 pub mod crop;
 #[cfg(feature = "opencv")]
 pub mod detect;
@@ -18,7 +20,6 @@ pub mod pipeline;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod scheme;
-#[cfg(feature = "cli")]
 pub mod sink;
 pub mod smooth;
 pub mod source;

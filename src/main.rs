@@ -24,8 +24,8 @@ fn main() -> ExitCode {
     panic::set_hook(Box::new(|info| log::debug!("{info}")));
     let stop = Arc::new(AtomicBool::new(false));
     let signal = Arc::new(AtomicUsize::new(0));
-    let result = catch_signals(&stop, &signal)
-        .and_then(|()| run(&cli, Settings { quiet: cli.quiet, started }, &stop));
+    let result =
+        catch_signals(&stop, &signal).and_then(|()| run(&cli, Settings { quiet: cli.quiet, started }, &stop));
     match (result, signal.load(Ordering::Relaxed)) {
         (Ok(()), 0) => ExitCode::SUCCESS,
         // What a shell reports for a process that a signal ended.

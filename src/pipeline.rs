@@ -19,7 +19,7 @@ use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::error::Fault;
 use crate::frame::{Frame, Timing};
-use crate::sink::Sink;
+use crate::sink::{End, Sink};
 use crate::source::Source;
 use crate::track::{Tracked, Tracker};
 
@@ -85,7 +85,8 @@ pub fn run(
     inferred??;
     let (dropped, end) = captured?;
     if frames > 0 || end.is_ok() {
-        sinks.iter_mut().try_for_each(|sink| sink.finish())?;
+        let kind = if stop.load(Ordering::Relaxed) { End::CutShort } else { End::Complete };
+        sinks.iter_mut().try_for_each(|sink| sink.finish(kind))?;
     }
     end.map(|()| Summary { frames, dropped })
 }
@@ -293,7 +294,7 @@ mod tests {
             Ok(())
         }
 
-        fn finish(&mut self) -> Result<()> {
+        fn finish(&mut self, _: End) -> Result<()> {
             self.finished = true;
             Ok(())
         }

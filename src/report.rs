@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::frame::Stage;
-use crate::sink::Sink;
+use crate::sink::{End, Sink};
 use crate::track::Tracked;
 
 /// The first frames are left out: caches are cold, and threads and buffers are being made.
@@ -153,7 +153,7 @@ impl Sink for LatencyReport {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self, _: End) -> Result<()> {
         Ok(())
     }
 }

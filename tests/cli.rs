@@ -114,7 +114,8 @@ fn all_outputs_of_one_run_agree() {
     // Decoding the annotated video again gives as many frames, with the overlay in them.
     let again = lines(&succeed(&["annotate", &video, "--jsonl", "-", "--quiet"]));
     assert_eq!(again.len(), frames.len());
-    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 3, "{names:?}");
 }
 
@@ -201,7 +202,11 @@ fn broken_models_are_refused() {
     for length in [0, 10, good.len() / 2, good.len() - 1] {
         let path = folder.path().join("cut.onnx");
         fs::write(&path, &good[..length]).unwrap();
-        fail(&["annotate", clip.to_str().unwrap(), "--jsonl", "-", "--model", path.to_str().unwrap()], 5, "cut.onnx");
+        fail(
+            &["annotate", clip.to_str().unwrap(), "--jsonl", "-", "--model", path.to_str().unwrap()],
+            5,
+            "cut.onnx",
+        );
     }
 }
 

@@ -7,8 +7,8 @@ use anyhow::Result;
 use crate::error::{Blame, Fault};
 use crate::face::Face;
 use crate::scheme::Scheme;
-use crate::sink::Sink;
 use crate::sink::data::DataFile;
+use crate::sink::{End, Sink};
 use crate::source::SourceInfo;
 use crate::track::Tracked;
 
@@ -68,7 +68,7 @@ impl Sink for Csv {
         tracked.faces.iter().try_for_each(|face| self.face(tracked, Some(face)))
     }
 
-    fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self, _: End) -> Result<()> {
         self.file.finish()
     }
 }

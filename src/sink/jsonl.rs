@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::error::{Blame, Fault};
 use crate::face::{Face, Point, bounds};
-use crate::sink::Sink;
 use crate::sink::data::DataFile;
+use crate::sink::{End, Sink};
 use crate::source::SourceInfo;
 use crate::track::Tracked;
 
@@ -58,7 +58,7 @@ impl Sink for Jsonl {
         self.file.put(|out| writeln!(out, "{text}"))
     }
 
-    fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self, _: End) -> Result<()> {
         self.file.finish()
     }
 }

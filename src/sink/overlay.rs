@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::draw::draw;
 use crate::frame::Stage;
 use crate::scheme::Scheme;
-use crate::sink::Sink;
+use crate::sink::{End, Sink};
 use crate::track::Tracked;
 
 /// The overlay as a step on the frame's way.
@@ -30,7 +30,7 @@ impl Sink for Overlay {
         frame.timing.measure(Stage::Draw, || draw(image, faces, self.scheme, text.as_deref()))
     }
 
-    fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self, _: End) -> Result<()> {
         Ok(())
     }
 }

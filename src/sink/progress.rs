@@ -3,7 +3,7 @@
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::sink::Sink;
+use crate::sink::{End, Sink};
 use crate::source::SourceInfo;
 use crate::track::Tracked;
 
@@ -32,7 +32,7 @@ impl Sink for Progress {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self, _: End) -> Result<()> {
         self.0.finish_and_clear();
         Ok(())
     }
