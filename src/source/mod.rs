@@ -12,6 +12,7 @@ mod convert;
 mod damage;
 #[cfg(feature = "video")]
 pub(crate) mod demux;
+pub mod images;
 pub mod orient;
 pub mod paced;
 #[cfg(feature = "video")]
