@@ -88,7 +88,6 @@ use without_opencv as resample;
 mod with_opencv {
     use opencv::core::{self, Mat, Rect, Size};
     use opencv::imgproc;
-    use opencv::prelude::*;
 
     use super::Window;
     use crate::face::Affine;

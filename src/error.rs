@@ -22,6 +22,8 @@ pub enum Fault {
     Output = 6,
     /// The input broke off early; what could be read was processed and written.
     EndedEarly = 7,
+    /// Whoever read our standard output has gone: what a shell reports for SIGPIPE, and no reason to complain.
+    ClosedPipe = 141,
 }
 
 /// A message with the fault behind it, carried as a context inside [`anyhow::Error`].

@@ -172,6 +172,19 @@ pub struct Frame {
     pub timing: Timing,
 }
 
+impl Frame {
+    /// A frame without a picture, for a source to fill.
+    pub fn empty() -> Self {
+        Self {
+            index: 0,
+            time: MediaTime { ticks: 0, base: (1, 1) },
+            captured: Instant::now(),
+            image: Yuv420::default(),
+            timing: Timing::default(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,73 @@
 //! facemark finds facial landmarks in video, frame by frame.
+//!
+//! # A frame's way
+//!
+//! ```text
+//!  Source ──Frame──▶ Tracker ──Tracked──▶ Sinks
+//!  capture thread    inference thread     main thread
+//!  decoder           detector, net,       overlay, encoder,
+//!                    smoothing, IDs       JSON lines, CSV, report
+//! ```
+//!
+//! Pixels travel as the video's own 4:2:0 planes. The nets read luma alone, the overlay is drawn into the planes,
+//! and the encoder takes the planes: annotating a file converts no colours. The detector runs only while a face
+//! is missing and every so often; otherwise the next crop comes from the last landmarks.
+//!
+//! # Layout
+//!
+//! | module | what is there |
+//! |---|---|
+//! | [`frame`] | pictures as planes, media time, the stages' times |
+//! | [`face`] | regions and landmarks, and every transform between a net's crop and the picture |
+//! | [`scheme`] | the point schemes: contours, mirror pairs, eye corners |
+//! | [`spec`] | what a model file says of itself |
+//! | [`crop`] | luma and a region in, a net's input out |
+//! | `model` | a landmark model run by tract (feature `onnx`) |
+//! | `detect` | the face detector (feature `opencv`) |
+//! | `track` | detection or the last landmarks, loss, IDs (features `onnx` and `opencv`) |
+//! | [`smooth`] | the One-Euro filter |
+//! | `draw` | the overlay (feature `opencv`) |
+//! | [`source`], [`sink`] | where frames come from and go to |
+//! | `pipeline` | the threads and channels (feature `cli`, as all below) |
+//! | `report` | percentiles of the stages' times |
+//! | `catalog` | the models that are there |
+//! | `cli`, `command` | arguments, and what the subcommands do |
+//! | [`error`] | faults and exit codes |
+//!
+//! # Invariants
+//!
+//! 1. libav is named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
+//! 2. Only `pipeline` makes threads and channels, and every channel is bounded.
+//! 3. Frames are dropped only at capture, only live, and are counted.
+//! 4. Crops are cut and normalised in [`crop`] and nowhere else, in the trainer too.
+//! 5. Time is data: smoothing and tracking take the frames' times, never a clock.
+//! 6. An output appears under its final name only once it is complete and, if a video, read again.
+//! 7. This crate never links Burn; the trainer never links OpenCV, libav or a camera.
+
+#[cfg(feature = "cli")]
+pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod command;
 pub mod crop;
+#[cfg(feature = "opencv")]
+pub mod detect;
+#[cfg(feature = "opencv")]
+pub mod draw;
 pub mod error;
 pub mod face;
 pub mod frame;
+#[cfg(feature = "onnx")]
+pub mod model;
+#[cfg(feature = "cli")]
+pub mod pipeline;
+#[cfg(feature = "cli")]
+pub mod report;
 pub mod scheme;
+pub mod sink;
+pub mod smooth;
+pub mod source;
 pub mod spec;
+#[cfg(all(feature = "onnx", feature = "opencv"))]
+pub mod track;

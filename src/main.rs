@@ -1,1 +1,73 @@
-fn main() {}
+//! The program: parse, run a command, report, exit.
+
+use std::panic;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use log::LevelFilter;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use facemark::cli::{Cli, Command};
+use facemark::command::{self, Settings};
+use facemark::error::Fault;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let cli = Cli::parse();
+    init_log(&cli);
+    // A panic becomes an error that names its stage; its place is of interest to us alone.
+    panic::set_hook(Box::new(|info| log::debug!("{info}")));
+    let stop = Arc::new(AtomicBool::new(false));
+    let signal = Arc::new(AtomicUsize::new(0));
+    let result =
+        catch_signals(&stop, &signal).and_then(|()| run(&cli, Settings { quiet: cli.quiet, started }, &stop));
+    match (result, signal.load(Ordering::Relaxed)) {
+        (Ok(()), 0) => ExitCode::SUCCESS,
+        // What a shell reports for a process that a signal ended.
+        (Ok(()), signal) => ExitCode::from(128 + signal as u8),
+        (Err(error), _) => report(&error),
+    }
+}
+
+fn run(cli: &Cli, settings: Settings, stop: &AtomicBool) -> Result<()> {
+    match &cli.command {
+        Command::Annotate(args) => command::annotate(args, settings, stop),
+        Command::Bench(args) => command::bench(args, settings, stop),
+        Command::Models => command::models(),
+    }
+}
+
+fn init_log(cli: &Cli) {
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => LevelFilter::Error,
+        (false, 0) => LevelFilter::Warn,
+        (false, 1) => LevelFilter::Info,
+        (false, 2) => LevelFilter::Debug,
+        (false, _) => LevelFilter::Trace,
+    };
+    env_logger::Builder::new().filter_module("facemark", level).format_timestamp(None).init();
+}
+
+/// The first Ctrl-C or SIGTERM ends the run properly, the second one at once.
+fn catch_signals(stop: &Arc<AtomicBool>, caught: &Arc<AtomicUsize>) -> Result<()> {
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stop))
+            .and_then(|_| flag::register_usize(signal, Arc::clone(caught), signal as usize))
+            .and_then(|_| flag::register(signal, Arc::clone(stop)))
+            .context("cannot listen to Ctrl-C")?;
+    }
+    Ok(())
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    let fault = Fault::of(error);
+    if fault != Fault::ClosedPipe {
+        eprintln!("facemark: {error:#}");
+    }
+    ExitCode::from(fault as u8)
+}

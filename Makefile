@@ -1,0 +1,46 @@
+# make demo   sets the system up, builds, annotates the clip in media/ and says where the result lies
+# make test   sets the system up and runs all tests
+# make lint   formatting and lints, as CI wants them
+# make bench  the table of the README
+
+# What Debian 12 and Ubuntu 24.04 call the libraries we build against; ffmpeg makes the tests' videos.
+PACKAGES = libopencv-dev opencv-data clang libclang-dev pkg-config \
+	libavcodec-dev libavformat-dev libavutil-dev libswscale-dev ffmpeg
+FACEMARK = target/release/facemark
+CLIP = media/talker.mp4
+
+.PHONY: demo test lint bench setup build
+
+demo: build
+	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
+	@echo "The annotated video is $(CURDIR)/demo.mp4"
+
+test: setup
+	cargo test --release --workspace
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+bench: build
+	for model in resnet18 full-face nose; do $(FACEMARK) bench $(CLIP) --model $$model || exit; done
+
+build: setup
+	cargo build --release
+
+# Installs only what is missing, and asks nobody but apt.
+setup:
+	@missing=; \
+	for package in $(PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
+			|| missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "There is no apt-get here. Please install what these Debian packages hold, then build with" >&2; \
+		echo "'cargo build --release':$$missing" >&2; \
+		exit 1; \
+	fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	echo "Installing$$missing"; \
+	$$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends $$missing

@@ -1,0 +1,121 @@
+//! The models that are there: those in the binary and those in `models/` folders.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::error::{Blame, Fault};
+use crate::model::LandmarkModel;
+
+/// The model that is used when nobody names one: 68 points.
+pub const DEFAULT: &str = "resnet18";
+
+/// In the binary itself, so that it runs from any folder.
+const BUILT_IN: [(&str, &[u8]); 3] = [
+    ("resnet18", include_bytes!("../models/resnet18.onnx")),
+    ("full-face", include_bytes!("../models/full-face.onnx")),
+    ("nose", include_bytes!("../models/nose.onnx")),
+];
+
+/// Where a model's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// In the binary.
+    BuiltIn(&'static str, &'static [u8]),
+    /// In a file.
+    File(PathBuf),
+}
+
+impl Entry {
+    /// The model's name, or the file's path.
+    pub fn name(&self) -> String {
+        match self {
+            Self::BuiltIn(name, _) => (*name).to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// Loads the model; the net may use `threads` threads.
+    ///
+    /// # Errors
+    /// [`Fault::Model`] if the file cannot be read or is no model of ours.
+    pub fn load(&self, threads: usize) -> Result<LandmarkModel> {
+        let name = self.name();
+        match self {
+            Self::BuiltIn(_, bytes) => LandmarkModel::from_bytes(bytes, threads),
+            Self::File(path) => {
+                let bytes = fs::read(path).blame(Fault::Model, || format!("cannot read the model {name}"))?;
+                LandmarkModel::from_bytes(&bytes, threads)
+            }
+        }
+        .blame(Fault::Model, || format!("cannot load the model {name}"))
+    }
+
+    /// Size of the file in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::BuiltIn(_, bytes) => bytes.len() as u64,
+            Self::File(path) => fs::metadata(path).map_or(0, |file| file.len()),
+        }
+    }
+}
+
+/// The model of this name or in this file.
+///
+/// A path is whatever ends in `.onnx` or holds a slash. A name is looked for in the binary, then as
+/// `NAME.onnx` in the folders of [`folders`].
+///
+/// # Errors
+/// [`Fault::Model`] if there is none, with the names that there are.
+pub fn find(name: &str) -> Result<Entry> {
+    let path = Path::new(name);
+    if path.components().count() > 1 || path.extension().is_some_and(|extension| extension == "onnx") {
+        return if path.is_file() {
+            Ok(Entry::File(path.to_owned()))
+        } else {
+            Err(Fault::Model.error(format!("there is no model file {name}")))
+        };
+    }
+    let all = list();
+    let found = all.iter().find(|entry| short_name(entry) == name).cloned();
+    found.ok_or_else(|| {
+        let known: Vec<String> = all.iter().map(short_name).collect();
+        Fault::Model.error(format!(
+            "unknown model {name:?}; there are {}; or pass the path of an .onnx file",
+            known.join(", ")
+        ))
+    })
+}
+
+/// All models: the built-in ones, then the `.onnx` files of the [`folders`], by name.
+pub fn list() -> Vec<Entry> {
+    let built_in = BUILT_IN.iter().map(|&(name, bytes)| Entry::BuiltIn(name, bytes));
+    let is_new = |path: &PathBuf| !BUILT_IN.iter().any(|(name, _)| path.file_stem() == Some(name.as_ref()));
+    built_in
+        .chain(folders().iter().flat_map(|folder| files(folder)).filter(is_new).map(Entry::File))
+        .collect()
+}
+
+/// Where further models are looked for: `$FACEMARK_MODELS`, `models` here, and `models` beside the binary.
+fn folders() -> Vec<PathBuf> {
+    let variable = env::var_os("FACEMARK_MODELS").map(PathBuf::from);
+    let beside = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("models")));
+    variable.into_iter().chain([PathBuf::from("models")]).chain(beside).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "onnx")).collect();
+    files.sort();
+    files
+}
+
+fn short_name(entry: &Entry) -> String {
+    match entry {
+        Entry::BuiltIn(name, _) => (*name).to_owned(),
+        Entry::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+    }
+}

@@ -1,0 +1,221 @@
+//! The command line: the last place that sees strings.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::catalog;
+use crate::error::Fault;
+use crate::smooth::Smoothing;
+use crate::track::TrackOptions;
+
+const EXAMPLES: &str = "\
+Examples:
+  facemark annotate talk.mp4 -o talk-annotated.mp4
+  facemark annotate talk.mp4 --jsonl landmarks.jsonl --csv landmarks.csv
+  facemark annotate photos/ --jsonl - | jq .faces
+  facemark bench talk.mp4 --json
+
+Exit codes: 0 done, 1 failure, 2 usage, 3 input, 4 device, 5 model, 6 output, 7 the input ended early
+(what could be read was annotated), 130 and 143 stopped by Ctrl-C and SIGTERM (the output is complete up to there)";
+
+/// Finds facial landmarks in video, frame by frame.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print errors only.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more; twice: even more.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+}
+
+/// The things to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the landmarks in a video or in pictures; write an annotated copy, JSON lines or CSV.
+    Annotate(Annotate),
+    /// Measure how long each stage takes per frame.
+    Bench(Bench),
+    /// List the models.
+    Models,
+}
+
+/// Arguments of `annotate`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Annotate {
+    /// A video, several pictures, or a folder of pictures (.jpg, .jpeg, .png).
+    #[arg(required = true)]
+    pub input: Vec<PathBuf>,
+    /// The annotated video (.mp4, .mov, .mkv); for pictures, a folder.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Landmarks as one line of JSON per frame; - is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub jsonl: Option<PathBuf>,
+    /// Landmarks as one row per face, OpenFace's columns; - is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Replace outputs that exist.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Write the time that each frame's faces took into the picture.
+    #[arg(long)]
+    pub show_latency: bool,
+    /// How to track.
+    #[command(flatten)]
+    pub tracking: Tracking,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// A video, several pictures, or a folder of pictures.
+    #[arg(required = true)]
+    pub input: Vec<PathBuf>,
+    /// Also encode the annotated video, to this file; without it encoding is not measured.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace an output that exists.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// How to track.
+    #[command(flatten)]
+    pub tracking: Tracking,
+}
+
+/// Arguments that decide what the tracker does.
+#[derive(Debug, Args)]
+pub struct Tracking {
+    /// A model's name (see `facemark models`) or an .onnx file.
+    #[arg(long, default_value = catalog::DEFAULT, value_name = "NAME|FILE")]
+    pub model: String,
+    /// Threads that the net may use.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: u16,
+    /// Follow at most this many faces.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_faces: u16,
+    /// Look for new faces every so many frames.
+    #[arg(long, default_value_t = 15, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub redetect_every: u32,
+    /// How much to smooth the landmarks over time.
+    #[arg(long, value_enum, default_value_t = Smooth::Low)]
+    pub smooth: Smooth,
+    /// Play the file at its own speed as if it were a camera: the newest frame wins, late ones are dropped
+    /// and counted.
+    #[arg(long)]
+    pub live: bool,
+}
+
+/// Values of `--smooth`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Smooth {
+    /// Landmarks as the net gives them.
+    Off,
+    /// Take the tremble off, with hardly any lag.
+    Low,
+    /// Calm, for still faces.
+    High,
+}
+
+impl Tracking {
+    /// The tracker's options.
+    pub fn options(&self) -> TrackOptions {
+        TrackOptions {
+            max_faces: self.max_faces.into(),
+            redetect_every: self.redetect_every,
+            smoothing: match self.smooth {
+                Smooth::Off => None,
+                Smooth::Low => Some(Smoothing::LOW),
+                Smooth::High => Some(Smoothing::HIGH),
+            },
+        }
+    }
+}
+
+/// What the input arguments mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// A video file.
+    Video(PathBuf),
+    /// Pictures, one a frame.
+    Images(Vec<PathBuf>),
+}
+
+const PICTURES: [&str; 3] = ["jpg", "jpeg", "png"];
+
+impl SourceSpec {
+    /// Tells a video from pictures: a folder stands for the pictures in it, by name.
+    ///
+    /// # Errors
+    /// [`Fault::Input`] for a folder without pictures or one that cannot be read, [`Fault::Usage`] for several
+    /// videos.
+    pub fn new(input: &[PathBuf]) -> Result<Self> {
+        match input {
+            [folder] if folder.is_dir() => Ok(Self::Images(pictures(folder)?)),
+            [file] if !is_picture(file) => Ok(Self::Video(file.clone())),
+            files if files.iter().all(|file| is_picture(file)) => Ok(Self::Images(files.to_vec())),
+            _ => Err(Fault::Usage.error(
+                "several inputs must all be pictures (.jpg, .jpeg, .png); run facemark once per video",
+            )),
+        }
+    }
+}
+
+fn is_picture(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    PICTURES.iter().any(|known| extension == *known) && !path.is_dir()
+}
+
+fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
+    let unreadable =
+        |error| Fault::Input.error(format!("cannot read the folder {}: {error}", folder.display()));
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut paths = paths.map_err(unreadable)?;
+    paths.retain(|path| is_picture(path));
+    paths.sort();
+    if paths.is_empty() {
+        return Err(Fault::Input
+            .error(format!("the folder {} holds no pictures (.jpg, .jpeg, .png)", folder.display())));
+    }
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn inputs_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.JPG", "a.png", "c.mp4"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let path = |name: &str| folder.path().join(name);
+        let spec = |names: &[&str]| SourceSpec::new(&names.iter().map(|name| path(name)).collect::<Vec<_>>());
+        assert_eq!(spec(&["c.mp4"]).unwrap(), SourceSpec::Video(path("c.mp4")));
+        assert_eq!(spec(&[""]).unwrap(), SourceSpec::Images(vec![path("a.png"), path("b.JPG")]));
+        assert_eq!(spec(&["b.JPG"]).unwrap(), SourceSpec::Images(vec![path("b.JPG")]));
+        assert_eq!(Fault::of(&spec(&["a.png", "c.mp4"]).unwrap_err()), Fault::Usage);
+        let empty = tempfile::tempdir().unwrap();
+        assert_eq!(Fault::of(&SourceSpec::new(&[empty.path().to_owned()]).unwrap_err()), Fault::Input);
+    }
+}

@@ -1,0 +1,392 @@
+//! The three threads and the channels between them. No other file makes either.
+//!
+//! ```text
+//! capture ──Frame──▶ inference ──Tracked──▶ main (sinks)
+//!    ▲                                        │
+//!    └───────────── empty frames ◀────────────┘
+//! ```
+//!
+//! A stage ends when its input closes. Every channel is bounded, and frames are recycled, so the memory in use
+//! does not grow with the length of the video.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::Result;
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+
+use crate::error::Fault;
+use crate::frame::{Frame, Timing};
+use crate::sink::{End, Sink};
+use crate::source::Source;
+use crate::track::{Tracked, Tracker};
+
+/// Frames waiting between two stages of a file. Enough to ride out an uneven decoder or encoder.
+const QUEUE: usize = 2;
+/// Live, only the newest frame waits.
+const LIVE_QUEUE: usize = 1;
+/// All frames there are: both queues, and one in the hands of each stage.
+const FRAMES: usize = 2 * QUEUE + 3;
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Frames that went all the way.
+    pub frames: u64,
+    /// Frames that were thrown away because a newer one had come; only ever live.
+    pub dropped: u64,
+}
+
+/// Takes the source's frames through the tracker into the sinks, until the source ends or `stop` is set.
+///
+/// From a live source only the newest frame is kept for the tracker, and the others are counted; from a file
+/// every frame arrives. The sinks run on the calling thread and are finished if all went well, when stopped,
+/// and when the input broke off after some frames.
+///
+/// # Errors
+/// The first real error of any stage; a panic in a stage is an error that names the stage. The sinks are
+/// finished before [`Fault::EndedEarly`] is returned, and left unfinished otherwise.
+pub fn run(
+    source: &mut dyn Source,
+    tracker: &mut Tracker,
+    sinks: &mut [&mut dyn Sink],
+    stop: &AtomicBool,
+) -> Result<Summary> {
+    let (empty_in, empty_out) = bounded(FRAMES);
+    for _ in 0..FRAMES {
+        // Has room: the channel was made for this many.
+        let _ = empty_in.try_send(Frame::empty());
+    }
+    let queue = if source.is_live() { LIVE_QUEUE } else { QUEUE };
+    let (frames_in, frames_out) = bounded(queue);
+    let (tracked_in, tracked_out) = bounded(queue);
+    let stills = source.info().stills;
+
+    let over = AtomicBool::new(false);
+    let (captured, inferred, written) = thread::scope(|scope| {
+        let stale = source.is_live().then(|| (frames_out.clone(), empty_in.clone()));
+        let mut outlet = Outlet { frames: frames_in, stale, dropped: 0 };
+        let may_go_on = || !stop.load(Ordering::Relaxed) && !over.load(Ordering::Relaxed);
+        let capture = scope.spawn(move || {
+            let end = capture(source, &empty_out, &mut outlet, may_go_on);
+            (outlet.dropped, end)
+        });
+        let inference = scope.spawn(move || infer(tracker, stills, &frames_out, &tracked_in));
+        let written = catch_unwind(AssertUnwindSafe(|| write(sinks, &tracked_out, &empty_in)));
+        // This is what tells the other two to end, should they not know.
+        over.store(true, Ordering::Relaxed);
+        drop((tracked_out, empty_in));
+        (joined(capture.join(), "capture"), joined(inference.join(), "inference"), joined(written, "output"))
+    });
+    // A later stage's error is the cause: the earlier ones only saw their channel close.
+    let frames = written??;
+    inferred??;
+    let (dropped, end) = captured?;
+    if frames > 0 || end.is_ok() {
+        let kind = if stop.load(Ordering::Relaxed) { End::CutShort } else { End::Complete };
+        sinks.iter_mut().try_for_each(|sink| sink.finish(kind))?;
+    }
+    end.map(|()| Summary { frames, dropped })
+}
+
+/// Where captured frames go.
+struct Outlet {
+    frames: Sender<Frame>,
+    /// Live only: the other end of `frames`, to take back what was not fetched in time, and its way home.
+    stale: Option<(Receiver<Frame>, Sender<Frame>)>,
+    dropped: u64,
+}
+
+impl Outlet {
+    /// Hands the frame on; `false` when nobody wants any more.
+    fn send(&mut self, frame: Frame) -> bool {
+        let Some((stale, empty)) = &self.stale else {
+            return self.frames.send(frame).is_ok();
+        };
+        let Err(TrySendError::Full(frame)) = self.frames.try_send(frame) else {
+            return true;
+        };
+        if let Ok(old) = stale.try_recv() {
+            self.dropped += 1;
+            // Has room: there are not more frames than places.
+            let _ = empty.try_send(old);
+        }
+        // Only this thread sends, so there is room now.
+        self.frames.try_send(frame).is_ok()
+    }
+}
+
+/// Reads the source to its end, or as long as it may.
+fn capture(
+    source: &mut dyn Source,
+    empty: &Receiver<Frame>,
+    outlet: &mut Outlet,
+    may_go_on: impl Fn() -> bool,
+) -> Result<()> {
+    while may_go_on() {
+        let Ok(mut frame) = empty.recv() else { break };
+        frame.timing = Timing::default();
+        if !source.next(&mut frame)? || !outlet.send(frame) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn infer(
+    tracker: &mut Tracker,
+    stills: bool,
+    frames: &Receiver<Frame>,
+    tracked: &Sender<Tracked>,
+) -> Result<()> {
+    for frame in frames {
+        if stills {
+            tracker.reset();
+        }
+        if tracked.send(tracker.track(frame)?).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Returns how many frames were written.
+fn write(sinks: &mut [&mut dyn Sink], tracked: &Receiver<Tracked>, empty: &Sender<Frame>) -> Result<u64> {
+    let mut frames = 0;
+    for mut tracked in tracked {
+        sinks.iter_mut().try_for_each(|sink| sink.write(&mut tracked))?;
+        frames += 1;
+        // Has room; and if capture is gone, nobody needs the frame.
+        let _ = empty.try_send(tracked.frame);
+    }
+    Ok(frames)
+}
+
+/// What a thread returned; its panic as an error.
+fn joined<T>(joined: thread::Result<T>, stage: &str) -> Result<T> {
+    joined.map_err(|panic| {
+        let why = message(panic.as_ref());
+        let report = "this is a defect of facemark, please report it";
+        Fault::Failure.error(format!("the {stage} stage failed inside ({why}); {report}"))
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::detect::Detector;
+    use crate::face::{Framing, Point, Region};
+    use crate::frame::{ColorTags, Plane};
+    use crate::model::Landmarker;
+    use crate::scheme::Scheme;
+    use crate::source::SourceInfo;
+    use crate::spec::{ModelSpec, Normalisation};
+    use crate::track::TrackOptions;
+
+    /// Counts up; its end can be an error or a panic.
+    struct Counter {
+        info: SourceInfo,
+        live: bool,
+        length: u64,
+        next: u64,
+        end: fn() -> Result<bool>,
+    }
+
+    impl Source for Counter {
+        fn next(&mut self, frame: &mut Frame) -> Result<bool> {
+            if self.next == self.length {
+                return (self.end)();
+            }
+            if self.live {
+                thread::sleep(Duration::from_millis(1));
+            }
+            frame.image.resize(8, 8);
+            frame.index = self.next;
+            self.next += 1;
+            Ok(true)
+        }
+
+        fn is_live(&self) -> bool {
+            self.live
+        }
+
+        fn info(&self) -> &SourceInfo {
+            &self.info
+        }
+    }
+
+    fn counter(length: u64, live: bool, end: fn() -> Result<bool>) -> Counter {
+        let info = SourceInfo {
+            files: Vec::new(),
+            stills: false,
+            size: (8, 8),
+            frames: None,
+            time_base: (1, 25),
+            frame_rate: None,
+            pixel_aspect: None,
+            color: ColorTags::JPEG,
+            range_stated: true,
+        };
+        Counter { info, live, length, next: 0, end }
+    }
+
+    /// Sees no face, and takes its time.
+    struct Slow(Duration, fn());
+
+    impl Detector for Slow {
+        fn detect(&mut self, _: &Plane) -> Result<Vec<Region>> {
+            thread::sleep(self.0);
+            self.1();
+            Ok(Vec::new())
+        }
+    }
+
+    struct Never(ModelSpec);
+
+    impl Landmarker for Never {
+        fn spec(&self) -> &ModelSpec {
+            &self.0
+        }
+
+        fn landmarks(&mut self, _: &Plane, _: &Region, _: &mut Timing) -> Result<Vec<Point>> {
+            Ok(Vec::new())
+        }
+    }
+
+    fn tracker(pause: Duration, effect: fn()) -> Tracker {
+        let spec = ModelSpec {
+            name: "never".to_owned(),
+            width: 8,
+            height: 8,
+            scheme: Scheme::Nose,
+            normalisation: Normalisation::PerCrop,
+            framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
+            training: Default::default(),
+        };
+        let options = TrackOptions { max_faces: 1, redetect_every: 1, smoothing: None };
+        Tracker::new(Box::new(Slow(pause, effect)), Box::new(Never(spec)), options)
+    }
+
+    #[derive(Default)]
+    struct Record {
+        seen: Vec<u64>,
+        finished: bool,
+        fail_at: Option<u64>,
+        pause: Duration,
+    }
+
+    impl Sink for Record {
+        fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+            if self.fail_at == Some(tracked.frame.index) {
+                return Err(Fault::Output.error("disk full"));
+            }
+            thread::sleep(self.pause);
+            self.seen.push(tracked.frame.index);
+            Ok(())
+        }
+
+        fn finish(&mut self, _: End) -> Result<()> {
+            self.finished = true;
+            Ok(())
+        }
+    }
+
+    fn end() -> Result<bool> {
+        Ok(false)
+    }
+
+    fn run_one(source: &mut Counter, tracker: &mut Tracker, sink: &mut Record) -> Result<Summary> {
+        run(source, tracker, &mut [sink], &AtomicBool::new(false))
+    }
+
+    #[test]
+    fn a_file_loses_no_frame_and_keeps_the_order() {
+        let mut sink = Record { pause: Duration::from_micros(100), ..Record::default() };
+        let summary =
+            run_one(&mut counter(300, false, end), &mut tracker(Duration::ZERO, || ()), &mut sink).unwrap();
+        assert_eq!(summary, Summary { frames: 300, dropped: 0 });
+        assert_eq!(sink.seen, (0..300).collect::<Vec<_>>());
+        assert!(sink.finished);
+    }
+
+    #[test]
+    fn live_drops_old_frames_and_counts_them() {
+        let mut sink = Record::default();
+        let mut source = counter(200, true, end);
+        let summary =
+            run_one(&mut source, &mut tracker(Duration::from_millis(10), || ()), &mut sink).unwrap();
+        assert_eq!(summary.frames + summary.dropped, 200);
+        assert!(summary.dropped > 100, "{summary:?}");
+        assert!(sink.seen.is_sorted());
+        assert_eq!(sink.seen.last(), Some(&199), "the newest frame is never the one dropped");
+    }
+
+    #[test]
+    fn a_source_that_breaks_off_leaves_finished_sinks_and_its_error() {
+        let mut sink = Record::default();
+        let broken = || Err(Fault::EndedEarly.error("broken at 0.4 s"));
+        let error = run_one(&mut counter(10, false, broken), &mut tracker(Duration::ZERO, || ()), &mut sink);
+        assert_eq!(Fault::of(&error.unwrap_err()), Fault::EndedEarly);
+        assert!(sink.finished && sink.seen.len() == 10);
+    }
+
+    #[test]
+    fn a_source_without_any_frame_finishes_nothing() {
+        let mut sink = Record::default();
+        let broken = || Err(Fault::Input.error("no picture"));
+        run_one(&mut counter(0, false, broken), &mut tracker(Duration::ZERO, || ()), &mut sink).unwrap_err();
+        assert!(!sink.finished);
+    }
+
+    #[test]
+    fn a_failing_sink_ends_the_run_and_stays_unfinished() {
+        for live in [false, true] {
+            let mut sink = Record { fail_at: Some(3), ..Record::default() };
+            let mut source = counter(u64::MAX, live, end);
+            let error = run_one(&mut source, &mut tracker(Duration::ZERO, || ()), &mut sink).unwrap_err();
+            assert_eq!(Fault::of(&error), Fault::Output);
+            assert!(!sink.finished);
+        }
+    }
+
+    #[test]
+    fn a_panic_names_its_stage() {
+        let mut sink = Record::default();
+        let mut source = counter(5, false, || panic!("broken decoder"));
+        let error =
+            run_one(&mut source, &mut tracker(Duration::ZERO, || ()), &mut sink).unwrap_err().to_string();
+        assert!(error.contains("capture") && error.contains("broken decoder"), "{error}");
+        let mut tracker = tracker(Duration::ZERO, || panic!("broken net"));
+        let error =
+            run_one(&mut counter(u64::MAX, true, end), &mut tracker, &mut sink).unwrap_err().to_string();
+        assert!(error.contains("inference") && error.contains("broken net"), "{error}");
+        assert!(!sink.finished);
+    }
+
+    #[test]
+    fn stopping_ends_an_endless_source_properly() {
+        let stop = AtomicBool::new(false);
+        let mut sink = Record::default();
+        let (mut source, mut tracker) =
+            (counter(u64::MAX, false, end), tracker(Duration::from_millis(1), || ()));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(50));
+                stop.store(true, Ordering::Relaxed);
+            });
+            let start = Instant::now();
+            run(&mut source, &mut tracker, &mut [&mut sink], &stop).unwrap();
+            assert!(start.elapsed() < Duration::from_secs(2));
+        });
+        assert!(sink.finished && !sink.seen.is_empty());
+    }
+}

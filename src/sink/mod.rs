@@ -1,0 +1,51 @@
+//! Where frames and faces go.
+
+#[cfg(feature = "cli")]
+use anyhow::Result;
+
+#[cfg(feature = "cli")]
+use crate::track::Tracked;
+
+#[cfg(feature = "cli")]
+pub mod csv;
+#[cfg(feature = "cli")]
+pub mod data;
+#[cfg(feature = "video")]
+mod encode;
+#[cfg(feature = "cli")]
+pub mod jsonl;
+#[cfg(feature = "cli")]
+pub mod overlay;
+#[cfg(feature = "video")]
+mod partial;
+#[cfg(feature = "cli")]
+pub mod progress;
+#[cfg(feature = "video")]
+mod remux;
+#[cfg(feature = "video")]
+pub mod video;
+
+/// Takes finished frames, one after another, on the main thread.
+#[cfg(feature = "cli")]
+pub trait Sink {
+    /// Takes the next frame. A sink may draw into it; the sinks after it see that.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn write(&mut self, tracked: &mut Tracked) -> Result<()>;
+
+    /// Completes the output. A sink that is dropped without this leaves nothing under the output's final name.
+    ///
+    /// # Errors
+    /// If the output cannot be completed.
+    fn finish(&mut self, end: End) -> Result<()>;
+}
+
+/// Why no more frames come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The source is at its end, be it early. What accompanies the frames is kept to its own end.
+    Complete,
+    /// The run was stopped. What accompanies the frames is cut where they stop.
+    CutShort,
+}

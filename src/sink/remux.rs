@@ -1,0 +1,232 @@
+//! Takes along what the input holds besides the annotated pictures: sound, subtitles, chapters, tags.
+
+use std::ffi::{CStr, c_int};
+use std::path::Path;
+
+use anyhow::Result;
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::format::context::{Input, Output};
+use ffmpeg_next::format::stream::{Disposition, Stream, StreamMut};
+use ffmpeg_next::{Packet, Rational, ffi, media};
+
+use super::encode::Encoder;
+use crate::error::{Blame, Fault};
+use crate::source::{demux, video};
+
+/// Tags that tell about the old file, not about what it shows.
+const FILE_TAGS: [&CStr; 4] = [c"encoder", c"major_brand", c"minor_version", c"compatible_brands"];
+/// Tags that tell about the old coding of the pictures.
+const VIDEO_TAGS: [&CStr; 9] = [
+    c"encoder",
+    c"rotate",
+    c"DURATION",
+    c"BPS",
+    c"NUMBER_OF_FRAMES",
+    c"NUMBER_OF_BYTES",
+    c"_STATISTICS_WRITING_APP",
+    c"_STATISTICS_WRITING_DATE_UTC",
+    c"_STATISTICS_TAGS",
+];
+
+/// The end of a file for a demuxer that finds nothing but errors.
+const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
+
+/// The second reader on the input, which copies packets as they are.
+pub(super) struct Remux {
+    input: Input,
+    /// By the input's stream index; `None` for streams that are not copied.
+    tracks: Vec<Option<Track>>,
+    /// Read already, but later than what is wanted so far.
+    pending: Option<Packet>,
+}
+
+/// One stream that is copied.
+struct Track {
+    output: usize,
+    input_base: Rational,
+    output_base: Rational,
+    last_dts: Option<i64>,
+}
+
+impl Remux {
+    /// Gives the output a stream for the encoder and one for each stream to copy, in the input's order.
+    /// Also returns the index of the video stream in the output.
+    pub(super) fn prepare(path: &Path, output: &mut Output, encoder: &Encoder) -> Result<(Self, usize)> {
+        let mut input = demux::open(path)?;
+        let video = video::best_video(&input, path)?.index();
+        let mut tracks = Vec::new();
+        let mut video_output = 0;
+        for stream in input.streams() {
+            tracks.push(None);
+            if stream.index() == video {
+                let mut out = output.add_stream_with(encoder.context())?;
+                video_output = out.index();
+                describe(&mut out, &stream, &VIDEO_TAGS);
+            } else if wanted(&stream, output) {
+                tracks[stream.index()] = Some(add_track(&stream, output, path)?);
+            }
+        }
+        copy_tags(&input, output);
+        copy_chapters(&input, output)?;
+        demux::discard(&mut input, |index| tracks[index].is_none());
+        Ok((Self { input, tracks, pending: None }, video_output))
+    }
+
+    /// To be called once the output's header is written, which settles its time bases.
+    pub(super) fn start(&mut self, output: &Output) {
+        for track in self.tracks.iter_mut().flatten() {
+            if let Some(stream) = output.stream(track.output) {
+                track.output_base = stream.time_base();
+            }
+        }
+    }
+
+    /// Where streams begin later than at zero, and the ticks in which they count: for the muxer's precision.
+    pub(super) fn late_starts(&self) -> impl Iterator<Item = Rational> {
+        self.input.streams().filter_map(|stream| {
+            let start = stream.start_time();
+            (start != ffi::AV_NOPTS_VALUE && start > 0).then(|| stream.time_base())
+        })
+    }
+
+    /// Copies all packets up to `limit`, in ticks of `base`; to the end without one.
+    pub(super) fn copy_until(&mut self, output: &mut Output, limit: Option<(i64, Rational)>) -> Result<()> {
+        while let Some(mut packet) = self.next() {
+            let Some(track) = self.tracks.get_mut(packet.stream()).and_then(Option::as_mut) else { continue };
+            if let (Some((limit, base)), Some(time)) = (limit, packet.dts().or(packet.pts())) {
+                // SAFETY: plain arithmetic.
+                let order = unsafe { ffi::av_compare_ts(time, track.input_base.into(), limit, base.into()) };
+                if order > 0 {
+                    self.pending = Some(packet);
+                    return Ok(());
+                }
+            }
+            track.readdress(&mut packet);
+            packet.write_interleaved(output)?;
+        }
+        Ok(())
+    }
+
+    /// The next packet. A break in the input ends it here; the source reports it.
+    fn next(&mut self) -> Option<Packet> {
+        if let Some(packet) = self.pending.take() {
+            return Some(packet);
+        }
+        for _ in 0..MAX_ERRORS_IN_A_ROW {
+            let mut packet = Packet::empty();
+            match packet.read(&mut self.input) {
+                Ok(()) => return Some(packet),
+                Err(ffmpeg::Error::InvalidData) => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+}
+
+impl Track {
+    /// Makes the packet one of the output. Only its times change, and only in their unit.
+    fn readdress(&mut self, packet: &mut Packet) {
+        packet.rescale_ts(self.input_base, self.output_base);
+        packet.set_stream(self.output);
+        packet.set_position(-1);
+        // A muxer refuses times that do not rise, which broken inputs have.
+        if let (Some(dts), Some(last)) = (packet.dts(), self.last_dts)
+            && dts <= last
+        {
+            packet.set_dts(Some(last + 1));
+            packet.set_pts(packet.pts().map(|pts| pts.max(last + 1)));
+        }
+        self.last_dts = packet.dts().or(self.last_dts);
+    }
+}
+
+/// Whether a stream goes along: pictures, sound and subtitles always, fonts where there is room for them.
+fn wanted(stream: &Stream, output: &Output) -> bool {
+    let kind = stream.parameters().medium();
+    let wanted = match kind {
+        media::Type::Video | media::Type::Audio | media::Type::Subtitle => true,
+        media::Type::Attachment => output.format().name() == "matroska",
+        _ => false,
+    };
+    if !wanted {
+        log::info!("stream {} ({kind:?}) of the input is left out", stream.index());
+    }
+    wanted
+}
+
+/// Adds an output stream that takes the packets of an input stream as they are.
+fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track> {
+    let mut parameters = stream.parameters().clone();
+    // SAFETY: the output format is a constant inside libavformat.
+    let holds = unsafe {
+        let format = output.format();
+        ffi::avformat_query_codec(format.as_ptr(), parameters.id().into(), ffi::FF_COMPLIANCE_EXPERIMENTAL)
+    };
+    if holds == 0 {
+        let (index, kind, codec) = (stream.index(), parameters.medium(), parameters.id());
+        return Err(Fault::Output.error(format!(
+            "{}: stream {index} ({kind:?}, {codec:?}) does not fit into this kind of file; name the output .mkv",
+            path.display()
+        )));
+    }
+    // SAFETY: the parameters are our own copy. Tags differ between containers; 0 lets the muxer choose.
+    unsafe { (*parameters.as_mut_ptr()).codec_tag = 0 };
+    let mut out = output.add_stream(ffmpeg::codec::Id::None)?;
+    out.set_parameters(parameters);
+    out.set_time_base(stream.time_base());
+    describe(&mut out, stream, &[]);
+    let track = Track {
+        output: out.index(),
+        input_base: stream.time_base(),
+        output_base: stream.time_base(),
+        last_dts: None,
+    };
+    Ok(track)
+}
+
+/// Copies what is known of a stream: language, title, default or forced, pixel aspect.
+fn describe(out: &mut StreamMut, stream: &Stream, stale: &[&CStr]) {
+    out.set_avg_frame_rate(stream.avg_frame_rate());
+    // SAFETY: both streams belong to open contexts; the dictionary of the output is its own copy.
+    unsafe {
+        let (from, to) = (stream.as_ptr(), out.as_mut_ptr());
+        (*to).disposition = (*from).disposition;
+        copy_dictionary((*from).metadata, &mut (*to).metadata, stale);
+        if stream.disposition().contains(Disposition::ATTACHED_PIC) || stale.is_empty() {
+            (*to).sample_aspect_ratio = (*from).sample_aspect_ratio;
+        }
+    }
+}
+
+fn copy_tags(input: &Input, output: &mut Output) {
+    // SAFETY: both contexts are open; the dictionary of the output is its own copy.
+    unsafe { copy_dictionary((*input.as_ptr()).metadata, &mut (*output.as_mut_ptr()).metadata, &FILE_TAGS) };
+}
+
+/// # Safety
+/// `from` must be a dictionary or null, and so must what `to` points to.
+unsafe fn copy_dictionary(
+    from: *const ffi::AVDictionary,
+    to: &mut *mut ffi::AVDictionary,
+    without: &[&CStr],
+) {
+    // SAFETY: as promised by the caller. Not through `Dictionary`, which takes every tag for UTF-8.
+    unsafe {
+        ffi::av_dict_copy(to, from, 0);
+        for key in without {
+            ffi::av_dict_set(to, key.as_ptr(), std::ptr::null(), 0 as c_int);
+        }
+    }
+}
+
+fn copy_chapters(input: &Input, output: &mut Output) -> Result<()> {
+    for (id, chapter) in (1..).zip(input.chapters()) {
+        let tags = chapter.metadata();
+        let title = tags.get("title").unwrap_or_default();
+        output
+            .add_chapter(id, chapter.time_base(), chapter.start(), chapter.end(), title)
+            .blame(Fault::Output, || "cannot copy the chapters")?;
+    }
+    Ok(())
+}

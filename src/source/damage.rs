@@ -1,0 +1,136 @@
+//! Keeps account of what could not be read from a video, to tell at its end.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Error, Result};
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::frame::Video;
+use ffmpeg_next::{Packet, Rational, ffi};
+
+use crate::error::Fault;
+
+/// A header may promise this much more than there is, in microseconds, before the file counts as cut off …
+const SLACK_US: i64 = 500_000;
+/// … or this share of the whole, if that is more.
+const SLACK_SHARE: i64 = 100;
+
+/// What went wrong so far.
+pub(super) struct Damage {
+    path: PathBuf,
+    /// Where the header says that the last stream ends, microseconds; `None` where it only guesses.
+    promised_end: Option<i64>,
+    /// Where the streams really ended so far.
+    seen_end: i64,
+    /// The time of the packet read last from the video stream.
+    time: f64,
+    /// Packets before the first key frame and pictures before the first whole one do not count: a file that was cut
+    /// out of a longer one may begin with the rest of a group of pictures.
+    seen_key: bool,
+    seen_whole: bool,
+    errors: u64,
+    first: Option<(f64, String)>,
+    last: Option<String>,
+}
+
+impl Damage {
+    pub(super) fn new(path: &Path, input: &Input) -> Self {
+        // SAFETY: the context is open and outlives this function.
+        let method = unsafe { (*input.as_ptr()).duration_estimation_method };
+        let known =
+            method == ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_STREAM && input.duration() > 0;
+        // SAFETY: as above.
+        let start = unsafe { (*input.as_ptr()).start_time };
+        let start = if start == ffi::AV_NOPTS_VALUE { 0 } else { start };
+        Self {
+            path: path.to_owned(),
+            promised_end: known.then(|| start + input.duration()),
+            seen_end: i64::MIN,
+            time: 0.0,
+            seen_key: false,
+            seen_whole: false,
+            errors: 0,
+            first: None,
+            last: None,
+        }
+    }
+
+    /// Takes note of a packet; `ours` if it is of the video stream.
+    pub(super) fn packet(&mut self, packet: &Packet, base: Rational, ours: bool) {
+        let time = packet.pts().or(packet.dts());
+        if let Some(time) = time {
+            let end = time.saturating_add(packet.duration().max(0));
+            let seconds = end as f64 * f64::from(base);
+            self.seen_end = self.seen_end.max((seconds * 1e6) as i64);
+        }
+        if !ours {
+            return;
+        }
+        self.seen_key |= packet.is_key();
+        self.time = time.map_or(self.time, |time| time as f64 * f64::from(base));
+        if packet.is_corrupt() {
+            self.note("a broken packet".into());
+        }
+    }
+
+    /// Takes note of a decoded picture, which may have holes.
+    pub(super) fn picture(&mut self, raw: &Video) {
+        if !raw.is_corrupt() && !raw.has_decode_errors() {
+            self.seen_whole = true;
+        } else if self.seen_whole {
+            self.note("a picture with holes".into());
+        }
+    }
+
+    /// Takes note of what the decoder could not read.
+    pub(super) fn undecoded(&mut self, error: ffmpeg::Error) {
+        self.note(error.to_string());
+    }
+
+    /// Takes note of what the demuxer could not read.
+    pub(super) fn unread(&mut self, error: ffmpeg::Error) {
+        self.seen_key = true;
+        self.note(error.to_string());
+    }
+
+    fn note(&mut self, what: String) {
+        if self.seen_key {
+            self.errors += 1;
+            self.first.get_or_insert_with(|| (self.time, what.clone()));
+        }
+        self.last = Some(what);
+    }
+
+    /// The error for a video without a single picture.
+    pub(super) fn nothing(&self) -> Error {
+        let shown = self.path.display();
+        match &self.last {
+            Some(reason) => Fault::Input.error(format!(
+                "{shown}: not one picture could be decoded ({reason}); the file is broken, copy or record it again"
+            )),
+            None => Fault::Input.error(format!("{shown} has a video stream, but no picture in it; record it again")),
+        }
+    }
+
+    /// The judgement at the end, after `frames` delivered frames.
+    pub(super) fn verdict(&self, frames: u64) -> Result<()> {
+        let shown = self.path.display();
+        if let Some((time, reason)) = &self.first {
+            let (errors, s) = (self.errors, if self.errors == 1 { "" } else { "s" });
+            return Err(Fault::EndedEarly.error(format!(
+                "{shown} is damaged: {errors} error{s}, the first near {time:.3} s ({reason}); \
+                 {frames} frames could be read"
+            )));
+        }
+        match self.promised_end {
+            Some(promised) if promised - self.seen_end > SLACK_US.max(promised / SLACK_SHARE) => {
+                Err(Fault::EndedEarly.error(format!(
+                    "{shown} is cut off: it ends at {:.3} s of {:.3} s; {frames} frames could be read",
+                    self.seen_end as f64 / 1e6,
+                    promised as f64 / 1e6
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}

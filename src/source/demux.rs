@@ -1,0 +1,90 @@
+//! Opening media files with libav: plain files only, and a reason when it fails.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Once;
+
+use anyhow::Result;
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::format::context::{Input, StreamIo};
+
+use crate::error::{Blame, Fault};
+
+/// Larger than libav's own, to ask the disk less often.
+const READ_BUFFER: usize = 256 << 10;
+
+/// Demuxers that read other files, or that make pictures of text.
+const NOT_VIDEOS: [&str; 7] = ["concat", "hls", "dash", "sdp", "tty", "image2", "rtsp"];
+
+/// Silences libav, whose lines would spill into ours, and gives its errors their names.
+pub(crate) fn init() {
+    static INIT: Once = Once::new();
+    INIT.call_once(|| {
+        ffmpeg::util::error::register_all();
+        ffmpeg::log::set_level(ffmpeg::log::Level::Quiet);
+    });
+}
+
+/// Opens a media file. libav is handed the open file instead of its name, and no protocol at all: whatever the
+/// file says, no other file and no network can be reached through it.
+pub(crate) fn open(path: &Path) -> Result<Input> {
+    init();
+    let file = open_plain(path)?;
+    let io = StreamIo::from_read_seek_with_capacity(file, READ_BUFFER)
+        .blame(Fault::Input, || format!("cannot read {}", path.display()))?;
+    let options = [("protocol_whitelist", "none")].into_iter().collect();
+    let input = ffmpeg::format::input_from_stream(io, None, Some(options))
+        .map_err(|error| Fault::Input.error(format!("{}: {}", path.display(), why_not_media(path, error))))?;
+    if input.format().name().split(',').any(|name| NOT_VIDEOS.contains(&name)) {
+        let reason = why_not_media(path, ffmpeg::Error::DemuxerNotFound);
+        return Err(Fault::Input.error(format!("{}: {reason}", path.display())));
+    }
+    Ok(input)
+}
+
+/// Tells the demuxer which streams to leave out, by index; some formats then do not even read them.
+pub(crate) fn discard(input: &mut Input, unwanted: impl Fn(usize) -> bool) {
+    for mut stream in input.streams_mut() {
+        if unwanted(stream.index()) {
+            // SAFETY: the stream belongs to the open input, which is borrowed mutably.
+            unsafe { (*stream.as_mut_ptr()).discard = ffmpeg::ffi::AVDiscard::AVDISCARD_ALL };
+        }
+    }
+}
+
+fn open_plain(path: &Path) -> Result<File> {
+    let shown = path.display();
+    // A pipe would block on opening, so look first.
+    let metadata = std::fs::metadata(path).blame(Fault::Input, || format!("cannot open {shown}"))?;
+    if metadata.is_dir() {
+        return Err(Fault::Input.error(format!("{shown} is a folder; give a file in it")));
+    }
+    if !metadata.is_file() {
+        return Err(
+            Fault::Input.error(format!("{shown} is not a plain file; save the video to a file first"))
+        );
+    }
+    if metadata.len() == 0 {
+        return Err(Fault::Input.error(format!("{shown} is empty; record or copy it again")));
+    }
+    File::open(path).blame(Fault::Input, || format!("cannot open {shown}"))
+}
+
+/// What is wrong with a file that libav does not take, judged by its first bytes.
+fn why_not_media(path: &Path, error: ffmpeg::Error) -> String {
+    let mut head = [0; 512];
+    let read = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    let head = &head[..read];
+    if head.starts_with(b"#EXTM3U") || head.starts_with(b"ffconcat") || head.starts_with(b"v=0") {
+        return "is a playlist, not a video; give the files that it lists".into();
+    }
+    if head.iter().all(|&byte| byte >= b' ' && byte != 127 || matches!(byte, b'\t' | b'\n' | b'\r' | 12 | 27))
+    {
+        return "is text, not a video, whatever its name says".into();
+    }
+    if head.get(4..8) == Some(b"ftyp") {
+        return format!("is an MP4 file cut short, its index is missing ({error}); copy or record it again");
+    }
+    format!("no video format that libav knows ({error}); convert it to MP4 or Matroska")
+}

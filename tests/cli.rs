@@ -1,0 +1,266 @@
+//! The program as a user runs it, on the demo clip and on inputs that are wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+const FACEMARK: &str = env!("CARGO_BIN_EXE_facemark");
+
+fn media(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("media").join(name)
+}
+
+fn facemark<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    Command::new(FACEMARK).args(args).stdin(Stdio::null()).output().expect("facemark starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs facemark, which must succeed, and returns standard output.
+fn succeed(args: &[&str]) -> String {
+    let output = facemark(args);
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Runs facemark, which must fail with this code and one line that holds `word`.
+fn fail(args: &[&str], code: i32, word: &str) {
+    let output = facemark(args);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
+    assert_eq!(message.lines().count(), 1, "{args:?}: {message}");
+    assert!(message.contains(word), "{args:?}: {message:?} does not say {word:?}");
+}
+
+fn lines(jsonl: &str) -> Vec<Value> {
+    jsonl.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// The true landmarks of each frame of the talking head.
+fn truth() -> Vec<Vec<[f64; 2]>> {
+    let text = fs::read_to_string(media("talker.csv")).expect("the demo clip's truth");
+    let row = |line: &str| {
+        let numbers: Vec<f64> = line.split(',').skip(1).map(|v| v.parse().expect("a number")).collect();
+        numbers.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect()
+    };
+    text.lines().skip(1).map(row).collect()
+}
+
+fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
+}
+
+/// Mean error of the 51 inner points in per cent of the distance of the outer eye corners. The truth's jaw
+/// points are defined differently from people's labels, see media/SOURCES.md.
+fn error(face: &Value, truth: &[[f64; 2]]) -> f64 {
+    let points: Vec<[f64; 2]> = serde_json::from_value(face["points"].clone()).expect("points");
+    assert_eq!(points.len(), 68);
+    let sum: f64 = (17..68).map(|i| distance(points[i], truth[i])).sum();
+    100.0 * sum / 51.0 / distance(truth[36], truth[45])
+}
+
+#[test]
+fn landmarks_of_the_demo_clip_are_near_the_truth() {
+    let clip = media("talker.mp4");
+    let frames = lines(&succeed(&["annotate", clip.to_str().unwrap(), "--jsonl", "-", "--quiet"]));
+    assert_eq!(frames.len(), 120);
+    let truth = truth();
+    let mut errors = Vec::new();
+    for (index, frame) in frames.iter().enumerate() {
+        assert_eq!(frame["frame"].as_u64(), Some(index as u64));
+        assert!((frame["time"].as_f64().unwrap() - index as f64 / 24.0).abs() < 1e-3);
+        let faces = frame["faces"].as_array().unwrap();
+        assert!(faces.len() <= 1, "one person, but frame {index} has {} faces", faces.len());
+        errors.extend(faces.iter().map(|face| error(face, &truth[index])));
+    }
+    assert!(errors.len() >= 115, "a face in {} frames only", errors.len());
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    assert!(mean < 8.0, "mean error {mean:.2} % of the outer eye corners' distance");
+}
+
+#[test]
+fn two_runs_and_two_threads_give_the_same_bytes() {
+    let clip = media("talker.mp4");
+    let run = |threads: &str| {
+        succeed(&["annotate", clip.to_str().unwrap(), "--jsonl", "-", "--quiet", "--threads", threads])
+    };
+    let first = run("1");
+    assert!(first == run("1"), "two runs differ");
+    assert!(first == run("2"), "one and two threads differ");
+}
+
+#[test]
+fn all_outputs_of_one_run_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let clip = media("talker.mp4");
+    let (video, jsonl, csv) = (path("out.mp4"), path("out.jsonl"), path("out.csv"));
+    let outputs = ["-o", &video, "--jsonl", &jsonl, "--csv", &csv];
+    succeed(&[&["annotate", clip.to_str().unwrap(), "--model", "full-face"], &outputs[..]].concat());
+    let frames = lines(&fs::read_to_string(&jsonl).unwrap());
+    let csv_text = fs::read_to_string(&csv).unwrap();
+    let mut rows = csv_text.lines();
+    let header: Vec<&str> = rows.next().unwrap().split(',').collect();
+    assert_eq!(header[..6], ["frame", "timestamp", "face_id", "confidence", "success", "x_0"]);
+    assert_eq!(header.len(), 5 + 2 * 58 + 1);
+    let found: usize = frames.iter().map(|frame| frame["faces"].as_array().unwrap().len().max(1)).sum();
+    assert_eq!(rows.count(), found);
+    // Decoding the annotated video again gives as many frames, with the overlay in them.
+    let again = lines(&succeed(&["annotate", &video, "--jsonl", "-", "--quiet"]));
+    assert_eq!(again.len(), frames.len());
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+}
+
+#[test]
+fn a_photo_has_its_face_and_an_annotated_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("out");
+    let photo = media("astronaut.jpg");
+    let args = ["annotate", photo.to_str().unwrap(), "--jsonl", "-", "-o", target.to_str().unwrap()];
+    let frames = lines(&succeed(&args));
+    assert_eq!(frames.len(), 1);
+    assert!(frames[0]["file"].as_str().unwrap().ends_with("astronaut.jpg"));
+    let face = &frames[0]["faces"][0];
+    // Seen by eye in the photo: the tip of the nose, and the eyes' outer corners.
+    let points: Vec<[f64; 2]> = serde_json::from_value(face["points"].clone()).unwrap();
+    assert!(distance(points[30], [224.0, 126.0]) < 8.0, "nose at {:?}", points[30]);
+    let copy = image::open(target.join("astronaut.jpg")).expect("the annotated copy");
+    assert_eq!((copy.width(), copy.height()), (512, 512));
+}
+
+#[test]
+fn bench_reports_every_stage_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = folder.path().join("out.mp4");
+    let clip = media("talker.mp4");
+    let args = ["bench", clip.to_str().unwrap(), "--json", "--model", "nose", "-o", video.to_str().unwrap()];
+    let report: Value = serde_json::from_str(&succeed(&args)).unwrap();
+    assert_eq!((report["frames"].as_u64(), report["dropped"].as_u64()), (Some(120), Some(0)));
+    assert!(report["fps"].as_f64().unwrap() > 1.0 && report["rss_peak_mb"].as_f64().unwrap() > 10.0);
+    for stage in ["decode", "detect", "crop", "infer", "smooth", "track", "draw", "encode"] {
+        for key in ["p50", "p95", "p99", "max", "mean"] {
+            assert!(report["stages"][stage][key].as_f64().unwrap() > 0.0, "{stage} {key}");
+        }
+    }
+}
+
+#[test]
+fn live_plays_at_the_clips_own_speed() {
+    let clip = media("talker.mp4");
+    let start = std::time::Instant::now();
+    let args = ["bench", clip.to_str().unwrap(), "--json", "--live", "--model", "nose"];
+    let report: Value = serde_json::from_str(&succeed(&args)).unwrap();
+    assert!(start.elapsed() > Duration::from_secs_f64(119.0 / 24.0));
+    let frames = report["frames"].as_u64().unwrap() + report["dropped"].as_u64().unwrap();
+    assert_eq!(frames, 120);
+}
+
+#[test]
+fn models_are_listed() {
+    let list = succeed(&["models"]);
+    for name in ["resnet18", "full-face", "nose"] {
+        assert!(list.contains(name), "{list}");
+    }
+}
+
+#[test]
+fn bad_input_gets_one_line_and_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let clip = media("talker.mp4");
+    let clip = clip.to_str().unwrap();
+    let (empty, renamed, out) = (path("empty.mp4"), path("text.mp4"), path("out.mp4"));
+    fs::write(&empty, "").unwrap();
+    fs::write(&renamed, "This is no video. ".repeat(100)).unwrap();
+    fail(&["annotate", &path("missing.mp4"), "-o", &out], 3, "missing.mp4");
+    fail(&["annotate", &empty, "-o", &out], 3, "empty");
+    fail(&["annotate", &renamed, "-o", &out], 3, "text.mp4");
+    fail(&["annotate", clip], 2, "-o");
+    fail(&["annotate", clip, "-o", clip], 6, "input");
+    fail(&["annotate", clip, "-o", &path("no/such/folder.mp4")], 6, "folder");
+    fail(&["annotate", clip, "-o", &out, "--model", "resnet19"], 5, "resnet18");
+    fail(&["annotate", clip, "-o", &out, "--model", &renamed], 5, "text.mp4");
+    fail(&["annotate", clip, "--jsonl", &path("no/such/file.jsonl")], 6, "file.jsonl");
+    assert!(!Path::new(&out).exists());
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "only the two fixtures stay: {left:?}");
+}
+
+#[test]
+fn broken_models_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nose.onnx")).unwrap();
+    let clip = media("talker.mp4");
+    for length in [0, 10, good.len() / 2, good.len() - 1] {
+        let path = folder.path().join("cut.onnx");
+        fs::write(&path, &good[..length]).unwrap();
+        fail(
+            &["annotate", clip.to_str().unwrap(), "--jsonl", "-", "--model", path.to_str().unwrap()],
+            5,
+            "cut.onnx",
+        );
+    }
+}
+
+#[test]
+fn a_truncated_video_is_annotated_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    // Matroska can be read from the front, so a part of it is a truncated file and not an unreadable one.
+    let (whole, cut, out) = (path("whole.mkv"), path("cut.mkv"), path("out.mkv"));
+    let clip = media("talker.mp4");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-i", clip.to_str().unwrap(), "-c", "copy", &whole])
+        .status()
+        .expect("ffmpeg is among the tests' packages");
+    assert!(made.success());
+    let bytes = fs::read(&whole).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let output = facemark(["annotate", &cut, "-o", &out, "--jsonl", &path("out.jsonl"), "--quiet"]);
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
+    let frames = lines(&fs::read_to_string(path("out.jsonl")).unwrap()).len();
+    assert!((30..90).contains(&frames), "{frames} frames");
+    assert_eq!(lines(&succeed(&["annotate", &out, "--jsonl", "-", "--quiet"])).len(), frames);
+}
+
+#[test]
+fn ctrl_c_completes_the_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (video, jsonl) = (path("out.mp4"), path("out.jsonl"));
+    let clip = media("talker.mp4");
+    // Live, the clip takes five seconds: a good while to be interrupted in.
+    let args = ["annotate", clip.to_str().unwrap(), "--live", "--quiet", "-o", &video, "--jsonl", &jsonl];
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut child = Command::new(FACEMARK).args(args).arg("--overwrite").spawn().unwrap();
+        thread::sleep(Duration::from_millis(2500));
+        let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        let frames = lines(&fs::read_to_string(&jsonl).unwrap()).len();
+        assert!((2..110).contains(&frames), "{frames} frames");
+        assert_eq!(lines(&succeed(&["annotate", &video, "--jsonl", "-", "--quiet"])).len(), frames);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let clip = media("talker.mp4");
+    let mut child = Command::new(FACEMARK)
+        .args(["annotate", clip.to_str().unwrap(), "--jsonl", "-", "--quiet", "--model", "nose"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(141), ""));
+}
