@@ -129,7 +129,8 @@ fn jittered(sample: &Sample, framing: &Framing, how: &Augment, rng: &mut StdRng)
 fn mirror(example: &mut Example, spec: &ModelSpec) {
     example.pixels.chunks_exact_mut(spec.width).for_each(<[u8]>::reverse);
     let counterparts = spec.scheme.mirror().iter();
-    example.points = counterparts.map(|&i| Point::new(1.0 - example.points[i].x, example.points[i].y)).collect();
+    example.points =
+        counterparts.map(|&i| Point::new(1.0 - example.points[i].x, example.points[i].y)).collect();
 }
 
 /// Occludes, blurs, changes the exposure and adds noise, in the order in which a camera would.

@@ -43,7 +43,11 @@ impl Batch {
     }
 
     /// Crops `[len, 1, height, width]` and targets `[len, 2 n]` on a device.
-    pub fn into_tensors<B: Backend>(self, spec: &ModelSpec, device: &B::Device) -> (Tensor<B, 4>, Tensor<B, 2>) {
+    pub fn into_tensors<B: Backend>(
+        self,
+        spec: &ModelSpec,
+        device: &B::Device,
+    ) -> (Tensor<B, 4>, Tensor<B, 2>) {
         let crops = TensorData::new(self.crops, [self.len, 1, spec.height, spec.width]);
         let targets = TensorData::new(self.targets, [self.len, 2 * spec.scheme.n_points()]);
         (Tensor::from_data(crops, device), Tensor::from_data(targets, device))
@@ -65,7 +69,12 @@ pub fn steps_per_epoch(n: usize, recipe: &Recipe) -> usize {
 ///
 /// What they hold depends on seed, epoch and sample alone, so that a resumed run sees what an unbroken one would.
 /// Dropping the receiver ends the thread.
-pub fn training(samples: Arc<[Sample]>, spec: ModelSpec, recipe: Recipe, first_epoch: usize) -> Receiver<Batch> {
+pub fn training(
+    samples: Arc<[Sample]>,
+    spec: ModelSpec,
+    recipe: Recipe,
+    first_epoch: usize,
+) -> Receiver<Batch> {
     let (sender, receiver) = bounded(AHEAD);
     thread::spawn(move || {
         let steps = steps_per_epoch(samples.len(), &recipe);
@@ -73,7 +82,12 @@ pub fn training(samples: Arc<[Sample]>, spec: ModelSpec, recipe: Recipe, first_e
             let order = shuffled(samples.len(), &recipe, epoch);
             for part in order.chunks(recipe.batch).take(steps) {
                 let example = |&i: &usize| {
-                    augment::augmented(&samples[i], &spec, &recipe.augment, &mut example_rng(&recipe, epoch, i))
+                    augment::augmented(
+                        &samples[i],
+                        &spec,
+                        &recipe.augment,
+                        &mut example_rng(&recipe, epoch, i),
+                    )
                 };
                 let examples: Vec<Example> = part.par_iter().map(example).collect();
                 if sender.send(Batch::new(&examples, &spec)).is_err() {

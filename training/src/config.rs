@@ -95,15 +95,20 @@ impl Recipe {
     /// Reads a recipe from a TOML file.
     pub fn load(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let recipe: Self = toml::from_str(&text).with_context(|| format!("{} is no recipe", path.display()))?;
+        let recipe: Self =
+            toml::from_str(&text).with_context(|| format!("{} is no recipe", path.display()))?;
         recipe.check().with_context(|| format!("{}", path.display()))?;
         Ok(recipe)
     }
 
-    /// Writes the recipe as TOML.
+    /// The recipe as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).context("cannot write the recipe as TOML")
+    }
+
+    /// Writes the recipe to a TOML file.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let text = toml::to_string(self).context("cannot write the recipe as TOML")?;
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        fs::write(path, self.to_toml()?).with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Refuses values that cannot train anything.

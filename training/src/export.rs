@@ -1,15 +1,23 @@
 //! A trained net as an ONNX file: batch normalisation folded into the convolutions, weights stored small.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use burn::module::AutodiffModule;
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::ValueEnum;
 use facemark::spec::ModelSpec;
 use half::f16;
 
+use crate::config::Recipe;
 use crate::nets::Net;
 use crate::onnx::{self, Attribute, DataType, Message};
+use crate::run_dir::{Epoch, Record, RunDir, write_atomically};
+use crate::train::optimiser;
 
 /// How the file stores large weight tensors; whoever loads it turns them into 32-bit floats once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -20,6 +28,65 @@ pub enum Weights {
     F16,
     /// A byte each, with a scale per output channel.
     Int8,
+}
+
+/// Which of a run's nets to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    /// The one with the smallest validation error.
+    Best,
+    /// The one after the last epoch.
+    Last,
+}
+
+/// Writes a run's net to an ONNX file; its size in bytes.
+pub fn export<B: AutodiffBackend>(
+    run: &Path,
+    output: &Path,
+    which: Which,
+    weights: Weights,
+    device: &B::Device,
+) -> Result<usize> {
+    let (dir, recipe, record) = RunDir::open(run)?;
+    let net = match which {
+        Which::Best => dir.load_best(Net::<B>::new(recipe.net, &record.mean_shape, device), device)?,
+        Which::Last => {
+            dir.load(Net::<B>::new(recipe.net, &record.mean_shape, device), optimiser(&recipe), device)?.net
+        }
+    };
+    let mut spec = recipe.net.spec(recipe.framing);
+    spec.training = training_record(&dir.metrics()?, &recipe, &record, which)?;
+    let bytes = onnx_file(&net.valid(), &spec, weights);
+    write_atomically(output, &bytes)?;
+    Ok(bytes.len())
+}
+
+/// How the model came about, for its metadata.
+fn training_record(
+    epochs: &[Epoch],
+    recipe: &Recipe,
+    record: &Record,
+    which: Which,
+) -> Result<BTreeMap<String, String>> {
+    let epoch = match which {
+        Which::Best => epochs.iter().min_by(|a, b| a.validation_nme.total_cmp(&b.validation_nme)),
+        Which::Last => epochs.last(),
+    };
+    let epoch = epoch.context("the run has not finished an epoch")?;
+    let mean_shape: Vec<String> = record.mean_shape.iter().map(|v| format!("{v:.5}")).collect();
+    let entries = [
+        ("data", record.data.clone()),
+        ("faces", format!("{} trained on, {} held out", record.n_training, record.n_validation)),
+        ("seed", recipe.seed.to_string()),
+        ("epochs", format!("{} of {}", epoch.epoch, recipe.epochs)),
+        ("commit", record.commit.clone()),
+        ("loss", format!("{:.6}", epoch.loss)),
+        ("validation_nme", format!("{:.3} %", epoch.validation_nme)),
+        ("validation_pixels", format!("{:.2}", epoch.validation_pixels)),
+        ("recipe", recipe.to_toml()?),
+        ("mean_shape", mean_shape.join(" ")),
+    ];
+    Ok(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 /// The ONNX file of a net.
@@ -202,9 +269,77 @@ fn level(value: f32, scale: f32) -> i8 {
     (value / scale).round().clamp(-127.0, 127.0) as i8
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "flex"))]
 mod tests {
+    use burn::module::{Module, ModuleMapper, Param};
+    use burn::tensor::Distribution;
+    use burn_flex::Flex;
+    use facemark::face::Framing;
+    use facemark::model::{LandmarkModel, Landmarker};
+
     use super::*;
+    use crate::nets::NetKind;
+    use crate::test_data;
+
+    /// Moves all weights away from their initial values, so that a forgotten bias or statistic is noticed.
+    struct Shaken;
+
+    impl ModuleMapper<Flex> for Shaken {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<Flex, D>>) -> Param<Tensor<Flex, D>> {
+            param.map(|tensor| match D {
+                // Biases, gains and running statistics; upwards, since variances must stay positive.
+                1 => tensor.clone() + tensor.random_like(Distribution::Uniform(0.0, 0.2)),
+                // The heads start so small that every crop would give the mean shape.
+                2 => tensor * 5.0,
+                _ => tensor,
+            })
+        }
+    }
+
+    /// Mean and largest distance between Burn's and tract's points over some random crops, in crop sides, and how far
+    /// the crops' points are from each other.
+    fn compare(kind: NetKind, weights: Weights) -> (f32, f32, f32) {
+        let device = Default::default();
+        let mean_shape: Vec<f32> =
+            (0..2 * kind.scheme().n_points()).map(|i| 0.2 + 0.004 * i as f32).collect();
+        let net = Net::<Flex>::new(kind, &mean_shape, &device).map(&mut Shaken);
+        let spec = kind.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
+        let mut model = LandmarkModel::from_bytes(&onnx_file(&net, &spec, weights), 1).unwrap();
+        assert_eq!(model.spec(), &spec);
+        let shape = [3, 1, spec.height, spec.width];
+        let crops = Tensor::<Flex, 4>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+        let burn: Vec<f32> = values(net.forward(crops.clone()));
+        let crops = values(crops);
+        let tract: Vec<f32> = crops
+            .chunks_exact(spec.width * spec.height)
+            .flat_map(|crop| model.run(crop).unwrap())
+            .flat_map(|p| [p.x, p.y])
+            .collect();
+        assert_eq!(burn.len(), tract.len());
+        let n = mean_shape.len();
+        let difference =
+            |a: &[f32], b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| (a - b).abs()).collect() };
+        let errors = difference(&burn, &tract);
+        let spread = difference(&burn[..n], &burn[n..2 * n]);
+        let max = |values: &[f32]| values.iter().fold(0.0_f32, |a, &b| a.max(b));
+        (errors.iter().sum::<f32>() / errors.len() as f32, max(&errors), max(&spread))
+    }
+
+    #[test]
+    fn tract_finds_the_points_that_burn_finds() {
+        let _alone = test_data::random_numbers();
+        for kind in [NetKind::Nose, NetKind::FullFace, NetKind::Resnet18] {
+            let (mean, largest, spread) = compare(kind, Weights::F32);
+            println!("{} f32: mean {mean:.1e}, largest {largest:.1e} of the crop side", kind.name());
+            assert!(spread > 0.01, "{}: crops differ by {spread} alone, which tests nothing", kind.name());
+            assert!(largest <= 1e-4, "{}: {largest}", kind.name());
+            for (weights, limit) in [(Weights::F16, 0.01), (Weights::Int8, 0.1)] {
+                let (mean, largest, spread) = compare(kind, weights);
+                println!("{} {weights:?}: mean {mean:.1e}, largest {largest:.1e}", kind.name());
+                assert!(largest <= limit * spread.max(1.0), "{} {weights:?}: {largest}", kind.name());
+            }
+        }
+    }
 
     #[test]
     fn quantised_weights_stay_within_half_a_level() {

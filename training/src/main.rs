@@ -8,18 +8,22 @@
 //! | `nets` | the nets, one a file, each with its ONNX graph |
 //! | `train`, `run_dir` | the loop; checkpoints, metrics and their folder |
 //! | `metrics` | landmark errors and their summary |
-//! | `export` | a trained net → an ONNX file |
+//! | `export`, `onnx` | a trained net → an ONNX file; its protobuf |
+//! | `eval` | an ONNX file measured through the tracker's own code |
 
 mod augment;
 mod batch;
 mod cli;
 mod config;
 mod dataset;
+mod eval;
 mod export;
 mod metrics;
 mod nets;
 mod onnx;
 mod run_dir;
+#[cfg(test)]
+mod test_data;
 mod train;
 
 use std::process::ExitCode;

@@ -14,13 +14,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::module::Module;
+use burn::optim::Optimizer;
 use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Recipe;
+use crate::metrics::Summary;
 use crate::nets::Net;
-use crate::train::Optimiser;
+use crate::train::{Optimiser, State};
 
 /// What a recipe does not say about a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,15 +74,18 @@ pub struct RunDir {
 }
 
 type NetRecord<B> = <Net<B> as Module<B>>::Record;
-type Checkpoint<B> = (NetRecord<B>, <Optimiser<B> as OptimiserOf<B>>::Record, usize, f64);
+type Momenta<B> = <Optimiser<B> as Optimizer<Net<B>, B>>::Record;
+/// Net, optimiser, whole epochs and smallest validation error.
+type Checkpoint<B> = (NetRecord<B>, Momenta<B>, usize, f64);
 
-/// Names the optimiser's record type.
-trait OptimiserOf<B: AutodiffBackend> {
-    type Record;
-}
-
-impl<B: AutodiffBackend> OptimiserOf<B> for Optimiser<B> {
-    type Record = <Self as burn::optim::Optimizer<Net<B>, B>>::Record;
+impl Progress {
+    /// Counts an epoch; whether it is the best so far.
+    pub fn add(&mut self, summary: &Summary) -> bool {
+        let is_best = summary.nme_mean < self.best_nme;
+        self.epochs += 1;
+        self.best_nme = self.best_nme.min(summary.nme_mean);
+        is_best
+    }
 }
 
 impl RunDir {
@@ -109,39 +114,35 @@ impl RunDir {
         let recipe = Recipe::load(&dir.file("recipe.toml"))?;
         let file = dir.file("run.json");
         let json = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let record =
-            serde_json::from_slice(&json).with_context(|| format!("{} is no run's record", file.display()))?;
+        let record = serde_json::from_slice(&json)
+            .with_context(|| format!("{} is no run's record", file.display()))?;
         Ok((dir, recipe, record))
     }
 
     /// Saves everything that resuming needs, and the net apart if it is the best so far.
-    pub fn save<B: AutodiffBackend>(
-        &self,
-        net: &Net<B>,
-        optimiser: &Optimiser<B>,
-        progress: Progress,
-        is_best: bool,
-    ) -> Result<()> {
+    pub fn save<B: AutodiffBackend>(&self, state: &State<B>, is_best: bool) -> Result<()> {
+        let State { net, optimiser, progress } = state;
         if is_best {
             write_atomically(&self.file("best.mpk"), &encode(net.clone().into_record())?)?;
         }
-        let optimiser = burn::optim::Optimizer::<Net<B>, B>::to_record(optimiser);
         let checkpoint: Checkpoint<B> =
-            (net.clone().into_record(), optimiser, progress.epochs, progress.best_nme);
+            (net.clone().into_record(), optimiser.to_record(), progress.epochs, progress.best_nme);
         write_atomically(&self.file("last.mpk"), &encode(checkpoint)?)
     }
 
-    /// Net, optimiser and progress as [`RunDir::save`] left them.
+    /// The state that [`RunDir::save`] saved, loaded into a fresh net and optimiser.
     pub fn load<B: AutodiffBackend>(
         &self,
         net: Net<B>,
         optimiser: Optimiser<B>,
         device: &B::Device,
-    ) -> Result<(Net<B>, Optimiser<B>, Progress)> {
-        let (net_record, optimiser_record, epochs, best_nme): Checkpoint<B> =
-            decode(&self.file("last.mpk"), device)?;
-        let optimiser = burn::optim::Optimizer::<Net<B>, B>::load_record(optimiser, optimiser_record);
-        Ok((net.load_record(net_record), optimiser, Progress { epochs, best_nme }))
+    ) -> Result<State<B>> {
+        let (net_record, momenta, epochs, best_nme): Checkpoint<B> = decode(&self.file("last.mpk"), device)?;
+        Ok(State {
+            net: net.load_record(net_record),
+            optimiser: optimiser.load_record(momenta),
+            progress: Progress { epochs, best_nme },
+        })
     }
 
     /// The best net so far.

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,8 +26,24 @@ use crate::run_dir::{Epoch, Progress, Record, RunDir};
 /// AdamW over all of a net's parameters.
 pub type Optimiser<B> = OptimizerAdaptor<AdamW, Net<B>, B>;
 
-/// Trains a new net and leaves it in the folder `out`.
-pub fn start<B: AutodiffBackend>(data: &Path, out: &Path, recipe: &Recipe, device: &B::Device) -> Result<()> {
+/// A training at the end of an epoch.
+pub struct State<B: AutodiffBackend> {
+    /// The net.
+    pub net: Net<B>,
+    /// With its momenta.
+    pub optimiser: Optimiser<B>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// Trains a new net and leaves it in the folder `out`; ends early after the epoch `stop_after`.
+pub fn start<B: AutodiffBackend>(
+    data: &Path,
+    out: &Path,
+    recipe: &Recipe,
+    stop_after: Option<usize>,
+    device: &B::Device,
+) -> Result<()> {
     recipe.check()?;
     let spec = recipe.net.spec(recipe.framing);
     let (training, validation) = load_split(data, &spec)?;
@@ -41,12 +58,19 @@ pub fn start<B: AutodiffBackend>(data: &Path, out: &Path, recipe: &Recipe, devic
     B::seed(device, recipe.seed);
     let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
     let progress = Progress { epochs: 0, best_nme: f64::INFINITY };
-    eprintln!("{} parameters, {} faces to train on, {} held out", net.num_params(), training.len(), validation.len());
-    run(&dir, recipe, (training, validation), (net, optimiser(recipe), progress), device)
+    let (n_training, n_validation) = (training.len(), validation.len());
+    eprintln!("{} parameters, {n_training} faces to train on, {n_validation} held out", net.num_params());
+    let state = State { net, optimiser: optimiser(recipe), progress };
+    run(&dir, recipe, (training, validation), state, stop_after, device)
 }
 
-/// Goes on with the run in the folder `out`.
-pub fn resume<B: AutodiffBackend>(data: &Path, out: &Path, device: &B::Device) -> Result<()> {
+/// Goes on with the run in the folder `out`; ends early after the epoch `stop_after`.
+pub fn resume<B: AutodiffBackend>(
+    data: &Path,
+    out: &Path,
+    stop_after: Option<usize>,
+    device: &B::Device,
+) -> Result<()> {
     let (dir, recipe, record) = RunDir::open(out)?;
     let spec = recipe.net.spec(recipe.framing);
     let (training, validation) = load_split(data, &spec)?;
@@ -61,8 +85,8 @@ pub fn resume<B: AutodiffBackend>(data: &Path, out: &Path, device: &B::Device) -
     );
     let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
     let state = dir.load(net, optimiser(&recipe), device)?;
-    eprintln!("going on after epoch {}", state.2.epochs);
-    run(&dir, &recipe, (training, validation), state, device)
+    eprintln!("going on after epoch {}", state.progress.epochs);
+    run(&dir, &recipe, (training, validation), state, stop_after, device)
 }
 
 /// All remaining epochs.
@@ -70,33 +94,32 @@ fn run<B: AutodiffBackend>(
     dir: &RunDir,
     recipe: &Recipe,
     (training, validation): (Vec<Sample>, Vec<Sample>),
-    (mut net, mut optimiser, mut progress): (Net<B>, Optimiser<B>, Progress),
+    mut state: State<B>,
+    stop_after: Option<usize>,
     device: &B::Device,
 ) -> Result<()> {
     let spec = recipe.net.spec(recipe.framing);
     let views = validation_views(&validation, recipe);
     let n_steps = batch::steps_per_epoch(training.len(), recipe);
-    let batches = batch::training(training.into(), spec.clone(), recipe.clone(), progress.epochs);
-    while progress.epochs < recipe.epochs {
+    let batches = batch::training(training.into(), spec.clone(), recipe.clone(), state.progress.epochs);
+    let last = stop_after.map_or(recipe.epochs, |epoch| epoch.min(recipe.epochs));
+    while state.progress.epochs < last {
         let started = Instant::now();
-        let (trained, loss, n_photos) =
-            train_epoch(net, &mut optimiser, &batches, recipe, &spec, progress.epochs * n_steps..(progress.epochs + 1) * n_steps, device)?;
-        net = trained;
+        let first_step = state.progress.epochs * n_steps;
+        let trained =
+            train_epoch(&mut state, &batches, recipe, &spec, first_step..first_step + n_steps, device)?;
         let train_seconds = started.elapsed().as_secs_f64();
-        ensure!(loss.is_finite(), "the loss is no longer a number; try a smaller --lr");
-        let summary = validate(&net.valid(), &views, recipe, &spec, device)?;
-        progress.epochs += 1;
-        let is_best = summary.nme_mean < progress.best_nme;
-        progress.best_nme = progress.best_nme.min(summary.nme_mean);
+        let summary = validate(&state.net.valid(), &views, recipe, &spec, device)?;
+        let is_best = state.progress.add(&summary);
         // The checkpoint first: a line about an epoch that could not be resumed from would be a lie.
-        dir.save(&net, &optimiser, progress, is_best)?;
+        dir.save(&state, is_best)?;
         let epoch = Epoch {
-            epoch: progress.epochs,
-            loss,
+            epoch: state.progress.epochs,
+            loss: trained.loss,
             validation_nme: summary.nme_mean,
             validation_pixels: summary.pixels,
-            lr: recipe.learning_rate(progress.epochs * n_steps - 1, n_steps),
-            photos_per_second: n_photos as f64 / train_seconds,
+            lr: recipe.learning_rate(first_step + n_steps - 1, n_steps),
+            photos_per_second: trained.n_photos as f64 / train_seconds,
             seconds: started.elapsed().as_secs_f64(),
         };
         dir.log(&epoch)?;
@@ -105,18 +128,26 @@ fn run<B: AutodiffBackend>(
     Ok(())
 }
 
-/// One pass over the training faces: the net, its mean loss and the number of photos seen.
+/// What an epoch of training has to tell.
+struct Trained {
+    /// Mean loss over the batches.
+    loss: f64,
+    /// Photos seen.
+    n_photos: usize,
+}
+
+/// One pass over the training faces; `steps` are counted from the run's beginning.
 fn train_epoch<B: AutodiffBackend>(
-    mut net: Net<B>,
-    optimiser: &mut Optimiser<B>,
+    state: &mut State<B>,
     batches: &Receiver<Batch>,
     recipe: &Recipe,
     spec: &ModelSpec,
-    steps: std::ops::Range<usize>,
+    steps: Range<usize>,
     device: &B::Device,
-) -> Result<(Net<B>, f64, usize)> {
+) -> Result<Trained> {
     let n_steps = steps.len();
     let bar = ProgressBar::new(n_steps as u64);
+    let mut net = state.net.clone();
     let mut total = Tensor::<B::InnerBackend, 1>::zeros([1], device);
     let mut n_photos = 0;
     for step in steps {
@@ -127,12 +158,14 @@ fn train_epoch<B: AutodiffBackend>(
         // Summed on the device: reading every step's value would make a GPU wait.
         total = total + loss.clone().inner();
         let gradients = GradientsParams::from_grads(loss.backward(), &net);
-        net = optimiser.step(recipe.learning_rate(step, n_steps), net, gradients);
+        net = state.optimiser.step(recipe.learning_rate(step, n_steps), net, gradients);
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let total = total.into_data().iter::<f64>().sum::<f64>();
-    Ok((net, total / n_steps as f64, n_photos))
+    state.net = net;
+    let loss = total.into_data().iter::<f64>().sum::<f64>() / n_steps as f64;
+    ensure!(loss.is_finite(), "the loss is no longer a number; try a smaller --lr");
+    Ok(Trained { loss, n_photos })
 }
 
 /// The mean loss over all coordinates.
@@ -168,7 +201,8 @@ fn validate<B: Backend>(
     device: &B::Device,
 ) -> Result<Summary> {
     let mut errors = Vec::with_capacity(views.len());
-    for (batch, views) in batch::plain(views, spec, recipe.batch).into_iter().zip(views.chunks(recipe.batch)) {
+    for (batch, views) in batch::plain(views, spec, recipe.batch).into_iter().zip(views.chunks(recipe.batch))
+    {
         let (crops, _) = batch.into_tensors::<B>(spec, device);
         let found: Vec<f32> = net.forward(crops).into_data().iter::<f32>().collect();
         for ((sample, region), found) in views.iter().zip(found.chunks_exact(2 * spec.scheme.n_points())) {
@@ -192,7 +226,8 @@ fn mean_shape(training: &[Sample], spec: &ModelSpec) -> Vec<f32> {
     sum.into_iter().map(|v| v / training.len() as f32).collect()
 }
 
-fn optimiser<B: AutodiffBackend>(recipe: &Recipe) -> Optimiser<B> {
+/// A fresh optimiser.
+pub fn optimiser<B: AutodiffBackend>(recipe: &Recipe) -> Optimiser<B> {
     AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(recipe.weight_decay).init()
 }
 
@@ -216,5 +251,82 @@ fn commit() -> String {
     match output {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         _ => "unknown".to_owned(),
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::fs;
+
+    use anyhow::Result;
+    use burn::backend::Autodiff;
+    use burn_flex::Flex;
+
+    use super::*;
+    use crate::nets::NetKind;
+    use crate::test_data;
+
+    /// Loss and validation error of each epoch: the same seed and data must give the same.
+    fn curve(run: &Path) -> Result<Vec<(f64, f64)>> {
+        let (dir, _, _) = RunDir::open(run)?;
+        Ok(dir.metrics()?.iter().map(|epoch| (epoch.loss, epoch.validation_nme)).collect())
+    }
+
+    #[test]
+    fn a_resumed_run_gives_the_curve_of_an_unbroken_one() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = test_data::imm(&dir.path().join("imm"))?;
+        let recipe = Recipe { epochs: 5, batch: 4, warmup_epochs: 1.0, ..Recipe::default_for(NetKind::Nose) };
+        let (whole, broken) = (dir.path().join("whole"), dir.path().join("broken"));
+        let device = Default::default();
+        start::<Autodiff<Flex>>(&data, &whole, &recipe, None, &device)?;
+        start::<Autodiff<Flex>>(&data, &broken, &recipe, Some(2), &device)?;
+        // A killed run may have logged an epoch whose checkpoint was never finished.
+        let metrics = broken.join("metrics.jsonl");
+        let log = fs::read_to_string(&metrics)?;
+        let lost = log.lines().last().unwrap_or_default().replace("\"epoch\":2", "\"epoch\":3");
+        fs::write(&metrics, format!("{log}{lost}\n"))?;
+        resume::<Autodiff<Flex>>(&data, &broken, None, &device)?;
+        let (whole, broken) = (curve(&whole)?, curve(&broken)?);
+        assert_eq!(whole.len(), 5);
+        assert_eq!(broken.len(), 5);
+        for (a, b) in whole.iter().zip(&broken) {
+            assert!((a.0 - b.0).abs() < 1e-6 * a.0 && (a.1 - b.1).abs() < 1e-5 * a.1, "{whole:?} {broken:?}");
+        }
+        assert!(whole[4].0 < whole[0].0, "the loss falls: {whole:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_is_not_overwritten_and_a_foreign_checkpoint_is_refused() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = test_data::imm(&dir.path().join("imm"))?;
+        let run = dir.path().join("run");
+        let recipe = Recipe { epochs: 1, batch: 4, ..Recipe::default_for(NetKind::Nose) };
+        let device = Default::default();
+        start::<Autodiff<Flex>>(&data, &run, &recipe, None, &device)?;
+        let again = start::<Autodiff<Flex>>(&data, &run, &recipe, None, &device);
+        assert!(format!("{:#}", again.expect_err("the folder is taken")).contains("--resume"));
+        fs::write(run.join("last.mpk"), b"not a checkpoint")?;
+        let broken = resume::<Autodiff<Flex>>(&data, &run, None, &device);
+        assert!(format!("{:#}", broken.expect_err("the file is broken")).contains("last.mpk"));
+        Ok(())
+    }
+
+    #[test]
+    fn wing_is_continuous_and_bent() {
+        let device = Default::default();
+        let wing = Loss::Wing { width: 0.04, curvature: 0.008 };
+        let at = |error: f32| -> f32 {
+            let found = Tensor::<Flex, 2>::from_data([[error]], &device);
+            loss(found, Tensor::zeros([1, 1], &device), wing).into_scalar()
+        };
+        assert_eq!(at(0.0), 0.0);
+        assert!((at(0.0399) - at(0.0401)).abs() < 3e-4);
+        assert!((at(-0.02) - 0.04 * (1.0_f32 + 2.5).ln()).abs() < 1e-6);
+        // Slope 1 in the straight part.
+        assert!((at(0.3) - at(0.2) - 0.1).abs() < 1e-6);
     }
 }

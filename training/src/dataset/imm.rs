@@ -48,7 +48,10 @@ fn parse(text: &str) -> Result<(Vec<Point>, String)> {
         .map(|(index, line)| (index + 1, line.trim()))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let (number, count) = lines.next().context("it holds no point count")?;
-    ensure!(count == N_POINTS.to_string(), "line {number}: it announces {count:?} points instead of {N_POINTS}");
+    ensure!(
+        count == N_POINTS.to_string(),
+        "line {number}: it announces {count:?} points instead of {N_POINTS}"
+    );
     let mut points = Vec::with_capacity(N_POINTS);
     for (number, line) in lines {
         if line.split_whitespace().count() < 4 {
@@ -71,7 +74,9 @@ fn point(line: &str) -> Result<Point> {
 fn person(file: &Path) -> Result<u32> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let digits = name.split('-').next().unwrap_or_default();
-    digits.parse().with_context(|| format!("{}: its name does not begin with a person's number", file.display()))
+    digits
+        .parse()
+        .with_context(|| format!("{}: its name does not begin with a person's number", file.display()))
 }
 
 #[cfg(test)]
@@ -83,7 +88,10 @@ mod tests {
             Some(bad) if i == 2 => bad.to_owned(),
             _ => format!("0\t4\t0.5\t{}\t{i}\t0\t1", i as f32 / 100.0),
         });
-        format!("# shape\n\n58\n# points\n{}\n\n# host image\n07-1m.jpg\n", lines.collect::<Vec<_>>().join(" \n"))
+        format!(
+            "# shape\n\n58\n# points\n{}\n\n# host image\n07-1m.jpg\n",
+            lines.collect::<Vec<_>>().join(" \n")
+        )
     }
 
     #[test]

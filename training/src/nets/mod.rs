@@ -1,8 +1,8 @@
 //! The nets, one a file: layers with their shapes, the forward pass, and beside it the same pass as an ONNX graph.
 
 mod full_face;
-mod nose;
 mod norm;
+mod nose;
 mod resnet18;
 
 use std::collections::BTreeMap;
@@ -141,4 +141,5 @@ fn shape_head<B: Backend>(inputs: usize, mean_shape: &[f32], device: &B::Device)
 }
 
 /// He et al., "Delving Deep into Rectifiers", ICCV 2015; the gain of a ReLU is the square root of 2.
-const KAIMING: Initializer = Initializer::KaimingUniform { gain: std::f64::consts::SQRT_2, fan_out_only: false };
+const KAIMING: Initializer =
+    Initializer::KaimingUniform { gain: std::f64::consts::SQRT_2, fan_out_only: false };

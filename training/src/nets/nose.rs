@@ -36,9 +36,10 @@ impl<B: Backend> Nose<B> {
 
     /// `[n, 1, 60, 80]` → `[n, 2]`.
     pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
-        let features = self.convs.iter().fold(crops, |x, conv| {
-            max_pool2d(relu(conv.forward(x)), [2, 2], [2, 2], [0, 0], [1, 1], false)
-        });
+        let features = self
+            .convs
+            .iter()
+            .fold(crops, |x, conv| max_pool2d(relu(conv.forward(x)), [2, 2], [2, 2], [0, 0], [1, 1], false));
         let x: Tensor<B, 2> = features.flatten(1, 3);
         self.fc2.forward(relu(self.fc1.forward(x)))
     }
