@@ -20,11 +20,6 @@ pub enum Weights {
     Int8,
 }
 
-/// Most numbers that one node unpacks. When it loads a net, tract replaces nodes on constants by their results, but not
-/// where that makes more than 4 MiB of less: it would unpack larger tensors again for every face. Joining parts makes
-/// nothing larger and is always done at once.
-const MAX_UNPACKED: usize = 1 << 20;
-
 /// An ONNX graph under construction. Each method adds a layer to what its first argument names and names the result.
 pub struct Graph {
     nodes: Vec<Message>,
@@ -119,39 +114,28 @@ impl Graph {
     }
 
     /// A layer's weights, stored as the graph's [`Weights`] say; `channel_axis` is that of the output channels.
+    ///
+    /// The tracker's loader knows the nodes that unpack them, and does so once. (tract would do it for every face where
+    /// the result is larger than 4 MiB.)
     fn weight(&mut self, values: &[f32], dims: &[usize], channel_axis: usize) -> String {
-        if self.weights == Weights::F32 {
-            return self.floats(values, dims);
-        }
-        let row: usize = dims[1..].iter().product();
-        let parts: Vec<String> = values
-            .chunks((MAX_UNPACKED / row).max(1) * row)
-            .map(|part| self.packed(part, &[&[part.len() / row], &dims[1..]].concat(), channel_axis))
-            .collect();
-        match parts.as_slice() {
-            [part] => part.clone(),
-            parts => {
-                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-                self.node("Concat", &parts, &[Attribute::Int("axis", 0)])
+        match self.weights {
+            Weights::F32 => self.floats(values, dims),
+            Weights::F16 => {
+                let raw: Vec<u8> = values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
+                let half = self.tensor(DataType::Float16, dims, &raw);
+                self.node("Cast", &[&half], &[Attribute::Int("to", DataType::Float as u64)])
+            }
+            Weights::Int8 => {
+                let (levels, scales) = quantise(values, dims, channel_axis);
+                let raw: Vec<u8> = levels.iter().map(|&level| level as u8).collect();
+                let levels = self.tensor(DataType::Int8, dims, &raw);
+                let n_channels = scales.len();
+                let scales = self.floats(&scales, &[n_channels]);
+                let zeros = self.tensor(DataType::Int8, &[n_channels], &vec![0; n_channels]);
+                let axis = Attribute::Int("axis", channel_axis as u64);
+                self.node("DequantizeLinear", &[&levels, &scales, &zeros], &[axis])
             }
         }
-    }
-
-    /// A part of a layer's weights, stored small, and the node that unpacks it.
-    fn packed(&mut self, values: &[f32], dims: &[usize], channel_axis: usize) -> String {
-        if self.weights == Weights::F16 {
-            let raw: Vec<u8> = values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
-            let half = self.tensor(DataType::Float16, dims, &raw);
-            return self.node("Cast", &[&half], &[Attribute::Int("to", DataType::Float as u64)]);
-        }
-        let (levels, scales) = quantise(values, dims, channel_axis);
-        let raw: Vec<u8> = levels.iter().map(|&level| level as u8).collect();
-        let levels = self.tensor(DataType::Int8, dims, &raw);
-        let levels = self.node("Cast", &[&levels], &[Attribute::Int("to", DataType::Float as u64)]);
-        let mut shape = vec![1; dims.len()];
-        shape[channel_axis] = scales.len();
-        let scales = self.floats(&scales, &shape);
-        self.node("Mul", &[&levels, &scales], &[])
     }
 
     fn tensor(&mut self, data_type: DataType, dims: &[usize], raw: &[u8]) -> String {
