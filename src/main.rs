@@ -1,12 +1,12 @@
 //! The program: parse, run a command, report, exit.
 
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use log::LevelFilter;
 use signal_hook::consts::{SIGINT, SIGTERM};

@@ -58,7 +58,7 @@ impl LandmarkModel {
             .model_for_proto_model(&proto)
             .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
             .and_then(|model| model.into_optimized())
-            .map_err(|error| anyhow!("{:#}", error))
+            .map_err(|error| anyhow!("{error:#}"))
             .context("its graph cannot be run")?;
         let options = RunOptions { executor: Some(executor(threads)), ..RunOptions::default() };
         let state = model.into_runnable_with_options(&options)?.spawn()?;
