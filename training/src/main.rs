@@ -1,1 +1,41 @@
-fn main() {}
+//! `facemark-train` trains facemark's landmark models, writes them as ONNX files and measures those.
+//!
+//! | module | what |
+//! |---|---|
+//! | `config` | recipes: all settings of a training, saved beside the weights |
+//! | `dataset` | annotated photos, one format a file |
+//! | `augment`, `batch` | photos → training crops → batches |
+//! | `nets` | the nets, one a file, each with its ONNX graph |
+//! | `train`, `run_dir` | the loop; checkpoints, metrics and their folder |
+//! | `metrics` | landmark errors and their summary |
+//! | `export`, `onnx` | a trained net → an ONNX file; its protobuf |
+//! | `eval` | an ONNX file measured through the tracker's own code |
+
+mod augment;
+mod batch;
+mod cli;
+mod config;
+mod dataset;
+mod eval;
+mod export;
+mod metrics;
+mod nets;
+mod onnx;
+mod run_dir;
+#[cfg(test)]
+mod test_data;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("facemark-train: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

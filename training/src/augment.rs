@@ -1,0 +1,297 @@
+//! Training crops: the region is jittered, the crop cut once, its points moved by the same map, then the pixels spoilt.
+
+use facemark::crop::crop;
+use facemark::face::{Affine, Framing, Point, Region};
+use facemark::frame::Plane;
+use facemark::spec::ModelSpec;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Sample;
+use crate::nets::NetKind;
+
+/// How far training crops stray from the true face region and from the true pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augment {
+    /// Whether regions start anywhere between the true one and the one whose crop is the whole photo.
+    pub whole_photo: bool,
+    /// Standard deviation of the roll, in degrees; cut off at 2.5 of them.
+    pub roll: f32,
+    /// Greatest change of size, as a natural logarithm, either way.
+    pub scale: f32,
+    /// Greatest shift along each axis, in region sizes.
+    pub shift: f32,
+    /// Whether half of the crops are mirrored.
+    pub mirror: bool,
+    /// Greatest change of contrast, as a natural logarithm; what leaves 0–255 is clipped.
+    pub contrast: f32,
+    /// Greatest change of brightness in grey levels.
+    pub brightness: f32,
+    /// Greatest gamma, as a natural logarithm, either way.
+    pub gamma: f32,
+    /// Greatest standard deviation of the blur in pixels; half of the crops stay sharp.
+    pub blur: f32,
+    /// Greatest standard deviation of the noise in grey levels.
+    pub noise: f32,
+    /// Probability of a grey patch over a part of the crop.
+    pub occlusion: f32,
+}
+
+impl Augment {
+    /// Our settings for a net.
+    pub fn default_for(net: NetKind) -> Self {
+        let common = Self {
+            whole_photo: false,
+            // 300-W's own rolls have a deviation of 8°; with these on top ±30° is well covered.
+            roll: 13.0,
+            scale: 0.15,
+            shift: 0.08,
+            mirror: true,
+            contrast: 0.5,
+            brightness: 40.0,
+            gamma: 0.4,
+            blur: 1.2,
+            noise: 8.0,
+            occlusion: 0.4,
+        };
+        match net {
+            // A trained photo shows little but one of 32 people before one wall: vary the framing more, blur less.
+            NetKind::Nose | NetKind::FullFace => {
+                Self { whole_photo: true, roll: 8.0, scale: 0.2, shift: 0.15, blur: 0.8, ..common }
+            }
+            NetKind::Resnet18 => common,
+        }
+    }
+}
+
+/// A crop before normalisation, and where the points lie in it.
+pub struct Example {
+    /// `width * height` grey levels.
+    pub pixels: Vec<u8>,
+    /// The landmarks in crop sides.
+    pub points: Vec<Point>,
+}
+
+/// The crop of a region as it is.
+pub fn plain(sample: &Sample, region: &Region, spec: &ModelSpec) -> Example {
+    cut(sample, &spec.framing.crop_to_image(region), spec)
+}
+
+/// A crop for training.
+pub fn augmented(sample: &Sample, spec: &ModelSpec, how: &Augment, rng: &mut StdRng) -> Example {
+    let region = jittered(sample, &spec.framing, how, rng);
+    let mut example = plain(sample, &region, spec);
+    if how.mirror && rng.random::<bool>() {
+        mirror(&mut example, spec);
+    }
+    spoil(&mut example.pixels, spec.width, how, rng);
+    example
+}
+
+/// The region whose crop is the whole photo, as far as the proportions agree.
+pub fn whole_photo(framing: &Framing, photo: &Plane) -> Region {
+    let (width, height) = (photo.width as f32, photo.height as f32);
+    let size = (width / framing.width).max(height / framing.height);
+    let center = Point::new(
+        (width - 1.0) / 2.0 - framing.shift_x * size,
+        (height - 1.0) / 2.0 - framing.shift_y * size,
+    );
+    Region { center, size, angle: 0.0 }
+}
+
+fn cut(sample: &Sample, to_image: &Affine, spec: &ModelSpec) -> Example {
+    let mut pixels = vec![0; spec.width * spec.height];
+    crop(&sample.photo, to_image, spec.width, spec.height, &mut pixels);
+    let to_crop = to_image.inverse();
+    Example { pixels, points: sample.points.iter().map(|&p| to_crop.apply(p)).collect() }
+}
+
+fn jittered(sample: &Sample, framing: &Framing, how: &Augment, rng: &mut StdRng) -> Region {
+    let mut region = sample.region;
+    if how.whole_photo {
+        let whole = whole_photo(framing, &sample.photo);
+        let t: f32 = rng.random();
+        region.center.x += t * (whole.center.x - region.center.x);
+        region.center.y += t * (whole.center.y - region.center.y);
+        region.size += t * (whole.size - region.size);
+    }
+    let size = region.size;
+    region.center.x += size * symmetric(rng, how.shift);
+    region.center.y += size * symmetric(rng, how.shift);
+    region.size *= symmetric(rng, how.scale).exp();
+    region.angle += (how.roll * normal(rng).clamp(-2.5, 2.5)).to_radians();
+    region
+}
+
+/// Turns the crop left to right; each point takes the place of its counterpart.
+fn mirror(example: &mut Example, spec: &ModelSpec) {
+    example.pixels.chunks_exact_mut(spec.width).for_each(<[u8]>::reverse);
+    let counterparts = spec.scheme.mirror().iter();
+    example.points =
+        counterparts.map(|&i| Point::new(1.0 - example.points[i].x, example.points[i].y)).collect();
+}
+
+/// Occludes, blurs, changes the exposure and adds noise, in the order in which a camera would.
+fn spoil(pixels: &mut [u8], width: usize, how: &Augment, rng: &mut StdRng) {
+    if rng.random::<f32>() < how.occlusion {
+        occlude(pixels, width, rng);
+    }
+    if how.blur > 0.0 && rng.random::<bool>() {
+        blur(pixels, width, rng.random_range(0.0..how.blur));
+    }
+    let exposure = exposure(how, rng);
+    let noise = how.noise * rng.random::<f32>();
+    for pixel in pixels {
+        let value = f32::from(exposure[usize::from(*pixel)]);
+        *pixel = (value + noise * normal(rng)).round() as u8;
+    }
+}
+
+/// A grey rectangle of a tenth to half of each side, anywhere.
+fn occlude(pixels: &mut [u8], width: usize, rng: &mut StdRng) {
+    let height = pixels.len() / width;
+    let mut span = |side: usize| {
+        let length = ((side as f32 * rng.random_range(0.1..0.5)) as usize).max(1);
+        let start = rng.random_range(0..=side - length);
+        start..start + length
+    };
+    let (columns, rows) = (span(width), span(height));
+    let grey = rng.random();
+    for y in rows {
+        pixels[y * width..][columns.clone()].fill(grey);
+    }
+}
+
+/// A table from grey level to grey level: gamma, contrast around the middle, brightness.
+fn exposure(how: &Augment, rng: &mut StdRng) -> [u8; 256] {
+    let gamma = symmetric(rng, how.gamma).exp();
+    let contrast = symmetric(rng, how.contrast).exp();
+    let brightness = symmetric(rng, how.brightness);
+    std::array::from_fn(|level| {
+        let bent = 255.0 * (level as f32 / 255.0).powf(gamma);
+        ((bent - 128.0) * contrast + 128.0 + brightness).round() as u8
+    })
+}
+
+/// A Gaussian blur, `sigma` in pixels; edges go on.
+fn blur(pixels: &mut [u8], width: usize, sigma: f32) {
+    let radius = (2.5 * sigma).ceil() as usize;
+    if radius == 0 {
+        return;
+    }
+    let weights: Vec<f32> = (0..=radius).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()).collect();
+    let total = 2.0 * weights.iter().sum::<f32>() - weights[0];
+    let height = pixels.len() / width;
+    let mut lines = vec![0.0; pixels.len()];
+    for (i, value) in lines.iter_mut().enumerate() {
+        let (row, x) = (i / width * width, i % width);
+        let at = |x: usize| f32::from(pixels[row + x]);
+        *value = smoothed(&weights, total, x, width, at);
+    }
+    for (i, pixel) in pixels.iter_mut().enumerate() {
+        let (y, x) = (i / width, i % width);
+        *pixel = smoothed(&weights, total, y, height, |y| lines[y * width + x]).round() as u8;
+    }
+}
+
+/// The weighted mean around position `i` of `0..n`.
+fn smoothed(weights: &[f32], total: f32, i: usize, n: usize, at: impl Fn(usize) -> f32) -> f32 {
+    let pairs = weights.iter().enumerate().skip(1);
+    let sum: f32 = pairs.map(|(d, w)| w * (at(i.saturating_sub(d)) + at((i + d).min(n - 1)))).sum();
+    (sum + weights[0] * at(i)) / total
+}
+
+/// Uniform between `-limit` and `limit`.
+fn symmetric(rng: &mut StdRng, limit: f32) -> f32 {
+    limit * (2.0 * rng.random::<f32>() - 1.0)
+}
+
+/// Nearly normal with deviation 1, within ±3.5: four bytes summed, cheap enough for every pixel.
+fn normal(rng: &mut StdRng) -> f32 {
+    // A byte's mean is 127.5 and its variance (256² - 1) / 12; four of them double the deviation of one.
+    let sum: u16 = rng.random::<[u8; 4]>().into_iter().map(u16::from).sum();
+    (f32::from(sum) - 510.0) / 147.8
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use rand::SeedableRng;
+
+    /// A dark photo with a bright dot at the only point.
+    fn dot(x: usize, y: usize) -> Sample {
+        let mut photo = Plane { data: vec![20; 200 * 160], width: 200, height: 160 };
+        for (dx, dy) in (0..25).map(|i| (i % 5, i / 5)) {
+            photo.data[(y + dy - 2) * 200 + x + dx - 2] = 250;
+        }
+        Sample {
+            name: "dot".to_owned(),
+            photo: Arc::new(photo),
+            points: vec![Point::new(x as f32, y as f32)],
+            region: Region { center: Point::new(100.0, 80.0), size: 60.0, angle: 0.0 },
+            held_out: false,
+        }
+    }
+
+    /// The brightest pixels' centre in crop sides.
+    fn bright_spot(pixels: &[u8], width: usize) -> Point {
+        let height = pixels.len() / width;
+        let weigh = |i: usize| f32::from(pixels[i]).powi(4);
+        let total: f32 = (0..pixels.len()).map(weigh).sum();
+        let x: f32 = (0..pixels.len()).map(|i| weigh(i) * ((i % width) as f32 + 0.5)).sum();
+        let y: f32 = (0..pixels.len()).map(|i| weigh(i) * ((i / width) as f32 + 0.5)).sum();
+        Point::new(x / total / width as f32, y / total / height as f32)
+    }
+
+    #[test]
+    fn points_move_with_their_pixels() {
+        let spec = NetKind::Nose.spec(Framing { width: 2.0, height: 1.5, shift_x: 0.1, shift_y: -0.1 });
+        let how = Augment { occlusion: 0.0, noise: 0.0, ..Augment::default_for(NetKind::Nose) };
+        let sample = dot(112, 71);
+        for seed in 0..50 {
+            let example = augmented(&sample, &spec, &how, &mut StdRng::seed_from_u64(seed));
+            let (found, told) = (bright_spot(&example.pixels, spec.width), example.points[0]);
+            assert!(found.distance(told) < 0.02, "seed {seed}: dot at {found:?}, point at {told:?}");
+        }
+    }
+
+    #[test]
+    fn mirrored_points_take_their_counterparts_place() {
+        let spec = NetKind::Resnet18.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
+        let points: Vec<Point> = (0..68).map(|i| Point::new(i as f32 / 100.0, 0.5)).collect();
+        let mut pixels = vec![0; 112 * 112];
+        pixels[111] = 9;
+        let mut example = Example { pixels, points };
+        mirror(&mut example, &spec);
+        assert_eq!(example.pixels[0], 9);
+        // Point 36 is the left eye's outer corner; mirrored, the right eye's, 45, is there.
+        assert_eq!(example.points[36], Point::new(1.0 - 0.45, 0.5));
+        assert_eq!(example.points[33], Point::new(1.0 - 0.33, 0.5));
+    }
+
+    #[test]
+    fn the_whole_photo_is_the_crop_of_its_region() {
+        let photo = Plane { data: Vec::new(), width: 640, height: 480 };
+        let framing = Framing { width: 3.2, height: 2.4, shift_x: -0.03, shift_y: -0.3 };
+        let map = framing.crop_to_image(&whole_photo(&framing, &photo));
+        assert!(map.apply(Point::new(0.0, 0.0)).distance(Point::new(-0.5, -0.5)) < 1e-3);
+        assert!(map.apply(Point::new(1.0, 1.0)).distance(Point::new(639.5, 479.5)) < 1e-3);
+    }
+
+    #[test]
+    fn blur_keeps_the_mean_and_noise_its_deviation() {
+        let mut pixels: Vec<u8> = (0..400).map(|i| if i % 7 == 0 { 210 } else { 30 }).collect();
+        let mean = |pixels: &[u8]| pixels.iter().map(|&p| f32::from(p)).sum::<f32>() / pixels.len() as f32;
+        let before = mean(&pixels);
+        blur(&mut pixels, 20, 1.0);
+        assert!((mean(&pixels) - before).abs() < 3.0);
+        assert!(pixels.iter().max() < Some(&120));
+        let mut rng = StdRng::seed_from_u64(1);
+        let squares: f32 = (0..10_000).map(|_| normal(&mut rng).powi(2)).sum();
+        assert!((squares / 10_000.0 - 1.0).abs() < 0.05);
+    }
+}

@@ -1,0 +1,116 @@
+//! Batches: examples of photos as the numbers that nets take, prepared ahead on a thread of their own.
+
+use std::sync::Arc;
+use std::thread;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use crossbeam::channel::{Receiver, bounded};
+use facemark::crop::normalise;
+use facemark::face::Region;
+use facemark::spec::ModelSpec;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+
+use crate::augment::{self, Example};
+use crate::config::Recipe;
+use crate::dataset::Sample;
+
+/// Batches that wait for the net; a few smooth out the loader's pauses.
+const AHEAD: usize = 4;
+
+/// Some examples, ready for a net.
+pub struct Batch {
+    /// How many.
+    pub len: usize,
+    /// Normalised crops, `len * height * width`.
+    crops: Vec<f32>,
+    /// Where the points are, `len * 2 n`: x0, y0, x1, y1 … in crop sides.
+    targets: Vec<f32>,
+}
+
+impl Batch {
+    fn new(examples: &[Example], spec: &ModelSpec) -> Self {
+        let pixels = spec.width * spec.height;
+        let mut crops = vec![0.0; examples.len() * pixels];
+        for (example, crop) in examples.iter().zip(crops.chunks_exact_mut(pixels)) {
+            normalise(&example.pixels, spec.normalisation, crop);
+        }
+        let points = examples.iter().flat_map(|example| &example.points);
+        Self { len: examples.len(), crops, targets: points.flat_map(|p| [p.x, p.y]).collect() }
+    }
+
+    /// Crops `[len, 1, height, width]` and targets `[len, 2 n]` on a device.
+    pub fn into_tensors<B: Backend>(
+        self,
+        spec: &ModelSpec,
+        device: &B::Device,
+    ) -> (Tensor<B, 4>, Tensor<B, 2>) {
+        let crops = TensorData::new(self.crops, [self.len, 1, spec.height, spec.width]);
+        let targets = TensorData::new(self.targets, [self.len, 2 * spec.scheme.n_points()]);
+        (Tensor::from_data(crops, device), Tensor::from_data(targets, device))
+    }
+}
+
+/// Crops of given regions as they are, in batches of at most `size`.
+pub fn plain(views: &[(&Sample, Region)], spec: &ModelSpec, size: usize) -> Vec<Batch> {
+    let cut = |(sample, region): &(&Sample, Region)| augment::plain(sample, region, spec);
+    views.chunks(size).map(|part| Batch::new(&part.par_iter().map(cut).collect::<Vec<_>>(), spec)).collect()
+}
+
+/// Steps in an epoch over `n` samples.
+pub fn steps_per_epoch(n: usize, recipe: &Recipe) -> usize {
+    (n / recipe.batch).max(1)
+}
+
+/// The training batches of all epochs from `first_epoch` (0-based) on, in order.
+///
+/// What they hold depends on seed, epoch and sample alone, so that a resumed run sees what an unbroken one would.
+/// Dropping the receiver ends the thread.
+pub fn training(
+    samples: Arc<[Sample]>,
+    spec: ModelSpec,
+    recipe: Recipe,
+    first_epoch: usize,
+) -> Receiver<Batch> {
+    let (sender, receiver) = bounded(AHEAD);
+    thread::spawn(move || {
+        let steps = steps_per_epoch(samples.len(), &recipe);
+        for epoch in first_epoch..recipe.epochs {
+            let order = shuffled(samples.len(), &recipe, epoch);
+            for part in order.chunks(recipe.batch).take(steps) {
+                let example = |&i: &usize| {
+                    augment::augmented(
+                        &samples[i],
+                        &spec,
+                        &recipe.augment,
+                        &mut example_rng(&recipe, epoch, i),
+                    )
+                };
+                let examples: Vec<Example> = part.par_iter().map(example).collect();
+                if sender.send(Batch::new(&examples, &spec)).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    receiver
+}
+
+fn shuffled(n: usize, recipe: &Recipe, epoch: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    // No sample has this index, so no example shares the order's randomness.
+    order.shuffle(&mut example_rng(recipe, epoch, n));
+    order
+}
+
+/// Randomness for one sample in one epoch.
+fn example_rng(recipe: &Recipe, epoch: usize, index: usize) -> StdRng {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&recipe.seed.to_le_bytes());
+    seed[8..16].copy_from_slice(&(epoch as u64).to_le_bytes());
+    seed[16..24].copy_from_slice(&(index as u64).to_le_bytes());
+    StdRng::from_seed(seed)
+}

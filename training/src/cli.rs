@@ -1,0 +1,199 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use burn::backend::Autodiff;
+use burn::tensor::backend::AutodiffBackend;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Recipe;
+use crate::eval::{self, Given};
+use crate::export::{self, Weights, Which};
+use crate::nets::NetKind;
+use crate::train;
+
+/// Trains facemark's landmark models and writes them as ONNX files.
+#[derive(Parser)]
+#[command(version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a net on annotated photos.
+    Train(Train),
+    /// Write a trained net as an ONNX file.
+    Export(Export),
+    /// Measure an ONNX file on annotated photos.
+    Eval(Eval),
+}
+
+#[derive(Args)]
+struct Train {
+    /// The net.
+    net: NetKind,
+    /// Folder with annotated photos: IMM's for nose and full-face, 300-W's for resnet18.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Folder for recipe, metrics and weights.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on with the run in --out, with the recipe saved there.
+    #[arg(long, conflicts_with_all = ["epochs", "batch", "lr", "seed"])]
+    resume: bool,
+    /// Passes over the photos.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Photos per step.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Peak learning rate.
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Seed of weights, order and augmentation.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// End after this epoch; --resume goes on.
+    #[arg(long, value_name = "EPOCH")]
+    stop_after: Option<usize>,
+    /// What computes.
+    #[arg(long, value_enum, default_value_t)]
+    device: Device,
+}
+
+#[derive(Args)]
+struct Export {
+    /// The folder that was --out of the training.
+    run: PathBuf,
+    /// The ONNX file to write.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Which net of the run.
+    #[arg(long, value_enum, default_value_t = Which::Best)]
+    checkpoint: Which,
+    /// How the file stores the weights.
+    #[arg(long, value_enum, default_value_t = Weights::Int8)]
+    weights: Weights,
+}
+
+#[derive(Args)]
+struct Eval {
+    /// The ONNX file, as written by `facemark-train export`.
+    model: PathBuf,
+    /// Folder with annotated photos of the model's scheme; all faces below it are used.
+    data: PathBuf,
+    /// What the model is told of where the face is.
+    #[arg(long, value_enum, default_value_t = Given::Box)]
+    given: Given,
+    /// Use only the faces that training holds out.
+    #[arg(long)]
+    held_out: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What computes; each needs the cargo feature of its name.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Device {
+    /// Pure Rust on the CPU.
+    #[cfg_attr(any(feature = "flex", not(feature = "tch")), default)]
+    Flex,
+    /// libtorch on the CPU.
+    #[cfg_attr(all(feature = "tch", not(feature = "flex")), default)]
+    Tch,
+    /// The first NVIDIA GPU.
+    Cuda,
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Train(args) => args.run(),
+            Command::Export(args) => args.run(),
+            Command::Eval(args) => args.run(),
+        }
+    }
+}
+
+impl Train {
+    fn run(self) -> Result<()> {
+        match self.device {
+            #[cfg(feature = "flex")]
+            Device::Flex => self.run_on::<Autodiff<burn_flex::Flex>>(Default::default()),
+            #[cfg(feature = "tch")]
+            Device::Tch => self.run_on::<Autodiff<burn_tch::LibTorch>>(burn_tch::LibTorchDevice::Cpu),
+            #[cfg(feature = "cuda")]
+            Device::Cuda => self.run_on::<Autodiff<burn_cuda::Cuda>>(Default::default()),
+            #[allow(unreachable_patterns, reason = "with all features every device is there")]
+            device => {
+                let name =
+                    device.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+                bail!("this build lacks the device {name}; build with --features {name}")
+            }
+        }
+    }
+
+    fn run_on<B: AutodiffBackend>(self, device: B::Device) -> Result<()> {
+        if self.resume {
+            return train::resume::<B>(&self.data, &self.out, self.stop_after, &device);
+        }
+        train::start::<B>(&self.data, &self.out, &self.recipe(), self.stop_after, &device)
+    }
+
+    fn recipe(&self) -> Recipe {
+        let default = Recipe::default_for(self.net);
+        Recipe {
+            epochs: self.epochs.unwrap_or(default.epochs),
+            batch: self.batch.unwrap_or(default.batch),
+            lr: self.lr.unwrap_or(default.lr),
+            seed: self.seed.unwrap_or(default.seed),
+            ..default
+        }
+    }
+}
+
+impl Export {
+    fn run(self) -> Result<()> {
+        let Self { run, output, checkpoint, weights } = self;
+        #[cfg(feature = "flex")]
+        let n = export::export::<Autodiff<burn_flex::Flex>>(
+            &run,
+            &output,
+            checkpoint,
+            weights,
+            &Default::default(),
+        )?;
+        #[cfg(all(feature = "tch", not(feature = "flex")))]
+        let n = export::export::<Autodiff<burn_tch::LibTorch>>(
+            &run,
+            &output,
+            checkpoint,
+            weights,
+            &burn_tch::LibTorchDevice::Cpu,
+        )?;
+        #[cfg(not(any(feature = "flex", feature = "tch")))]
+        let n = {
+            let _ = (run, checkpoint, weights);
+            bail!("this build computes on no CPU; build with --features flex");
+        };
+        eprintln!("{}: {:.1} MB", output.display(), n as f64 / 1e6);
+        Ok(())
+    }
+}
+
+impl Eval {
+    fn run(self) -> Result<()> {
+        let report = eval::evaluate(&self.model, &self.data, self.given, self.held_out)?;
+        if self.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            report.print();
+        }
+        Ok(())
+    }
+}

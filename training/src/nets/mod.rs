@@ -1,0 +1,145 @@
+//! The nets, one a file: layers with their shapes, the forward pass, and beside it the same pass as an ONNX graph.
+
+mod full_face;
+mod norm;
+mod nose;
+mod resnet18;
+
+use std::collections::BTreeMap;
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use clap::ValueEnum;
+use facemark::face::Framing;
+use facemark::scheme::Scheme;
+use facemark::spec::{ModelSpec, Normalisation};
+use serde::{Deserialize, Serialize};
+
+use crate::export::Graph;
+use full_face::FullFace;
+use nose::Nose;
+use resnet18::Resnet18;
+
+/// A net's name on the command line and in recipes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetKind {
+    /// The nose's lower middle from 60×80 px (course, part 1).
+    Nose,
+    /// 58 IMM points from 180×240 px (course, part 2).
+    FullFace,
+    /// 68 iBUG points from 112×112 px.
+    Resnet18,
+}
+
+impl NetKind {
+    /// The name, as files and recipes spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nose => "nose",
+            Self::FullFace => "full-face",
+            Self::Resnet18 => "resnet18",
+        }
+    }
+
+    /// The points that the net finds.
+    pub fn scheme(self) -> Scheme {
+        match self {
+            Self::Nose => Scheme::Nose,
+            Self::FullFace => Scheme::Imm58,
+            Self::Resnet18 => Scheme::Ibug68,
+        }
+    }
+
+    /// Width and height of the net's input in pixels.
+    pub fn input_size(self) -> (usize, usize) {
+        match self {
+            Self::Nose => (80, 60),
+            Self::FullFace => (240, 180),
+            Self::Resnet18 => (112, 112),
+        }
+    }
+
+    /// The net's specification; `framing` says what its crop covers.
+    pub fn spec(self, framing: Framing) -> ModelSpec {
+        let (width, height) = self.input_size();
+        ModelSpec {
+            name: self.name().to_owned(),
+            width,
+            height,
+            scheme: self.scheme(),
+            normalisation: Normalisation::PerCrop,
+            framing,
+            training: BTreeMap::new(),
+        }
+    }
+}
+
+/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides.
+#[derive(Module, Debug)]
+pub enum Net<B: Backend> {
+    /// See [`NetKind::Nose`].
+    Nose(Nose<B>),
+    /// See [`NetKind::FullFace`].
+    FullFace(FullFace<B>),
+    /// See [`NetKind::Resnet18`].
+    Resnet18(Resnet18<B>),
+}
+
+impl<B: Backend> Net<B> {
+    /// A net with random weights whose last layer answers `mean_shape` (x0, y0, …) before any training.
+    pub fn new(kind: NetKind, mean_shape: &[f32], device: &B::Device) -> Self {
+        match kind {
+            NetKind::Nose => Self::Nose(Nose::new(mean_shape, device)),
+            NetKind::FullFace => Self::FullFace(FullFace::new(mean_shape, device)),
+            NetKind::Resnet18 => Self::Resnet18(Resnet18::new(mean_shape, device)),
+        }
+    }
+
+    /// Finds the points in a batch of normalised crops.
+    pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
+        match self {
+            Self::Nose(net) => net.forward(crops),
+            Self::FullFace(net) => net.forward(crops),
+            Self::Resnet18(net) => net.forward(crops),
+        }
+    }
+
+    /// Writes the forward pass into an ONNX graph; `input` and the answer name its tensors.
+    pub fn export(&self, graph: &mut Graph, input: &str) -> String {
+        match self {
+            Self::Nose(net) => net.export(graph, input),
+            Self::FullFace(net) => net.export(graph, input),
+            Self::Resnet18(net) => net.export(graph, input),
+        }
+    }
+}
+
+/// A convolution without padding, as in the two course nets. Kaiming's initial weights suit the ReLU after it.
+fn valid_conv<B: Backend>(channels: [usize; 2], kernel: usize, device: &B::Device) -> Conv2d<B> {
+    Conv2dConfig::new(channels, [kernel, kernel])
+        .with_padding(PaddingConfig2d::Valid)
+        .with_initializer(KAIMING)
+        .init(device)
+}
+
+/// A hidden fully connected layer before a ReLU.
+fn hidden<B: Backend>(inputs: usize, outputs: usize, device: &B::Device) -> Linear<B> {
+    LinearConfig::new(inputs, outputs).with_initializer(KAIMING).init(device)
+}
+
+/// A last layer that answers `mean_shape` at first: small weights, the shape as bias.
+fn shape_head<B: Backend>(inputs: usize, mean_shape: &[f32], device: &B::Device) -> Linear<B> {
+    let small = Initializer::Normal { mean: 0.0, std: 1e-3 };
+    let mut head = LinearConfig::new(inputs, mean_shape.len()).with_initializer(small).init(device);
+    let bias = TensorData::new(mean_shape.to_vec(), [mean_shape.len()]);
+    head.bias = Some(Param::from_data(bias, device));
+    head
+}
+
+/// He et al., "Delving Deep into Rectifiers", ICCV 2015; the gain of a ReLU is the square root of 2.
+const KAIMING: Initializer =
+    Initializer::KaimingUniform { gain: std::f64::consts::SQRT_2, fan_out_only: false };

@@ -1,0 +1,48 @@
+//! Batch normalisation with fewer passes over the activations than Burn's own.
+//!
+//! Burn 0.21 copies the activations twice to reduce them and then applies mean, deviation, gain and bias one by
+//! one. On a CPU these passes cost as much as ResNet18's convolutions. The result is the same up to rounding.
+
+use burn::nn::BatchNorm;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+/// Normalises `x`, `[n, channels, height, width]`, with the batch's own statistics while training (and moves the
+/// running ones), with the running ones otherwise.
+pub fn batch_norm<B: Backend>(norm: &BatchNorm<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
+    let [n, channels, height, width] = x.dims();
+    let x = x.reshape([n, channels, height * width]);
+    let y = if B::ad_enabled(&x.device()) { train(norm, x) } else { infer(norm, x) };
+    y.reshape([n, channels, height, width])
+}
+
+/// `x` is `[n, channels, pixels]`.
+fn train<B: Backend>(norm: &BatchNorm<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
+    let channels = x.dims()[1];
+    let mean = x.clone().mean_dim(2).mean_dim(0);
+    let centred = x - mean.clone();
+    let var = (centred.clone() * centred.clone()).mean_dim(2).mean_dim(0);
+
+    let momentum = norm.momentum;
+    let moved = |old: Tensor<B, 1>, new: Tensor<B, 3>| {
+        (old * (1.0 - momentum) + new.detach().reshape([channels]) * momentum).detach()
+    };
+    norm.running_mean.update(moved(norm.running_mean.value_sync(), mean));
+    norm.running_var.update(moved(norm.running_var.value_sync(), var.clone()));
+
+    let gain = per_channel(norm.gamma.val()) / (var + norm.epsilon).sqrt();
+    centred * gain + per_channel(norm.beta.val())
+}
+
+/// `x` is `[n, channels, pixels]`.
+fn infer<B: Backend>(norm: &BatchNorm<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
+    let gain = norm.gamma.val() / (norm.running_var.value() + norm.epsilon).sqrt();
+    let offset = norm.beta.val() - norm.running_mean.value() * gain.clone();
+    x * per_channel(gain) + per_channel(offset)
+}
+
+/// `[channels]` → `[1, channels, 1]`.
+fn per_channel<B: Backend>(values: Tensor<B, 1>) -> Tensor<B, 3> {
+    let channels = values.dims()[0];
+    values.reshape([1, channels, 1])
+}

@@ -1,0 +1,136 @@
+//! ResNet18 (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016) with one input channel and a
+//! regression head.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, PaddingConfig2d};
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::backend::Backend;
+use burn::tensor::module::max_pool2d;
+
+use super::norm::batch_norm;
+use super::{KAIMING, shape_head};
+use crate::export::Graph;
+
+/// A stem, eight residual blocks, the mean over the picture and one fully connected layer.
+#[derive(Module, Debug)]
+pub struct Resnet18<B: Backend> {
+    stem: NormedConv<B>,
+    blocks: Vec<Block<B>>,
+    fc: Linear<B>,
+}
+
+/// Two 3×3 convolutions and the short cut around them.
+#[derive(Module, Debug)]
+pub struct Block<B: Backend> {
+    conv1: NormedConv<B>,
+    conv2: NormedConv<B>,
+    /// A 1×1 convolution where the block changes the shape.
+    shortcut: Option<NormedConv<B>>,
+}
+
+/// A convolution without bias and the batch normalisation after it.
+#[derive(Module, Debug)]
+pub struct NormedConv<B: Backend> {
+    conv: Conv2d<B>,
+    norm: BatchNorm<B>,
+}
+
+impl<B: Backend> Resnet18<B> {
+    /// `mean_shape` holds 2 n coordinates in crop sides.
+    pub fn new(mean_shape: &[f32], device: &B::Device) -> Self {
+        let stage = |inputs, outputs, stride| {
+            [Block::new([inputs, outputs], stride, device), Block::new([outputs, outputs], 1, device)]
+        };
+        Self {
+            stem: NormedConv::new([1, 64], 7, 2, device), // 112×112 → 56×56, pooled 28×28
+            blocks: [
+                stage(64, 64, 1),   // 28×28
+                stage(64, 128, 2),  // 14×14
+                stage(128, 256, 2), // 7×7
+                stage(256, 512, 2), // 4×4
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            fc: shape_head(512, mean_shape, device),
+        }
+    }
+
+    /// `[n, 1, 112, 112]` → `[n, 2 points]`.
+    pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
+        let x = relu(self.stem.forward(crops));
+        let x = max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], false);
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        let [n, channels, height, width] = x.dims();
+        let mean = x.reshape([n, channels, height * width]).mean_dim(2);
+        self.fc.forward(mean.reshape([n, channels]))
+    }
+
+    /// The forward pass as ONNX nodes.
+    pub fn export(&self, graph: &mut Graph, input: &str) -> String {
+        let x = self.stem.export(graph, input);
+        let x = graph.relu(&x);
+        let x = graph.max_pool(&x, 3, 2, 1);
+        let x = self.blocks.iter().fold(x, |x, block| block.export(graph, &x));
+        let x = graph.global_average_pool(&x);
+        let x = graph.flatten(&x);
+        graph.linear(&x, &self.fc)
+    }
+}
+
+impl<B: Backend> Block<B> {
+    fn new(channels: [usize; 2], stride: usize, device: &B::Device) -> Self {
+        let [inputs, outputs] = channels;
+        let changes_shape = stride != 1 || inputs != outputs;
+        Self {
+            conv1: NormedConv::new(channels, 3, stride, device),
+            conv2: NormedConv::new([outputs, outputs], 3, 1, device),
+            shortcut: changes_shape.then(|| NormedConv::new(channels, 1, stride, device)),
+        }
+    }
+
+    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let y = relu(self.conv1.forward(x.clone()));
+        let y = self.conv2.forward(y);
+        let x = match &self.shortcut {
+            Some(shortcut) => shortcut.forward(x),
+            None => x,
+        };
+        relu(y + x)
+    }
+
+    fn export(&self, graph: &mut Graph, input: &str) -> String {
+        let y = self.conv1.export(graph, input);
+        let y = graph.relu(&y);
+        let y = self.conv2.export(graph, &y);
+        let x = match &self.shortcut {
+            Some(shortcut) => shortcut.export(graph, input),
+            None => input.to_owned(),
+        };
+        let sum = graph.add(&y, &x);
+        graph.relu(&sum)
+    }
+}
+
+impl<B: Backend> NormedConv<B> {
+    fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &B::Device) -> Self {
+        let pad = kernel / 2;
+        let conv = Conv2dConfig::new(channels, [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
+            .with_bias(false)
+            .with_initializer(KAIMING)
+            .init(device);
+        Self { conv, norm: BatchNormConfig::new(channels[1]).init(device) }
+    }
+
+    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        batch_norm(&self.norm, self.conv.forward(x))
+    }
+
+    fn export(&self, graph: &mut Graph, input: &str) -> String {
+        graph.conv(input, &self.conv, Some(&self.norm))
+    }
+}

@@ -1,0 +1,39 @@
+//! Small made-up data for tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use image::GrayImage;
+
+static RANDOM_NUMBERS: Mutex<()> = Mutex::new(());
+
+/// Keeps other tests from drawing from Burn's random numbers, which all threads share, until it is dropped.
+pub fn random_numbers() -> MutexGuard<'static, ()> {
+    RANDOM_NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Fills a folder with photos of people 27 to 36 in the IMM format, 8 to train on: a bright dot is the nose.
+pub fn imm(dir: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(dir)?;
+    for person in 27..=36_u32 {
+        let (x, y) = (20 + person * 7 % 24, 18 + person * 5 % 14);
+        let photo = GrayImage::from_fn(64, 48, |i, j| {
+            let near = i.abs_diff(x) <= 2 && j.abs_diff(y) <= 2;
+            image::Luma([if near { 240 } else { 60 + (i + j) as u8 }])
+        });
+        photo.save(dir.join(format!("{person}-1m.png")))?;
+        // The nose, point 52, lies in the dot; the others around it.
+        let line = |i: u32| {
+            let (dx, dy) = if i == 52 { (0, 0) } else { (i % 8 * 3, i / 8 * 3) };
+            let offset =
+                |d: u32, side: u32| (f64::from(d) - if i == 52 { 0.0 } else { 10.0 }) / f64::from(side);
+            let (rx, ry) = (f64::from(x) / 64.0 + offset(dx, 64), f64::from(y) / 48.0 + offset(dy, 48));
+            format!("0 4 {rx:.6} {ry:.6} {i} 0 1\n")
+        };
+        let lines: String = (0..58).map(line).collect();
+        fs::write(dir.join(format!("{person}-1m.asf")), format!("58\n{lines}{person}-1m.png\n"))?;
+    }
+    Ok(dir.to_owned())
+}

@@ -1,0 +1,332 @@
+//! The training loop.
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use burn::module::{AutodiffModule, Module};
+use burn::optim::adaptor::OptimizerAdaptor;
+use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer};
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use crossbeam::channel::Receiver;
+use facemark::face::{Point, Region};
+use facemark::spec::ModelSpec;
+use indicatif::ProgressBar;
+
+use crate::augment::whole_photo;
+use crate::batch::{self, Batch};
+use crate::config::{Loss, Recipe};
+use crate::dataset::{self, Sample};
+use crate::metrics::{FaceError, Summary};
+use crate::nets::Net;
+use crate::run_dir::{Epoch, Progress, Record, RunDir};
+
+/// AdamW over all of a net's parameters.
+pub type Optimiser<B> = OptimizerAdaptor<AdamW, Net<B>, B>;
+
+/// A training at the end of an epoch.
+pub struct State<B: AutodiffBackend> {
+    /// The net.
+    pub net: Net<B>,
+    /// With its momenta.
+    pub optimiser: Optimiser<B>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// Trains a new net and leaves it in the folder `out`; ends early after the epoch `stop_after`.
+pub fn start<B: AutodiffBackend>(
+    data: &Path,
+    out: &Path,
+    recipe: &Recipe,
+    stop_after: Option<usize>,
+    device: &B::Device,
+) -> Result<()> {
+    recipe.check()?;
+    let spec = recipe.net.spec(recipe.framing);
+    let (training, validation) = load_split(data, &spec)?;
+    let record = Record {
+        data: data.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        n_training: training.len(),
+        n_validation: validation.len(),
+        commit: commit(),
+        mean_shape: mean_shape(&training, &spec),
+    };
+    let dir = RunDir::create(out, recipe, &record)?;
+    B::seed(device, recipe.seed);
+    let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
+    let progress = Progress { epochs: 0, best_nme: f64::INFINITY };
+    let (n_training, n_validation) = (training.len(), validation.len());
+    eprintln!("{} parameters, {n_training} faces to train on, {n_validation} held out", net.num_params());
+    let state = State { net, optimiser: optimiser(recipe), progress };
+    run(&dir, recipe, (training, validation), state, stop_after, device)
+}
+
+/// Goes on with the run in the folder `out`; ends early after the epoch `stop_after`.
+pub fn resume<B: AutodiffBackend>(
+    data: &Path,
+    out: &Path,
+    stop_after: Option<usize>,
+    device: &B::Device,
+) -> Result<()> {
+    let (dir, recipe, record) = RunDir::open(out)?;
+    let spec = recipe.net.spec(recipe.framing);
+    let (training, validation) = load_split(data, &spec)?;
+    ensure!(
+        (training.len(), validation.len()) == (record.n_training, record.n_validation),
+        "{} holds other data than the run began with ({} + {} faces, not {} + {})",
+        data.display(),
+        training.len(),
+        validation.len(),
+        record.n_training,
+        record.n_validation
+    );
+    let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
+    let state = dir.load(net, optimiser(&recipe), device)?;
+    eprintln!("going on after epoch {}", state.progress.epochs);
+    run(&dir, &recipe, (training, validation), state, stop_after, device)
+}
+
+/// All remaining epochs.
+fn run<B: AutodiffBackend>(
+    dir: &RunDir,
+    recipe: &Recipe,
+    (training, validation): (Vec<Sample>, Vec<Sample>),
+    mut state: State<B>,
+    stop_after: Option<usize>,
+    device: &B::Device,
+) -> Result<()> {
+    let spec = recipe.net.spec(recipe.framing);
+    let views = validation_views(&validation, recipe);
+    let n_steps = batch::steps_per_epoch(training.len(), recipe);
+    let batches = batch::training(training.into(), spec.clone(), recipe.clone(), state.progress.epochs);
+    let last = stop_after.map_or(recipe.epochs, |epoch| epoch.min(recipe.epochs));
+    while state.progress.epochs < last {
+        let started = Instant::now();
+        let first_step = state.progress.epochs * n_steps;
+        let trained =
+            train_epoch(&mut state, &batches, recipe, &spec, first_step..first_step + n_steps, device)?;
+        let train_seconds = started.elapsed().as_secs_f64();
+        let summary = validate(&state.net.valid(), &views, recipe, &spec, device)?;
+        let is_best = state.progress.add(&summary);
+        // The checkpoint first: a line about an epoch that could not be resumed from would be a lie.
+        dir.save(&state, is_best)?;
+        let epoch = Epoch {
+            epoch: state.progress.epochs,
+            loss: trained.loss,
+            validation_nme: summary.nme_mean,
+            validation_pixels: summary.pixels,
+            lr: recipe.learning_rate(first_step + n_steps - 1, n_steps),
+            photos_per_second: trained.n_photos as f64 / train_seconds,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        dir.log(&epoch)?;
+        report(&epoch, &summary, is_best);
+    }
+    Ok(())
+}
+
+/// What an epoch of training has to tell.
+struct Trained {
+    /// Mean loss over the batches.
+    loss: f64,
+    /// Photos seen.
+    n_photos: usize,
+}
+
+/// One pass over the training faces; `steps` are counted from the run's beginning.
+fn train_epoch<B: AutodiffBackend>(
+    state: &mut State<B>,
+    batches: &Receiver<Batch>,
+    recipe: &Recipe,
+    spec: &ModelSpec,
+    steps: Range<usize>,
+    device: &B::Device,
+) -> Result<Trained> {
+    let n_steps = steps.len();
+    let bar = ProgressBar::new(n_steps as u64);
+    let mut net = state.net.clone();
+    let mut total = Tensor::<B::InnerBackend, 1>::zeros([1], device);
+    let mut n_photos = 0;
+    for step in steps {
+        let batch = batches.recv().context("the loader thread died")?;
+        n_photos += batch.len;
+        let (crops, targets) = batch.into_tensors::<B>(spec, device);
+        let loss = loss(net.forward(crops), targets, recipe.loss);
+        // Summed on the device: reading every step's value would make a GPU wait.
+        total = total + loss.clone().inner();
+        let gradients = GradientsParams::from_grads(loss.backward(), &net);
+        net = state.optimiser.step(recipe.learning_rate(step, n_steps), net, gradients);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    state.net = net;
+    let loss = total.into_data().iter::<f64>().sum::<f64>() / n_steps as f64;
+    ensure!(loss.is_finite(), "the loss is no longer a number; try a smaller --lr");
+    Ok(Trained { loss, n_photos })
+}
+
+/// The mean loss over all coordinates.
+fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> Tensor<B, 1> {
+    let error = found - targets;
+    match loss {
+        Loss::Mse => error.square().mean(),
+        Loss::Wing { width, curvature } => {
+            let (w, c) = (f64::from(width), f64::from(curvature));
+            let size = error.abs();
+            // Chosen so that both pieces meet at the width.
+            let offset = w - w * (1.0 + w / c).ln();
+            let bent = (size.clone() / c + 1.0).log() * w;
+            let straight = size.clone() - offset;
+            bent.mask_where(size.greater_elem(w), straight).mean()
+        }
+    }
+}
+
+/// What is validated with: each held-out face by the box of its true points, and for nets that are also used on whole
+/// photos by the whole photo.
+fn validation_views<'a>(validation: &'a [Sample], recipe: &Recipe) -> Vec<(&'a Sample, Region)> {
+    let boxes = validation.iter().map(|sample| (sample, sample.region));
+    let photos = validation.iter().map(|sample| (sample, whole_photo(&recipe.framing, &sample.photo)));
+    boxes.chain(photos.filter(|_| recipe.augment.whole_photo)).collect()
+}
+
+fn validate<B: Backend>(
+    net: &Net<B>,
+    views: &[(&Sample, Region)],
+    recipe: &Recipe,
+    spec: &ModelSpec,
+    device: &B::Device,
+) -> Result<Summary> {
+    let mut errors = Vec::with_capacity(views.len());
+    for (batch, views) in batch::plain(views, spec, recipe.batch).into_iter().zip(views.chunks(recipe.batch))
+    {
+        let (crops, _) = batch.into_tensors::<B>(spec, device);
+        let found: Vec<f32> = net.forward(crops).into_data().iter::<f32>().collect();
+        for ((sample, region), found) in views.iter().zip(found.chunks_exact(2 * spec.scheme.n_points())) {
+            let to_image = spec.framing.crop_to_image(region);
+            let found: Vec<Point> =
+                found.chunks_exact(2).map(|xy| to_image.apply(Point::new(xy[0], xy[1]))).collect();
+            errors.push(FaceError::new(&found, sample, spec.scheme));
+        }
+    }
+    Ok(Summary::new(&errors, spec.scheme))
+}
+
+/// The mean of the faces' points in crop sides, x0, y0, x1, y1 …
+fn mean_shape(training: &[Sample], spec: &ModelSpec) -> Vec<f32> {
+    let mut sum = vec![0.0; 2 * spec.scheme.n_points()];
+    for sample in training {
+        let to_crop = spec.framing.crop_to_image(&sample.region).inverse();
+        let points = sample.points.iter().map(|&p| to_crop.apply(p));
+        sum.iter_mut().zip(points.flat_map(|p| [p.x, p.y])).for_each(|(sum, v)| *sum += v);
+    }
+    sum.into_iter().map(|v| v / training.len() as f32).collect()
+}
+
+/// A fresh optimiser.
+pub fn optimiser<B: AutodiffBackend>(recipe: &Recipe) -> Optimiser<B> {
+    AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(recipe.weight_decay).init()
+}
+
+fn load_split(data: &Path, spec: &ModelSpec) -> Result<(Vec<Sample>, Vec<Sample>)> {
+    let samples = dataset::load_for_training(data, spec.scheme)?;
+    dataset::split(samples).with_context(|| format!("{}", data.display()))
+}
+
+fn report(epoch: &Epoch, summary: &Summary, is_best: bool) {
+    let Epoch { epoch, loss, lr, photos_per_second, .. } = epoch;
+    let Summary { nme_mean, pixels, relative_mse, .. } = summary;
+    let mark = if is_best { "  best so far" } else { "" };
+    eprintln!(
+        "epoch {epoch:4}  loss {loss:.6}  validation NME {nme_mean:.3} %  {pixels:.2} px  mse {relative_mse:.6}  lr {lr:.1e}  {photos_per_second:.0} photos/s{mark}"
+    );
+}
+
+/// The commit that the working folder is at, for the training record.
+fn commit() -> String {
+    let output = std::process::Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    match output {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::fs;
+
+    use anyhow::Result;
+    use burn::backend::Autodiff;
+    use burn_flex::Flex;
+
+    use super::*;
+    use crate::nets::NetKind;
+    use crate::test_data;
+
+    /// Loss and validation error of each epoch: the same seed and data must give the same.
+    fn curve(run: &Path) -> Result<Vec<(f64, f64)>> {
+        let (dir, _, _) = RunDir::open(run)?;
+        Ok(dir.metrics()?.iter().map(|epoch| (epoch.loss, epoch.validation_nme)).collect())
+    }
+
+    #[test]
+    fn a_resumed_run_gives_the_curve_of_an_unbroken_one() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = test_data::imm(&dir.path().join("imm"))?;
+        let recipe = Recipe { epochs: 5, batch: 4, warmup_epochs: 1.0, ..Recipe::default_for(NetKind::Nose) };
+        let (whole, broken) = (dir.path().join("whole"), dir.path().join("broken"));
+        let device = Default::default();
+        start::<Autodiff<Flex>>(&data, &whole, &recipe, None, &device)?;
+        start::<Autodiff<Flex>>(&data, &broken, &recipe, Some(2), &device)?;
+        // A killed run may have logged an epoch whose checkpoint was never finished.
+        let metrics = broken.join("metrics.jsonl");
+        let log = fs::read_to_string(&metrics)?;
+        let lost = log.lines().last().unwrap_or_default().replace("\"epoch\":2", "\"epoch\":3");
+        fs::write(&metrics, format!("{log}{lost}\n"))?;
+        resume::<Autodiff<Flex>>(&data, &broken, None, &device)?;
+        let (whole, broken) = (curve(&whole)?, curve(&broken)?);
+        assert_eq!(whole.len(), 5);
+        assert_eq!(broken.len(), 5);
+        for (a, b) in whole.iter().zip(&broken) {
+            assert!((a.0 - b.0).abs() < 1e-6 * a.0 && (a.1 - b.1).abs() < 1e-5 * a.1, "{whole:?} {broken:?}");
+        }
+        assert!(whole[4].0 < whole[0].0, "the loss falls: {whole:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_is_not_overwritten_and_a_foreign_checkpoint_is_refused() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = test_data::imm(&dir.path().join("imm"))?;
+        let run = dir.path().join("run");
+        let recipe = Recipe { epochs: 1, batch: 4, ..Recipe::default_for(NetKind::Nose) };
+        let device = Default::default();
+        start::<Autodiff<Flex>>(&data, &run, &recipe, None, &device)?;
+        let again = start::<Autodiff<Flex>>(&data, &run, &recipe, None, &device);
+        assert!(format!("{:#}", again.expect_err("the folder is taken")).contains("--resume"));
+        fs::write(run.join("last.mpk"), b"not a checkpoint")?;
+        let broken = resume::<Autodiff<Flex>>(&data, &run, None, &device);
+        assert!(format!("{:#}", broken.expect_err("the file is broken")).contains("last.mpk"));
+        Ok(())
+    }
+
+    #[test]
+    fn wing_is_continuous_and_bent() {
+        let device = Default::default();
+        let wing = Loss::Wing { width: 0.04, curvature: 0.008 };
+        let at = |error: f32| -> f32 {
+            let found = Tensor::<Flex, 2>::from_data([[error]], &device);
+            loss(found, Tensor::zeros([1, 1], &device), wing).into_scalar()
+        };
+        assert_eq!(at(0.0), 0.0);
+        assert!((at(0.0399) - at(0.0401)).abs() < 3e-4);
+        assert!((at(-0.02) - 0.04 * (1.0_f32 + 2.5).ln()).abs() < 1e-6);
+        // Slope 1 in the straight part.
+        assert!((at(0.3) - at(0.2) - 0.1).abs() < 1e-6);
+    }
+}
