@@ -195,7 +195,11 @@ mod tests {
         ];
         for (rgb, yuv) in cases {
             let image = converted(&RgbImage::from_pixel(2, 2, Rgb(rgb)));
-            assert_eq!([image.luma.data[0], image.chroma[0].data[0], image.chroma[1].data[0]], yuv, "{rgb:?}");
+            assert_eq!(
+                [image.luma.data[0], image.chroma[0].data[0], image.chroma[1].data[0]],
+                yuv,
+                "{rgb:?}"
+            );
         }
     }
 
