@@ -1,7 +1,8 @@
 //! Takes along what the input holds besides the annotated pictures: sound, subtitles, chapters, tags.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::CStr;
 use std::path::Path;
+use std::ptr::null;
 
 use anyhow::Result;
 use ffmpeg_next as ffmpeg;
@@ -170,12 +171,17 @@ fn wanted(stream: &Stream, output: &Output) -> bool {
 /// Adds an output stream that takes the packets of an input stream as they are.
 fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track> {
     let mut parameters = stream.parameters().clone();
-    // SAFETY: the output format is a constant inside libavformat.
-    let holds = unsafe {
-        let format = output.format();
-        ffi::avformat_query_codec(format.as_ptr(), parameters.id().into(), ffi::FF_COMPLIANCE_EXPERIMENTAL)
-    };
-    if holds == 0 {
+    // SAFETY: the output format is a constant inside libavformat. It knows nothing of attachments, though it takes any.
+    let holds = parameters.medium() == media::Type::Attachment
+        || unsafe {
+            let format = output.format();
+            ffi::avformat_query_codec(
+                format.as_ptr(),
+                parameters.id().into(),
+                ffi::FF_COMPLIANCE_EXPERIMENTAL,
+            ) != 0
+        };
+    if !holds {
         let (index, kind, codec) = (stream.index(), parameters.medium(), parameters.id());
         let other = if output.format().name() == "matroska" { ".mp4" } else { ".mkv" };
         return Err(Fault::Output.error(format!(
@@ -235,8 +241,14 @@ unsafe fn copy_dictionary(
     // SAFETY: as promised by the caller. Not through `Dictionary`, which takes every tag for UTF-8.
     unsafe {
         ffi::av_dict_copy(to, from, 0);
-        for key in without {
-            ffi::av_dict_set(to, key.as_ptr(), std::ptr::null(), 0 as c_int);
+        for prefix in without {
+            // Keys may have a language at their end, as in BPS-eng.
+            while let Some(entry) =
+                ffi::av_dict_get(*to, prefix.as_ptr(), null(), ffi::AV_DICT_IGNORE_SUFFIX).as_ref()
+            {
+                let key = CStr::from_ptr(entry.key).to_owned();
+                ffi::av_dict_set(to, key.as_ptr(), null(), 0);
+            }
         }
     }
 }
