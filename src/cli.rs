@@ -1,6 +1,6 @@
 //! The command line: the last place that sees strings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::catalog;
 use crate::error::Fault;
 use crate::smooth::Smoothing;
+use crate::source::images::{is_picture, pictures_in};
 use crate::track::TrackOptions;
 
 const EXAMPLES: &str = "\
@@ -152,8 +153,6 @@ pub enum SourceSpec {
     Images(Vec<PathBuf>),
 }
 
-const PICTURES: [&str; 3] = ["jpg", "jpeg", "png"];
-
 impl SourceSpec {
     /// Tells a video from pictures: a folder stands for the pictures in it, by name.
     ///
@@ -162,7 +161,7 @@ impl SourceSpec {
     /// videos.
     pub fn new(input: &[PathBuf]) -> Result<Self> {
         match input {
-            [folder] if folder.is_dir() => Ok(Self::Images(pictures(folder)?)),
+            [folder] if folder.is_dir() => Ok(Self::Images(pictures_in(folder)?)),
             [file] if !is_picture(file) => Ok(Self::Video(file.clone())),
             files if files.iter().all(|file| is_picture(file)) => Ok(Self::Images(files.to_vec())),
             _ => Err(Fault::Usage.error(
@@ -170,26 +169,6 @@ impl SourceSpec {
             )),
         }
     }
-}
-
-fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    PICTURES.iter().any(|known| extension == *known) && !path.is_dir()
-}
-
-fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable =
-        |error| Fault::Input.error(format!("cannot read the folder {}: {error}", folder.display()));
-    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
-    let mut paths = paths.map_err(unreadable)?;
-    paths.retain(|path| is_picture(path));
-    paths.sort();
-    if paths.is_empty() {
-        return Err(Fault::Input
-            .error(format!("the folder {} holds no pictures (.jpg, .jpeg, .png)", folder.display())));
-    }
-    Ok(paths)
 }
 
 #[cfg(test)]

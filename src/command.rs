@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use crate::catalog;
+use crate::catalog::{self, Entry};
 use crate::cli::{Annotate, Bench, SourceSpec, Tracking};
 use crate::detect::Cascade;
 use crate::error::Fault;
@@ -15,6 +15,7 @@ use crate::pipeline::{self, Summary};
 use crate::report::{LatencyReport, Subject, WARM_UP};
 use crate::sink::Sink;
 use crate::sink::csv::Csv;
+use crate::sink::data::DataFile;
 use crate::sink::images::ImagesSink;
 use crate::sink::jsonl::Jsonl;
 use crate::sink::overlay::Overlay;
@@ -115,36 +116,35 @@ pub fn bench(args: &Bench, settings: Settings, stop: &AtomicBool) -> Result<()> 
         threads: args.tracking.threads.into(),
         dropped: summary.dropped,
     };
-    if args.json {
-        println!("{}", report.to_json(&subject));
-    } else {
-        print!("{}", report.to_text(&subject));
-    }
-    Ok(())
+    print(&if args.json { format!("{}\n", report.to_json(&subject)) } else { report.to_text(&subject) })
 }
 
 /// Prints the models.
 ///
 /// # Errors
-/// None: a file that is no model is listed as such.
+/// If nobody reads standard output. A file that is no model is listed as such.
 pub fn models() -> Result<()> {
-    println!("{:<12}{:>7}{:>9}{:>8}  validation", "model", "points", "input", "MB");
-    for entry in catalog::list() {
-        let name = entry.name();
-        let megabytes = entry.size() as f64 / 1e6;
-        match entry.load(1) {
-            Ok(model) => {
-                let spec = model.spec();
-                let input = format!("{}x{}", spec.width, spec.height);
-                let error = spec.training.get("validation").map_or("", String::as_str);
-                let mark = if name == catalog::DEFAULT { " (default)" } else { "" };
-                let points = spec.scheme.n_points();
-                println!("{name:<12}{points:>7}{input:>9}{megabytes:>8.1}  {error}{mark}");
-            }
-            Err(error) => println!("{name}: {error:#}"),
-        }
-    }
-    Ok(())
+    let header = format!("{:<12}{:>7}{:>9}{:>8}  validation\n", "model", "points", "input", "MB");
+    print(&catalog::list().iter().fold(header, |table, entry| table + &model_row(entry)))
+}
+
+fn model_row(entry: &Entry) -> String {
+    let name = entry.name();
+    let model = match entry.load(1) {
+        Ok(model) => model,
+        Err(error) => return format!("{error:#}\n"),
+    };
+    let spec = model.spec();
+    let (points, input) = (spec.scheme.n_points(), format!("{}x{}", spec.width, spec.height));
+    let validation = spec.training.get("validation").map_or("", String::as_str);
+    let mark = if name == catalog::DEFAULT { " (default)" } else { "" };
+    let megabytes = entry.size() as f64 / 1e6;
+    format!("{name:<12}{points:>7}{input:>9}{megabytes:>8.1}  {validation}{mark}\n")
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> Result<()> {
+    DataFile::create(Path::new("-"), false)?.put(|out| out.write_all(text.as_bytes()))
 }
 
 fn open(spec: &SourceSpec, live: bool) -> Result<Box<dyn Source>> {

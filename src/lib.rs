@@ -71,3 +71,5 @@ pub mod source;
 pub mod spec;
 #[cfg(all(feature = "onnx", feature = "opencv"))]
 pub mod track;
+#[cfg(feature = "onnx")]
+mod weights;

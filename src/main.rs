@@ -1,12 +1,12 @@
 //! The program: parse, run a command, report, exit.
 
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use log::LevelFilter;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -24,8 +24,11 @@ fn main() -> ExitCode {
     panic::set_hook(Box::new(|info| log::debug!("{info}")));
     let stop = Arc::new(AtomicBool::new(false));
     let signal = Arc::new(AtomicUsize::new(0));
-    let result =
-        catch_signals(&stop, &signal).and_then(|()| run(&cli, Settings { quiet: cli.quiet, started }, &stop));
+    let settings = Settings { quiet: cli.quiet, started };
+    let work = || catch_signals(&stop, &signal).and_then(|()| run(&cli, settings, &stop));
+    let result = panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        bail!("failed inside; this is a defect of facemark, please report it with the output of -vv")
+    });
     match (result, signal.load(Ordering::Relaxed)) {
         (Ok(()), 0) => ExitCode::SUCCESS,
         // What a shell reports for a process that a signal ended.

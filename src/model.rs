@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use tract_onnx::onnx;
-use tract_onnx::pb::{GraphProto, ModelProto, tensor_proto::DataLocation};
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{RunOptions, multithread::Executor};
 
@@ -13,6 +13,7 @@ use crate::error::{Blame, Fault};
 use crate::face::{Point, Region};
 use crate::frame::{Plane, Stage, Timing};
 use crate::spec::ModelSpec;
+use crate::weights;
 
 /// Predicts the landmarks of a face in a region.
 pub trait Landmarker: Send {
@@ -48,17 +49,19 @@ impl LandmarkModel {
     }
 
     fn load(bytes: &[u8], threads: usize) -> Result<Self> {
-        let proto = onnx()
+        let mut proto = onnx()
             .proto_model_for_read(&mut &*bytes)
             .map_err(|_| anyhow!("it is not an ONNX file, or a broken one"))?;
         let spec = read_spec(&proto)?;
-        check_weights(proto.graph.as_ref().context("it holds no graph")?)?;
+        let graph = proto.graph.as_mut().context("it holds no graph")?;
+        weights::check(graph)?;
+        weights::expand(graph)?;
         let shape = [1, 1, spec.height, spec.width];
         let model = onnx()
             .model_for_proto_model(&proto)
             .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
             .and_then(|model| model.into_optimized())
-            .map_err(|error| anyhow!("{:#}", error))
+            .map_err(|error| anyhow!("{error:#}"))
             .context("its graph cannot be run")?;
         let options = RunOptions { executor: Some(executor(threads)), ..RunOptions::default() };
         let state = model.into_runnable_with_options(&options)?.spawn()?;
@@ -123,23 +126,6 @@ fn read_spec(proto: &ModelProto) -> Result<ModelSpec> {
     ModelSpec::from_metadata(
         proto.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())),
     )
-}
-
-/// Refuses weights that lie in other files or claim another size than they have.
-fn check_weights(graph: &GraphProto) -> Result<()> {
-    for tensor in &graph.initializer {
-        let name = &tensor.name;
-        let is_external = tensor.data_location == Some(DataLocation::External as i32);
-        ensure!(!is_external && tensor.external_data.is_empty(), "its weights {name:?} lie in another file");
-        let claimed = tensor.dims.iter().try_fold(1_usize, |n, &dim| n.checked_mul(dim.try_into().ok()?));
-        // No element of ours takes more than 8 bytes or less than one.
-        let held = tensor.raw_data.len().max(8 * (tensor.float_data.len() + tensor.int64_data.len()));
-        match claimed {
-            Some(n) if n <= held.max(1) || held == 0 && tensor.int32_data.len() >= n => (),
-            _ => bail!("its weights {name:?} are shorter than they claim"),
-        }
-    }
-    Ok(())
 }
 
 fn executor(threads: usize) -> Executor {

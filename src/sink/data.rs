@@ -72,13 +72,15 @@ impl DataFile {
 }
 
 impl Drop for DataFile {
-    /// Takes an unfinished file away if nothing is in it.
+    /// Takes an unfinished file away if nothing is in it, and else says where it is.
     fn drop(&mut self) {
         let _ = self.out.flush();
-        if let Some((_, partial)) = &self.names
-            && fs::metadata(partial).is_ok_and(|file| file.len() == 0)
-        {
-            let _ = fs::remove_file(partial);
+        let Some((_, partial)) = &self.names else { return };
+        match fs::metadata(partial) {
+            Ok(file) if file.len() == 0 => drop(fs::remove_file(partial)),
+            Ok(_) => log::warn!("what was written before the failure is left in {}", partial.display()),
+            // It has its final name.
+            Err(_) => (),
         }
     }
 }

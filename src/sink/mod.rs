@@ -13,6 +13,8 @@ pub mod data;
 #[cfg(feature = "video")]
 mod encode;
 #[cfg(feature = "cli")]
+pub mod images;
+#[cfg(feature = "cli")]
 pub mod jsonl;
 #[cfg(feature = "cli")]
 pub mod overlay;

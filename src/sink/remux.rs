@@ -1,7 +1,8 @@
 //! Takes along what the input holds besides the annotated pictures: sound, subtitles, chapters, tags.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::CStr;
 use std::path::Path;
+use std::ptr::null;
 
 use anyhow::Result;
 use ffmpeg_next as ffmpeg;
@@ -30,6 +31,9 @@ const VIDEO_TAGS: [&CStr; 9] = [
 
 /// The end of a file for a demuxer that finds nothing but errors.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
+
+/// Matroska can store sound that begins this many seconds before zero.
+const LONGEST_LEAD_IN: f64 = 10.0;
 
 /// The second reader on the input, which copies packets as they are.
 pub(super) struct Remux {
@@ -86,6 +90,15 @@ impl Remux {
         self.input.streams().filter_map(|stream| {
             let start = stream.start_time();
             (start != ffi::AV_NOPTS_VALUE && start > 0).then(|| stream.time_base())
+        })
+    }
+
+    /// Whether the pictures begin at zero or later and nothing else long before it.
+    pub(super) fn starts_near_zero(&self) -> bool {
+        self.input.streams().all(|stream| {
+            let earliest = if self.tracks[stream.index()].is_none() { 0.0 } else { -LONGEST_LEAD_IN };
+            let start = stream.start_time();
+            start == ffi::AV_NOPTS_VALUE || start as f64 * f64::from(stream.time_base()) >= earliest
         })
     }
 
@@ -158,20 +171,34 @@ fn wanted(stream: &Stream, output: &Output) -> bool {
 /// Adds an output stream that takes the packets of an input stream as they are.
 fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track> {
     let mut parameters = stream.parameters().clone();
-    // SAFETY: the output format is a constant inside libavformat.
-    let holds = unsafe {
-        let format = output.format();
-        ffi::avformat_query_codec(format.as_ptr(), parameters.id().into(), ffi::FF_COMPLIANCE_EXPERIMENTAL)
-    };
-    if holds == 0 {
+    // SAFETY: the output format is a constant inside libavformat. It knows nothing of attachments, though it takes any.
+    let holds = parameters.medium() == media::Type::Attachment
+        || unsafe {
+            let format = output.format();
+            ffi::avformat_query_codec(
+                format.as_ptr(),
+                parameters.id().into(),
+                ffi::FF_COMPLIANCE_EXPERIMENTAL,
+            ) != 0
+        };
+    if !holds {
         let (index, kind, codec) = (stream.index(), parameters.medium(), parameters.id());
+        let other = if output.format().name() == "matroska" { ".mp4" } else { ".mkv" };
         return Err(Fault::Output.error(format!(
-            "{}: stream {index} ({kind:?}, {codec:?}) does not fit into this kind of file; name the output .mkv",
+            "{}: stream {index} ({kind:?}, {codec:?}) does not fit into this kind of file; name the output {other}",
             path.display()
         )));
     }
-    // SAFETY: the parameters are our own copy. Tags differ between containers; 0 lets the muxer choose.
-    unsafe { (*parameters.as_mut_ptr()).codec_tag = 0 };
+    // SAFETY: the parameters are our own copy.
+    unsafe {
+        // Tags differ between containers; 0 lets the muxer choose.
+        (*parameters.as_mut_ptr()).codec_tag = 0;
+        if output.format().name() == "matroska" {
+            // Some versions of the muxer announce that players are to subtract this from Opus' times, without adding
+            // it beforehand. The times of the packets have it in them already.
+            (*parameters.as_mut_ptr()).initial_padding = 0;
+        }
+    }
     let mut out = output.add_stream(ffmpeg::codec::Id::None)?;
     out.set_parameters(parameters);
     out.set_time_base(stream.time_base());
@@ -214,8 +241,14 @@ unsafe fn copy_dictionary(
     // SAFETY: as promised by the caller. Not through `Dictionary`, which takes every tag for UTF-8.
     unsafe {
         ffi::av_dict_copy(to, from, 0);
-        for key in without {
-            ffi::av_dict_set(to, key.as_ptr(), std::ptr::null(), 0 as c_int);
+        for prefix in without {
+            // Keys may have a language at their end, as in BPS-eng.
+            while let Some(entry) =
+                ffi::av_dict_get(*to, prefix.as_ptr(), null(), ffi::AV_DICT_IGNORE_SUFFIX).as_ref()
+            {
+                let key = CStr::from_ptr(entry.key).to_owned();
+                ffi::av_dict_set(to, key.as_ptr(), null(), 0);
+            }
         }
     }
 }

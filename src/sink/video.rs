@@ -235,9 +235,14 @@ fn options(format: &str, info: &SourceInfo, remux: Option<&Remux>) -> Dictionary
     let mut options = Dictionary::new();
     // Opus, FLAC and the like in MP4 have been in use for years.
     options.set("strict", "experimental");
-    if format != "matroska"
-        && let Some(ticks) = remux.and_then(|remux| movie_ticks(info, remux))
-    {
+    let Some(remux) = remux else { return options };
+    if format == "matroska" {
+        // The first packet of AAC and the like comes before zero, to warm up the decoder. The muxer would move all
+        // streams so that it comes at zero, and no time stamp would be the input's any more.
+        if remux.starts_near_zero() {
+            options.set("avoid_negative_ts", "disabled");
+        }
+    } else if let Some(ticks) = movie_ticks(info, remux) {
         options.set("movie_timescale", &ticks.to_string());
     }
     options

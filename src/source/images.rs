@@ -86,6 +86,12 @@ impl Source for ImagesSource {
     }
 }
 
+/// Whether the name has the ending of a picture that can be read, and is no folder's.
+pub fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+    ENDINGS.iter().any(|known| ending == *known) && !path.is_dir()
+}
+
 /// The pictures in a folder, by name. Other files and folders in it are passed over.
 ///
 /// # Errors
@@ -96,8 +102,7 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.blame(Fault::Input, || format!("cannot read the folder {shown}"))?.path();
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-        if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) && path.is_file() {
+        if is_picture(&path) {
             files.push(path);
         }
     }
@@ -195,7 +200,11 @@ mod tests {
         ];
         for (rgb, yuv) in cases {
             let image = converted(&RgbImage::from_pixel(2, 2, Rgb(rgb)));
-            assert_eq!([image.luma.data[0], image.chroma[0].data[0], image.chroma[1].data[0]], yuv, "{rgb:?}");
+            assert_eq!(
+                [image.luma.data[0], image.chroma[0].data[0], image.chroma[1].data[0]],
+                yuv,
+                "{rgb:?}"
+            );
         }
     }
 

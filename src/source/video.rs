@@ -65,7 +65,7 @@ impl VideoSource {
             last_ticks: None,
             index: 0,
         };
-        if !source.decode()? {
+        if !source.decode() {
             return Err(source.damage.nothing());
         }
         source.pending = true;
@@ -92,21 +92,21 @@ impl VideoSource {
     }
 
     /// Gets the next picture into `raw`; false when the decoder is empty.
-    fn decode(&mut self) -> Result<bool> {
+    fn decode(&mut self) -> bool {
         let mut errors = 0;
         loop {
             match self.decoder.receive_frame(&mut self.raw) {
                 Ok(()) => {
                     self.damage.picture(&self.raw);
-                    return Ok(true);
+                    return true;
                 }
-                Err(ffmpeg::Error::Eof) => return Ok(false),
-                Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => self.feed()?,
+                Err(ffmpeg::Error::Eof) => return false,
+                Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => self.feed(),
                 Err(error) => {
                     self.damage.undecoded(error);
                     errors += 1;
                     if errors > MAX_ERRORS_IN_A_ROW {
-                        return Ok(false);
+                        return false;
                     }
                 }
             }
@@ -114,7 +114,7 @@ impl VideoSource {
     }
 
     /// Gives the decoder the next packet of the stream, or the end.
-    fn feed(&mut self) -> Result<()> {
+    fn feed(&mut self) {
         let mut errors = 0;
         loop {
             let mut packet = Packet::empty();
@@ -127,7 +127,7 @@ impl VideoSource {
                         if let Err(error) = self.decoder.send_packet(&packet) {
                             self.damage.undecoded(error);
                         }
-                        return Ok(());
+                        return;
                     }
                 }
                 Err(ffmpeg::Error::InvalidData) if errors < MAX_ERRORS_IN_A_ROW => {
@@ -138,7 +138,11 @@ impl VideoSource {
                     if error != ffmpeg::Error::Eof {
                         self.damage.unread(error);
                     }
-                    return self.decoder.send_eof().blame(Fault::Failure, || "cannot empty the decoder");
+                    // With several threads, errors of earlier packets come out here; the decoder empties itself anyhow.
+                    if let Err(error) = self.decoder.send_eof() {
+                        self.damage.undecoded(error);
+                    }
+                    return;
                 }
             }
         }
@@ -169,7 +173,7 @@ impl VideoSource {
 impl Source for VideoSource {
     fn next(&mut self, frame: &mut Frame) -> Result<bool> {
         let start = Instant::now();
-        if !std::mem::take(&mut self.pending) && !self.decode()? {
+        if !std::mem::take(&mut self.pending) && !self.decode() {
             return self.damage.verdict(self.index).map(|()| false);
         }
         frame.time = MediaTime { ticks: self.ticks(), base: self.info.time_base };
