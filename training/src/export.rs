@@ -124,7 +124,7 @@ mod tests {
             (0..2 * kind.scheme().n_points()).map(|i| 0.2 + 0.004 * i as f32).collect();
         let net = Net::<Flex>::new(kind, &mean_shape, &device).map(&mut Shaken);
         let spec = kind.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
-        let mut model = LandmarkModel::from_bytes(&onnx_file(&net, &spec, weights), 1).unwrap();
+        let mut model = LandmarkModel::from_bytes(&onnx_file(&net, &spec, weights), 1).expect("it loads");
         assert_eq!(model.spec(), &spec);
         let shape = [3, 1, spec.height, spec.width];
         let crops = Tensor::<Flex, 4>::random(shape, Distribution::Normal(0.0, 1.0), &device);
@@ -132,7 +132,7 @@ mod tests {
         let crops = values(crops);
         let tract: Vec<f32> = crops
             .chunks_exact(spec.width * spec.height)
-            .flat_map(|crop| model.run(crop).unwrap())
+            .flat_map(|crop| model.run(crop).expect("it runs"))
             .flat_map(|p| [p.x, p.y])
             .collect();
         assert_eq!(burn.len(), tract.len());

@@ -79,6 +79,7 @@ impl NetKind {
 }
 
 /// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides.
+#[allow(clippy::large_enum_variant, reason = "a process holds one net or two")]
 #[derive(Module, Debug)]
 pub enum Net<B: Backend> {
     /// See [`NetKind::Nose`].
