@@ -18,6 +18,8 @@ use crate::source::SourceInfo;
 const H264_QUALITY: &str = "18";
 /// The fastest of x264's presets that keeps its usual compression tools.
 const H264_SPEED: &str = "veryfast";
+/// Each of x264's threads holds several pictures, and the tracker wants the other cores.
+const H264_THREADS: &str = "2";
 /// Quantiser of the MPEG-4 fallback, 1 to 31.
 const MPEG4_QUANTISER: c_int = 3;
 /// MPEG-4 cannot count more ticks in a second.
@@ -68,6 +70,7 @@ impl Encoder {
         } else {
             options.set("preset", H264_SPEED);
             options.set("crf", H264_QUALITY);
+            options.set("threads", H264_THREADS);
         }
         encoder.set_flags(flags);
         tag(&mut encoder, info);
