@@ -7,6 +7,8 @@ mod partial;
 #[cfg(feature = "video")]
 mod remux;
 #[cfg(feature = "video")]
+mod tags;
+#[cfg(feature = "video")]
 pub mod video;
 
 /// Why no more frames come.
