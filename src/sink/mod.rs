@@ -25,6 +25,8 @@ pub mod progress;
 #[cfg(feature = "video")]
 mod remux;
 #[cfg(feature = "video")]
+mod tags;
+#[cfg(feature = "video")]
 pub mod video;
 
 /// Takes finished frames, one after another, on the main thread.

@@ -42,7 +42,9 @@ impl Partial {
             let message = format!("cannot write {shown}: there is no folder {}; create it", folder.display());
             return Err(Fault::Output.error(message));
         }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        // What an earlier run left is taken away, not written into: the name may be a link to something of value.
+        let _ = fs::remove_file(&path);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         let file = file.blame(Fault::Output, || format!("cannot create {}", path.display()))?;
         Ok(Self { target: target.to_owned(), path, file })
     }
