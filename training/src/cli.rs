@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Recipe;
 use crate::eval::{self, Given};
-use crate::export::{self, Weights, Which};
+use crate::export::{self, Which};
+use crate::graph::Weights;
 use crate::nets::NetKind;
 use crate::train;
 

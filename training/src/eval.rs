@@ -39,10 +39,24 @@ pub struct Report {
     /// What the model achieves.
     #[serde(flatten)]
     summary: Summary,
+    /// The faces with the greatest errors.
+    worst: Vec<Worst>,
     /// What the training set's mean shape achieves, put into the same crops.
     #[serde(skip_serializing_if = "Option::is_none")]
     mean_shape: Option<Summary>,
 }
+
+/// A face that the model did badly on.
+#[derive(Serialize)]
+struct Worst {
+    /// The annotation's path below the data folder.
+    face: String,
+    /// Its NME in per cent.
+    nme: f64,
+}
+
+/// Faces listed as the worst.
+const N_WORST: usize = 5;
 
 /// Runs a model on the faces in `data`, on the held-out ones alone if so asked.
 pub fn evaluate(file: &Path, data: &Path, given: Given, held_out: bool) -> Result<Report> {
@@ -77,8 +91,18 @@ pub fn evaluate(file: &Path, data: &Path, given: Given, held_out: bool) -> Resul
         model: file.display().to_string(),
         data: data.display().to_string(),
         summary: Summary::new(&errors, spec.scheme),
+        worst: worst(&samples, &errors),
         mean_shape: mean_shape.map(|_| Summary::new(&baseline, spec.scheme)),
     })
+}
+
+fn worst(samples: &[Sample], errors: &[FaceError]) -> Vec<Worst> {
+    let faces = samples.iter().zip(errors);
+    let mut faces: Vec<Worst> =
+        faces.map(|(sample, error)| Worst { face: sample.name.clone(), nme: 100.0 * error.nme() }).collect();
+    faces.sort_by(|a, b| b.nme.total_cmp(&a.nme));
+    faces.truncate(N_WORST);
+    faces
 }
 
 fn milliseconds(since: Instant) -> f64 {
@@ -108,6 +132,9 @@ impl Report {
         print_summary("", &self.summary);
         for (part, nme) in &self.summary.regions {
             println!("  {part:<12} {:6.2} %", nme.as_f64().unwrap_or(f64::NAN));
+        }
+        for Worst { face, nme } in &self.worst {
+            println!("  worst: {face} {nme:.1} %");
         }
         if let Some(mean_shape) = &self.mean_shape {
             print_summary("mean shape: ", mean_shape);

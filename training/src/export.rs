@@ -1,34 +1,23 @@
-//! A trained net as an ONNX file: batch normalisation folded into the convolutions, weights stored small.
+//! A trained net as an ONNX file with all that the tracker needs to know in its metadata.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::module::AutodiffModule;
-use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
-use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::ValueEnum;
 use facemark::spec::ModelSpec;
-use half::f16;
 
 use crate::config::Recipe;
+use crate::graph::{Graph, Weights};
 use crate::nets::Net;
-use crate::onnx::{self, Attribute, DataType, Message};
+use crate::onnx;
 use crate::run_dir::{Epoch, Record, RunDir, write_atomically};
 use crate::train::optimiser;
 
-/// How the file stores large weight tensors; whoever loads it turns them into 32-bit floats once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Weights {
-    /// As they are, four bytes each.
-    F32,
-    /// Half precision, two bytes each.
-    F16,
-    /// A byte each, with a scale per output channel.
-    Int8,
-}
+/// Name of the graph's input.
+const INPUT: &str = "crop";
 
 /// Which of a run's nets to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -92,192 +81,22 @@ fn training_record(
 /// The ONNX file of a net.
 pub fn onnx_file<B: Backend>(net: &Net<B>, spec: &ModelSpec, weights: Weights) -> Vec<u8> {
     let mut graph = Graph::new(weights);
-    let output = net.export(&mut graph, "crop");
-    let message = Message::default()
-        .messages(1, &graph.nodes)
-        .text(2, &spec.name)
-        .messages(5, &graph.tensors)
-        .message(11, &onnx::value_info("crop", &[1, 1, spec.height, spec.width]))
-        .message(12, &onnx::value_info(&output, &[1, 2 * spec.scheme.n_points()]));
-    onnx::model(&message, &spec.to_metadata()).into_bytes()
-}
-
-/// An ONNX graph under construction. Each method adds a layer to what its first argument names and names the result.
-pub struct Graph {
-    nodes: Vec<Message>,
-    tensors: Vec<Message>,
-    weights: Weights,
-}
-
-impl Graph {
-    fn new(weights: Weights) -> Self {
-        Self { nodes: Vec::new(), tensors: Vec::new(), weights }
-    }
-
-    /// A convolution, with the batch normalisation after it folded in.
-    pub fn conv<B: Backend>(&mut self, x: &str, conv: &Conv2d<B>, norm: Option<&BatchNorm<B>>) -> String {
-        let dims = conv.weight.val().dims();
-        let mut weight = values(conv.weight.val());
-        let mut bias = conv.bias.as_ref().map_or_else(|| vec![0.0; dims[0]], |bias| values(bias.val()));
-        if let Some(norm) = norm {
-            fold(norm, &mut weight, &mut bias);
-        }
-        let weight = self.weight(&weight, &dims, 0);
-        let bias = self.floats(&bias, &[dims[0]]);
-        let attributes = [
-            Attribute::Ints("kernel_shape", &conv.kernel_size),
-            Attribute::Ints("strides", &conv.stride),
-            Attribute::Ints("pads", &pads(conv)),
-        ];
-        self.node("Conv", &[x, &weight, &bias], &attributes)
-    }
-
-    /// A fully connected layer.
-    pub fn linear<B: Backend>(&mut self, x: &str, linear: &Linear<B>) -> String {
-        let dims = linear.weight.val().dims();
-        // Burn keeps [inputs, outputs], which is Gemm's own order.
-        let weight = self.weight(&values(linear.weight.val()), &dims, 1);
-        let bias = linear.bias.as_ref().map_or_else(|| vec![0.0; dims[1]], |bias| values(bias.val()));
-        let bias = self.floats(&bias, &[dims[1]]);
-        self.node("Gemm", &[x, &weight, &bias], &[])
-    }
-
-    /// `max(x, 0)`.
-    pub fn relu(&mut self, x: &str) -> String {
-        self.node("Relu", &[x], &[])
-    }
-
-    /// The sum of two tensors of one shape.
-    pub fn add(&mut self, a: &str, b: &str) -> String {
-        self.node("Add", &[a, b], &[])
-    }
-
-    /// A square max-pool.
-    pub fn max_pool(&mut self, x: &str, kernel: usize, stride: usize, pad: usize) -> String {
-        let attributes = [
-            Attribute::Ints("kernel_shape", &[kernel; 2]),
-            Attribute::Ints("strides", &[stride; 2]),
-            Attribute::Ints("pads", &[pad; 4]),
-        ];
-        self.node("MaxPool", &[x], &attributes)
-    }
-
-    /// The mean over all pixels of each channel.
-    pub fn global_average_pool(&mut self, x: &str) -> String {
-        self.node("GlobalAveragePool", &[x], &[])
-    }
-
-    /// `[n, c, h, w]` → `[n, c h w]`.
-    pub fn flatten(&mut self, x: &str) -> String {
-        self.node("Flatten", &[x], &[Attribute::Int("axis", 1)])
-    }
-
-    fn node(&mut self, operator: &str, inputs: &[&str], attributes: &[Attribute<'_>]) -> String {
-        let output = format!("{}{}", operator.to_lowercase(), self.nodes.len());
-        self.nodes.push(onnx::node(operator, inputs, &output, attributes));
-        output
-    }
-
-    /// A constant of 32-bit floats.
-    fn floats(&mut self, values: &[f32], dims: &[usize]) -> String {
-        let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.tensor(DataType::Float, dims, &raw)
-    }
-
-    /// A layer's weights, stored as the graph's [`Weights`] say; `channel_axis` is that of the output channels.
-    fn weight(&mut self, values: &[f32], dims: &[usize], channel_axis: usize) -> String {
-        match self.weights {
-            Weights::F32 => self.floats(values, dims),
-            Weights::F16 => {
-                let raw: Vec<u8> = values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
-                let half = self.tensor(DataType::Float16, dims, &raw);
-                self.node("Cast", &[&half], &[Attribute::Int("to", DataType::Float as u64)])
-            }
-            Weights::Int8 => {
-                let (levels, scales) = quantise(values, dims, channel_axis);
-                let raw: Vec<u8> = levels.iter().map(|&level| level as u8).collect();
-                let levels = self.tensor(DataType::Int8, dims, &raw);
-                let n_channels = scales.len();
-                let scales = self.floats(&scales, &[n_channels]);
-                let zeros = self.tensor(DataType::Int8, &[n_channels], &vec![0; n_channels]);
-                let axis = Attribute::Int("axis", channel_axis as u64);
-                self.node("DequantizeLinear", &[&levels, &scales, &zeros], &[axis])
-            }
-        }
-    }
-
-    fn tensor(&mut self, data_type: DataType, dims: &[usize], raw: &[u8]) -> String {
-        let name = format!("constant{}", self.tensors.len());
-        self.tensors.push(onnx::tensor(&name, data_type, dims, raw));
-        name
-    }
-}
-
-/// Padding as ONNX orders it: top, left, bottom, right.
-fn pads<B: Backend>(conv: &Conv2d<B>) -> [usize; 4] {
-    match conv.padding {
-        PaddingConfig2d::Explicit(top, left, bottom, right) => [top, left, bottom, right],
-        PaddingConfig2d::Valid => [0; 4],
-        PaddingConfig2d::Same => unreachable!("no net here pads by PaddingConfig2d::Same"),
-    }
-}
-
-/// Folds `gamma * (x - mean) / sqrt(var + epsilon) + beta` into the convolution before it.
-fn fold<B: Backend>(norm: &BatchNorm<B>, weight: &mut [f32], bias: &mut [f32]) {
-    let gamma = values(norm.gamma.val());
-    let beta = values(norm.beta.val());
-    let mean = values(norm.running_mean.value());
-    let var = values(norm.running_var.value());
-    let per_channel = weight.len() / bias.len();
-    for (c, kernel) in weight.chunks_exact_mut(per_channel).enumerate() {
-        let gain = gamma[c] / (var[c] + norm.epsilon as f32).sqrt();
-        kernel.iter_mut().for_each(|w| *w *= gain);
-        bias[c] = (bias[c] - mean[c]) * gain + beta[c];
-    }
-}
-
-fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
-}
-
-/// Rounds weights to -127..=127 times a scale per output channel.
-fn quantise(values: &[f32], dims: &[usize], channel_axis: usize) -> (Vec<i8>, Vec<f32>) {
-    let n_channels = dims[channel_axis];
-    let stride: usize = dims[channel_axis + 1..].iter().product();
-    let channel = |i: usize| i / stride % n_channels;
-    let mut channels = vec![Vec::new(); n_channels];
-    values.iter().enumerate().for_each(|(i, &v)| channels[channel(i)].push(v));
-    let scales: Vec<f32> = channels.iter().map(|values| best_scale(values)).collect();
-    let levels = values.iter().enumerate().map(|(i, &v)| level(v, scales[channel(i)])).collect();
-    (levels, scales)
-}
-
-/// The scale with the smallest squared rounding error: a few large weights may be clipped for the good of the rest.
-fn best_scale(values: &[f32]) -> f32 {
-    let largest = values.iter().fold(0.0_f32, |largest, v| largest.max(v.abs()));
-    if largest == 0.0 {
-        return 1.0;
-    }
-    let error = |scale: f32| -> f32 {
-        values.iter().map(|&v| (f32::from(level(v, scale)) * scale - v).powi(2)).sum()
-    };
-    let candidates = (10..=20).map(|i| largest / 127.0 * i as f32 / 20.0);
-    candidates.min_by(|&a, &b| error(a).total_cmp(&error(b))).unwrap_or(largest / 127.0)
-}
-
-fn level(value: f32, scale: f32) -> i8 {
-    (value / scale).round().clamp(-127.0, 127.0) as i8
+    let output = net.export(&mut graph, INPUT);
+    let input = [1, 1, spec.height, spec.width];
+    let graph = graph.into_message(&spec.name, (INPUT, &input), (&output, &[1, 2 * spec.scheme.n_points()]));
+    onnx::model(&graph, &spec.to_metadata()).into_bytes()
 }
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use burn::module::{Module, ModuleMapper, Param};
-    use burn::tensor::Distribution;
+    use burn::tensor::{Distribution, Tensor};
     use burn_flex::Flex;
     use facemark::face::Framing;
     use facemark::model::{LandmarkModel, Landmarker};
 
     use super::*;
+    use crate::graph::values;
     use crate::nets::NetKind;
     use crate::test_data;
 
@@ -339,22 +158,5 @@ mod tests {
                 assert!(largest <= limit * spread.max(1.0), "{} {weights:?}: {largest}", kind.name());
             }
         }
-    }
-
-    #[test]
-    fn quantised_weights_stay_within_half_a_level() {
-        // Two input and three output channels with very different ranges.
-        let weights = [1.0, -100.0, 0.01, -0.5, 50.0, 0.003];
-        let (levels, scales) = quantise(&weights, &[2, 3], 1);
-        for (i, weight) in weights.iter().enumerate() {
-            let scale = scales[i % 3];
-            assert!((f32::from(levels[i]) * scale - weight).abs() <= 0.51 * scale, "weight {i}");
-            assert!(scale * 127.0 <= weights[i % 3].abs().max(weights[i % 3 + 3].abs()) * 1.0001);
-        }
-    }
-
-    #[test]
-    fn a_channel_of_zeros_stays_zero() {
-        assert_eq!(quantise(&[0.0; 4], &[2, 2], 0), (vec![0; 4], vec![1.0; 2]));
     }
 }

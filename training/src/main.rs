@@ -8,7 +8,7 @@
 //! | `nets` | the nets, one a file, each with its ONNX graph |
 //! | `train`, `run_dir` | the loop; checkpoints, metrics and their folder |
 //! | `metrics` | landmark errors and their summary |
-//! | `export`, `onnx` | a trained net → an ONNX file; its protobuf |
+//! | `export`, `graph`, `onnx` | a trained net → an ONNX file; its graph; its protobuf |
 //! | `eval` | an ONNX file measured through the tracker's own code |
 
 mod augment;
@@ -18,6 +18,7 @@ mod config;
 mod dataset;
 mod eval;
 mod export;
+mod graph;
 mod metrics;
 mod nets;
 mod onnx;

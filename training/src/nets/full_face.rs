@@ -9,7 +9,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::module::max_pool2d;
 
 use super::{hidden, shape_head, valid_conv};
-use crate::export::Graph;
+use crate::graph::Graph;
 
 /// Five 7×7 convolutions with ReLUs, max-pools after some of them, and two fully connected layers.
 #[derive(Module, Debug)]

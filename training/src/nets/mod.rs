@@ -18,7 +18,7 @@ use facemark::scheme::Scheme;
 use facemark::spec::{ModelSpec, Normalisation};
 use serde::{Deserialize, Serialize};
 
-use crate::export::Graph;
+use crate::graph::Graph;
 use full_face::FullFace;
 use nose::Nose;
 use resnet18::Resnet18;

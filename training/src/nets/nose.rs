@@ -9,7 +9,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::module::max_pool2d;
 
 use super::{hidden, shape_head, valid_conv};
-use crate::export::Graph;
+use crate::graph::Graph;
 
 /// Four convolutions, each with a ReLU and a 2×2 max-pool, and two fully connected layers.
 #[derive(Module, Debug)]

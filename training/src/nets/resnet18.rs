@@ -11,7 +11,7 @@ use burn::tensor::module::max_pool2d;
 
 use super::norm::batch_norm;
 use super::{KAIMING, shape_head};
-use crate::export::Graph;
+use crate::graph::Graph;
 
 /// A stem, eight residual blocks, the mean over the picture and one fully connected layer.
 #[derive(Module, Debug)]
