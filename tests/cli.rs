@@ -241,7 +241,10 @@ fn ctrl_c_completes_the_outputs() {
     let args = ["annotate", clip.to_str().unwrap(), "--live", "--quiet", "-o", &video, "--jsonl", &jsonl];
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let mut child = Command::new(FACEMARK).args(args).arg("--overwrite").spawn().unwrap();
-        thread::sleep(Duration::from_millis(2500));
+        let begun = || fs::metadata(path("out.jsonl.partial")).is_ok_and(|file| file.len() > 0);
+        while !begun() && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(10));
+        }
         let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         assert_eq!(child.wait().unwrap().code(), Some(code));
