@@ -185,6 +185,8 @@ fn bad_input_gets_one_line_and_its_exit_code() {
     fail(&["annotate", &renamed, "-o", &out], 3, "text.mp4");
     fail(&["annotate", clip], 2, "-o");
     fail(&["annotate", clip, "-o", clip], 6, "input");
+    fail(&["annotate", clip, "--jsonl", clip, "--overwrite"], 6, "input");
+    fail(&["annotate", clip, "--jsonl", &out, "--csv", &out], 2, "out.mp4");
     fail(&["annotate", clip, "-o", &path("no/such/folder.mp4")], 6, "folder");
     fail(&["annotate", clip, "-o", &out, "--model", "resnet19"], 5, "resnet18");
     fail(&["annotate", clip, "-o", &out, "--model", &renamed], 5, "text.mp4");
