@@ -219,8 +219,10 @@ fn normal(rng: &mut StdRng) -> f32 {
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
+    use facemark::face::mean;
     use rand::SeedableRng;
+
+    use super::*;
 
     /// A dark photo with a bright dot at the only point.
     fn dot(x: usize, y: usize) -> Sample {
@@ -237,14 +239,16 @@ mod tests {
         }
     }
 
-    /// The brightest pixels' centre in crop sides.
+    /// The centre of the pixels nearer to the brightest than to the darkest one, in crop sides.
     fn bright_spot(pixels: &[u8], width: usize) -> Point {
-        let height = pixels.len() / width;
-        let weigh = |i: usize| f32::from(pixels[i]).powi(4);
-        let total: f32 = (0..pixels.len()).map(weigh).sum();
-        let x: f32 = (0..pixels.len()).map(|i| weigh(i) * ((i % width) as f32 + 0.5)).sum();
-        let y: f32 = (0..pixels.len()).map(|i| weigh(i) * ((i / width) as f32 + 0.5)).sum();
-        Point::new(x / total / width as f32, y / total / height as f32)
+        let extreme = |pick: fn(u8, u8) -> u8| pixels.iter().copied().reduce(pick).map_or(0.0, f32::from);
+        let limit = (extreme(u8::min) + extreme(u8::max)) / 2.0;
+        let bright: Vec<Point> = (0..pixels.len())
+            .filter(|&i| f32::from(pixels[i]) > limit)
+            .map(|i| Point::new((i % width) as f32 + 0.5, (i / width) as f32 + 0.5))
+            .collect();
+        let center = mean(&bright);
+        Point::new(center.x / width as f32, center.y / (pixels.len() / width) as f32)
     }
 
     #[test]
@@ -283,15 +287,23 @@ mod tests {
     }
 
     #[test]
-    fn blur_keeps_the_mean_and_noise_its_deviation() {
-        let mut pixels: Vec<u8> = (0..400).map(|i| if i % 7 == 0 { 210 } else { 30 }).collect();
-        let mean = |pixels: &[u8]| pixels.iter().map(|&p| f32::from(p)).sum::<f32>() / pixels.len() as f32;
-        let before = mean(&pixels);
-        blur(&mut pixels, 20, 1.0);
-        assert!((mean(&pixels) - before).abs() < 3.0);
-        assert!(pixels.iter().max() < Some(&120));
+    fn a_blurred_dot_is_a_gaussian() {
+        let mut pixels = vec![30; 21 * 15];
+        pixels[7 * 21 + 10] = 230;
+        blur(&mut pixels, 21, 1.0);
+        // 200 / 2π at the centre, e^-½ of it beside, e^-1 of it diagonally.
+        assert!(pixels[7 * 21 + 10].abs_diff(62) <= 1);
+        assert!(pixels[7 * 21 + 11].abs_diff(49) <= 1 && pixels[8 * 21 + 10].abs_diff(49) <= 1);
+        assert!(pixels[8 * 21 + 11].abs_diff(42) <= 1);
+        assert_eq!(pixels[0], 30);
+    }
+
+    #[test]
+    fn noise_has_its_deviation() {
         let mut rng = StdRng::seed_from_u64(1);
-        let squares: f32 = (0..10_000).map(|_| normal(&mut rng).powi(2)).sum();
+        let values: Vec<f32> = (0..10_000).map(|_| normal(&mut rng)).collect();
+        let squares: f32 = values.iter().map(|v| v * v).sum();
         assert!((squares / 10_000.0 - 1.0).abs() < 0.05);
+        assert!((values.iter().sum::<f32>() / 10_000.0).abs() < 0.05);
     }
 }

@@ -119,6 +119,7 @@ mod tests {
     /// the crops' points are from each other.
     fn compare(kind: NetKind, weights: Weights) -> (f32, f32, f32) {
         let device = Default::default();
+        Flex::seed(&device, 1);
         let mean_shape: Vec<f32> =
             (0..2 * kind.scheme().n_points()).map(|i| 0.2 + 0.004 * i as f32).collect();
         let net = Net::<Flex>::new(kind, &mean_shape, &device).map(&mut Shaken);
@@ -152,10 +153,14 @@ mod tests {
             println!("{} f32: mean {mean:.1e}, largest {largest:.1e} of the crop side", kind.name());
             assert!(spread > 0.01, "{}: crops differ by {spread} alone, which tests nothing", kind.name());
             assert!(largest <= 1e-4, "{}: {largest}", kind.name());
-            for (weights, limit) in [(Weights::F16, 0.01), (Weights::Int8, 0.1)] {
-                let (mean, largest, spread) = compare(kind, weights);
-                println!("{} {weights:?}: mean {mean:.1e}, largest {largest:.1e}", kind.name());
-                assert!(largest <= limit * spread.max(1.0), "{} {weights:?}: {largest}", kind.name());
+            // What packing loses, against how much the crops themselves make the points differ.
+            for (weights, limit) in [(Weights::F16, 0.05), (Weights::Int8, 0.5)] {
+                let (mean, _, spread) = compare(kind, weights);
+                println!(
+                    "{} {weights:?}: mean {mean:.1e} of the crop side, crops differ by {spread:.1e}",
+                    kind.name()
+                );
+                assert!(mean <= limit * spread, "{} {weights:?}: {mean} of {spread}", kind.name());
             }
         }
     }
