@@ -1,6 +1,6 @@
 //! What the subcommands do: open the parts, run the pipeline, report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -13,7 +13,6 @@ use crate::error::Fault;
 use crate::model::Landmarker;
 use crate::pipeline::{self, Summary};
 use crate::report::{LatencyReport, Subject, WARM_UP};
-use crate::sink::Sink;
 use crate::sink::csv::Csv;
 use crate::sink::data::DataFile;
 use crate::sink::images::ImagesSink;
@@ -21,6 +20,7 @@ use crate::sink::jsonl::Jsonl;
 use crate::sink::overlay::Overlay;
 use crate::sink::progress::Progress;
 use crate::sink::video::VideoSink;
+use crate::sink::{Sink, same_file};
 use crate::source::images::ImagesSource;
 use crate::source::paced::Paced;
 use crate::source::video::VideoSource;
@@ -47,6 +47,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     let spec = SourceSpec::new(&args.input)?;
     let mut source = open(&spec, args.tracking.live)?;
     let info = source.info().clone();
+    refuse_clashes(args, &info.files)?;
     let mut tracker = tracker(&args.tracking)?;
     let scheme = tracker.scheme();
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
@@ -67,6 +68,23 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut all, stop)?;
     if !settings.quiet {
         eprintln!("{}", outcome(&summary, &counts, args));
+    }
+    Ok(())
+}
+
+/// Refuses outputs that would overwrite an input or each other.
+fn refuse_clashes(args: &Annotate, inputs: &[PathBuf]) -> Result<()> {
+    let outputs: Vec<&PathBuf> = [&args.output, &args.jsonl, &args.csv].into_iter().flatten().collect();
+    for (i, path) in outputs.iter().enumerate() {
+        let shown = path.display();
+        if inputs.iter().any(|input| same_file(input, path)) {
+            return Err(
+                Fault::Output.error(format!("{shown} is the input itself; give the output another name"))
+            );
+        }
+        if outputs[..i].contains(path) {
+            return Err(Fault::Usage.error(format!("two outputs are called {shown}; give each its own name")));
+        }
     }
     Ok(())
 }

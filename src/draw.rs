@@ -105,9 +105,11 @@ impl<'a> Canvas<'a> {
         })
     }
 
-    /// Text with its lower left corner at `at`, with a dark edge so that it can be read on anything.
+    /// Text with its lower left corner at `at`, or as near as the picture allows, with a dark edge so that it can be
+    /// read on anything.
     fn text(&mut self, text: &str, at: Point) -> opencv::Result<()> {
         let height = self.text_height();
+        let at = Point::new(at.x.max(0.0), at.y.max(1.2 * height));
         for (color, extra) in [(SHADOW, 2), (TEXT, 0)] {
             self.on_planes(color, |plane, scale, value| {
                 let at = core::Point::new((at.x * scale) as i32, (at.y * scale) as i32);

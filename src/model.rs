@@ -56,13 +56,16 @@ impl LandmarkModel {
         let graph = proto.graph.as_mut().context("it holds no graph")?;
         weights::check(graph)?;
         weights::expand(graph)?;
+        let parsed = onnx().model_for_proto_model(&proto);
+        // The parsed model has its own copy of the weights, and optimising makes another.
+        drop(proto);
         let shape = [1, 1, spec.height, spec.width];
-        let model = onnx()
-            .model_for_proto_model(&proto)
+        let model = parsed
             .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
             .and_then(|model| model.into_optimized())
             .map_err(|error| anyhow!("{error:#}"))
             .context("its graph cannot be run")?;
+        give_back_memory();
         let options = RunOptions { executor: Some(executor(threads)), ..RunOptions::default() };
         let state = model.into_runnable_with_options(&options)?.spawn()?;
         let size = spec.width * spec.height;
@@ -126,6 +129,15 @@ fn read_spec(proto: &ModelProto) -> Result<ModelSpec> {
     ModelSpec::from_metadata(
         proto.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())),
     )
+}
+
+/// Returns freed memory to the system: loading has needed several times the weights' size, which glibc would keep.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim may be called at any time from any thread; it only releases pages without live memory.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 fn executor(threads: usize) -> Executor {

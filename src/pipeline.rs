@@ -84,8 +84,10 @@ pub fn run(
     let frames = written??;
     inferred??;
     let (dropped, end) = captured?;
-    if frames > 0 || end.is_ok() {
-        let kind = if stop.load(Ordering::Relaxed) { End::CutShort } else { End::Complete };
+    let stopped = stop.load(Ordering::Relaxed);
+    // Without any frame there is nothing to complete, unless that is all that there is.
+    if frames > 0 || (end.is_ok() && !stopped) {
+        let kind = if stopped { End::CutShort } else { End::Complete };
         sinks.iter_mut().try_for_each(|sink| sink.finish(kind))?;
     }
     end.map(|()| Summary { frames, dropped })
@@ -345,6 +347,14 @@ mod tests {
         let broken = || Err(Fault::Input.error("no picture"));
         run_one(&mut counter(0, false, broken), &mut tracker(Duration::ZERO, || ()), &mut sink).unwrap_err();
         assert!(!sink.finished);
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_before_its_first_frame_finishes_nothing() {
+        let mut sink = Record::default();
+        let (mut source, mut tracker) = (counter(9, false, end), tracker(Duration::ZERO, || ()));
+        run(&mut source, &mut tracker, &mut [&mut sink], &AtomicBool::new(true)).unwrap();
+        assert!(!sink.finished && sink.seen.is_empty());
     }
 
     #[test]

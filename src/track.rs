@@ -56,7 +56,7 @@ struct Track {
 }
 
 /// A detection and a track, or two tracks, that overlap more than this are the same face.
-const SAME_FACE: f32 = 0.3;
+const SAME_FACE: f32 = 0.5;
 /// The cascade finds upright frontal faces: one that looks frontal and is missed this often is none …
 const MAX_MISSES_FRONTAL: u32 = 3;
 /// … while a turned one is given more time.

@@ -185,6 +185,8 @@ fn bad_input_gets_one_line_and_its_exit_code() {
     fail(&["annotate", &renamed, "-o", &out], 3, "text.mp4");
     fail(&["annotate", clip], 2, "-o");
     fail(&["annotate", clip, "-o", clip], 6, "input");
+    fail(&["annotate", clip, "--jsonl", clip, "--overwrite"], 6, "input");
+    fail(&["annotate", clip, "--jsonl", &out, "--csv", &out], 2, "out.mp4");
     fail(&["annotate", clip, "-o", &path("no/such/folder.mp4")], 6, "folder");
     fail(&["annotate", clip, "-o", &out, "--model", "resnet19"], 5, "resnet18");
     fail(&["annotate", clip, "-o", &out, "--model", &renamed], 5, "text.mp4");
@@ -241,7 +243,10 @@ fn ctrl_c_completes_the_outputs() {
     let args = ["annotate", clip.to_str().unwrap(), "--live", "--quiet", "-o", &video, "--jsonl", &jsonl];
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let mut child = Command::new(FACEMARK).args(args).arg("--overwrite").spawn().unwrap();
-        thread::sleep(Duration::from_millis(2500));
+        let begun = || fs::metadata(path("out.jsonl.partial")).is_ok_and(|file| file.len() > 0);
+        while !begun() && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(10));
+        }
         let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         assert_eq!(child.wait().unwrap().code(), Some(code));

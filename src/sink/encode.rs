@@ -5,7 +5,7 @@ use std::ffi::c_int;
 
 use anyhow::Result;
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::codec::{self, Id};
+use ffmpeg_next::codec::{self, Id, threading};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Codec, Dictionary, Packet, Rational, encoder, ffi};
@@ -18,6 +18,11 @@ use crate::source::SourceInfo;
 const H264_QUALITY: &str = "18";
 /// The fastest of x264's presets that keeps its usual compression tools.
 const H264_SPEED: &str = "veryfast";
+/// For pictures of more than [`HUGE`] pixels: keeps far fewer of them in memory.
+const H264_SPEED_HUGE: &str = "ultrafast";
+const HUGE: usize = 12_000_000;
+/// More threads than this gain little and hold a picture each.
+const MAX_THREADS: usize = 4;
 /// Quantiser of the MPEG-4 fallback, 1 to 31.
 const MPEG4_QUANTISER: c_int = 3;
 /// MPEG-4 cannot count more ticks in a second.
@@ -66,10 +71,13 @@ impl Encoder {
             flags |= codec::Flags::QSCALE;
             encoder.set_global_quality(MPEG4_QUANTISER * ffi::FF_QP2LAMBDA);
         } else {
-            options.set("preset", H264_SPEED);
+            let huge = info.size.0 * info.size.1 > HUGE;
+            options.set("preset", if huge { H264_SPEED_HUGE } else { H264_SPEED });
             options.set("crf", H264_QUALITY);
         }
         encoder.set_flags(flags);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        encoder.set_threading(threading::Config::count(cores.min(MAX_THREADS)));
         tag(&mut encoder, info);
         let encoder = encoder.open_with(options).blame(Fault::Output, || {
             let name = codec.name();

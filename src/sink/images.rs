@@ -11,7 +11,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::error::{Blame, Fault};
 use crate::frame::{Stage, Yuv420};
-use crate::sink::{End, Sink};
+use crate::sink::{End, Sink, same_file};
 use crate::source::SourceInfo;
 use crate::track::Tracked;
 
@@ -44,7 +44,7 @@ impl ImagesSink {
                 let message = format!("two pictures would become {}; annotate them apart", target.display());
                 return Err(Fault::Usage.error(message));
             }
-            if target.exists() && same_file(&target, file) {
+            if same_file(&target, file) {
                 return Err(Fault::Output
                     .error(format!("{} is the input itself; give another folder", target.display())));
             }
@@ -86,10 +86,6 @@ impl Sink for ImagesSink {
 
 fn target(folder: &Path, file: &Path) -> PathBuf {
     folder.join(file.file_name().unwrap_or_default())
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Writes the picture to `partial` in the format that `target` is named after.

@@ -1,5 +1,8 @@
 //! Where frames and faces go.
 
+use std::fs;
+use std::path::Path;
+
 #[cfg(feature = "cli")]
 use anyhow::Result;
 
@@ -24,6 +27,8 @@ mod partial;
 pub mod progress;
 #[cfg(feature = "video")]
 mod remux;
+#[cfg(feature = "video")]
+mod tags;
 #[cfg(feature = "video")]
 pub mod video;
 
@@ -50,4 +55,19 @@ pub enum End {
     Complete,
     /// The run was stopped. What accompanies the frames is cut where they stop.
     CutShort,
+}
+
+/// Whether both names lead to one file, through links of any kind.
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let id = |path: &Path| fs::metadata(path).map(|data| (data.dev(), data.ino())).ok();
+        id(a).is_some() && id(a) == id(b)
+    }
+    #[cfg(not(unix))]
+    {
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        real(a).is_some() && real(a) == real(b)
+    }
 }

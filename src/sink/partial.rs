@@ -8,6 +8,7 @@ use anyhow::Result;
 use ffmpeg_next::Packet;
 
 use crate::error::{Blame, Fault};
+use crate::sink::same_file;
 use crate::source::demux;
 
 const SUFFIX: &str = ".partial";
@@ -42,7 +43,9 @@ impl Partial {
             let message = format!("cannot write {shown}: there is no folder {}; create it", folder.display());
             return Err(Fault::Output.error(message));
         }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        // What an earlier run left is taken away, not written into: the name may be a link to something of value.
+        let _ = fs::remove_file(&path);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         let file = file.blame(Fault::Output, || format!("cannot create {}", path.display()))?;
         Ok(Self { target: target.to_owned(), path, file })
     }
@@ -99,21 +102,6 @@ fn partial_path(target: &Path) -> Result<PathBuf> {
     }
     partial.push(SUFFIX);
     Ok(target.with_file_name(partial))
-}
-
-/// Whether both names lead to one file, through links of any kind.
-fn same_file(a: &Path, b: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let id = |path: &Path| fs::metadata(path).map(|data| (data.dev(), data.ino())).ok();
-        id(a).is_some() && id(a) == id(b)
-    }
-    #[cfg(not(unix))]
-    {
-        let real = |path: &Path| fs::canonicalize(path).ok();
-        real(a).is_some() && real(a) == real(b)
-    }
 }
 
 /// Reads a video file from end to end and counts the frames of its video stream.

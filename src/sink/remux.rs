@@ -1,33 +1,18 @@
 //! Takes along what the input holds besides the annotated pictures: sound, subtitles, chapters, tags.
 
-use std::ffi::CStr;
 use std::path::Path;
-use std::ptr::null;
 
 use anyhow::Result;
 use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::Id;
 use ffmpeg_next::format::context::{Input, Output};
-use ffmpeg_next::format::stream::{Disposition, Stream, StreamMut};
+use ffmpeg_next::format::stream::Stream;
 use ffmpeg_next::{Packet, Rational, ffi, media};
 
 use super::encode::Encoder;
-use crate::error::{Blame, Fault};
+use super::tags;
+use crate::error::Fault;
 use crate::source::{demux, video};
-
-/// Tags that tell about the old file, not about what it shows.
-const FILE_TAGS: [&CStr; 4] = [c"encoder", c"major_brand", c"minor_version", c"compatible_brands"];
-/// Tags that tell about the old coding of the pictures.
-const VIDEO_TAGS: [&CStr; 9] = [
-    c"encoder",
-    c"rotate",
-    c"DURATION",
-    c"BPS",
-    c"NUMBER_OF_FRAMES",
-    c"NUMBER_OF_BYTES",
-    c"_STATISTICS_WRITING_APP",
-    c"_STATISTICS_WRITING_DATE_UTC",
-    c"_STATISTICS_TAGS",
-];
 
 /// The end of a file for a demuxer that finds nothing but errors.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
@@ -50,6 +35,8 @@ struct Track {
     input_base: Rational,
     output_base: Rational,
     last_dts: Option<i64>,
+    /// Whether packets had to be left out.
+    damaged: bool,
 }
 
 impl Remux {
@@ -65,13 +52,13 @@ impl Remux {
             if stream.index() == video {
                 let mut out = output.add_stream_with(encoder.context())?;
                 video_output = out.index();
-                describe(&mut out, &stream, &VIDEO_TAGS);
+                tags::describe(&mut out, &stream, true);
             } else if wanted(&stream, output) {
                 tracks[stream.index()] = Some(add_track(&stream, output, path)?);
             }
         }
-        copy_tags(&input, output);
-        copy_chapters(&input, output)?;
+        tags::copy_tags(&input, output);
+        tags::copy_chapters(&input, output)?;
         demux::discard(&mut input, |index| tracks[index].is_none());
         Ok((Self { input, tracks, pending: None }, video_output))
     }
@@ -104,7 +91,7 @@ impl Remux {
 
     /// Copies all packets up to `limit`, in ticks of `base`; to the end without one.
     pub(super) fn copy_until(&mut self, output: &mut Output, limit: Option<(i64, Rational)>) -> Result<()> {
-        while let Some(mut packet) = self.next() {
+        while let Some(packet) = self.next() {
             let Some(track) = self.tracks.get_mut(packet.stream()).and_then(Option::as_mut) else { continue };
             if let (Some((limit, base)), Some(time)) = (limit, packet.dts().or(packet.pts())) {
                 // SAFETY: plain arithmetic.
@@ -114,8 +101,7 @@ impl Remux {
                     return Ok(());
                 }
             }
-            track.readdress(&mut packet);
-            packet.write_interleaved(output)?;
+            track.copy(packet, output)?;
         }
         Ok(())
     }
@@ -138,6 +124,24 @@ impl Remux {
 }
 
 impl Track {
+    /// Writes the packet. One that the muxer does not understand is left out, since it is broken in the input already.
+    fn copy(&mut self, mut packet: Packet, output: &mut Output) -> Result<()> {
+        self.readdress(&mut packet);
+        match packet.write_interleaved(output) {
+            Err(ffmpeg::Error::InvalidData | ffmpeg::Error::Other { errno: ffmpeg::error::EINVAL }) => {
+                if !self.damaged {
+                    log::warn!(
+                        "stream {} of the output lacks packets that are broken in the input",
+                        self.output
+                    );
+                }
+                self.damaged = true;
+                Ok(())
+            }
+            result => Ok(result?),
+        }
+    }
+
     /// Makes the packet one of the output. Only its times change, and only in their unit.
     fn readdress(&mut self, packet: &mut Packet) {
         packet.rescale_ts(self.input_base, self.output_base);
@@ -156,7 +160,17 @@ impl Track {
 
 /// Whether a stream goes along: pictures, sound and subtitles always, fonts where there is room for them.
 fn wanted(stream: &Stream, output: &Output) -> bool {
-    let kind = stream.parameters().medium();
+    let parameters = stream.parameters();
+    let kind = parameters.medium();
+    // SAFETY: the parameters belong to the open input.
+    let silent = kind == media::Type::Audio && unsafe { (*parameters.as_ptr()).sample_rate } <= 0;
+    if silent || parameters.id() == Id::None {
+        log::warn!(
+            "stream {} ({kind:?}) of the input is left out, nothing of it is readable",
+            stream.index()
+        );
+        return false;
+    }
     let wanted = match kind {
         media::Type::Video | media::Type::Audio | media::Type::Subtitle => true,
         media::Type::Attachment => output.format().name() == "matroska",
@@ -199,67 +213,16 @@ fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track>
             (*parameters.as_mut_ptr()).initial_padding = 0;
         }
     }
-    let mut out = output.add_stream(ffmpeg::codec::Id::None)?;
+    let mut out = output.add_stream(Id::None)?;
     out.set_parameters(parameters);
     out.set_time_base(stream.time_base());
-    describe(&mut out, stream, &[]);
+    tags::describe(&mut out, stream, false);
     let track = Track {
         output: out.index(),
         input_base: stream.time_base(),
         output_base: stream.time_base(),
         last_dts: None,
+        damaged: false,
     };
     Ok(track)
-}
-
-/// Copies what is known of a stream: language, title, default or forced, pixel aspect.
-fn describe(out: &mut StreamMut, stream: &Stream, stale: &[&CStr]) {
-    out.set_avg_frame_rate(stream.avg_frame_rate());
-    // SAFETY: both streams belong to open contexts; the dictionary of the output is its own copy.
-    unsafe {
-        let (from, to) = (stream.as_ptr(), out.as_mut_ptr());
-        (*to).disposition = (*from).disposition;
-        copy_dictionary((*from).metadata, &mut (*to).metadata, stale);
-        if stream.disposition().contains(Disposition::ATTACHED_PIC) || stale.is_empty() {
-            (*to).sample_aspect_ratio = (*from).sample_aspect_ratio;
-        }
-    }
-}
-
-fn copy_tags(input: &Input, output: &mut Output) {
-    // SAFETY: both contexts are open; the dictionary of the output is its own copy.
-    unsafe { copy_dictionary((*input.as_ptr()).metadata, &mut (*output.as_mut_ptr()).metadata, &FILE_TAGS) };
-}
-
-/// # Safety
-/// `from` must be a dictionary or null, and so must what `to` points to.
-unsafe fn copy_dictionary(
-    from: *const ffi::AVDictionary,
-    to: &mut *mut ffi::AVDictionary,
-    without: &[&CStr],
-) {
-    // SAFETY: as promised by the caller. Not through `Dictionary`, which takes every tag for UTF-8.
-    unsafe {
-        ffi::av_dict_copy(to, from, 0);
-        for prefix in without {
-            // Keys may have a language at their end, as in BPS-eng.
-            while let Some(entry) =
-                ffi::av_dict_get(*to, prefix.as_ptr(), null(), ffi::AV_DICT_IGNORE_SUFFIX).as_ref()
-            {
-                let key = CStr::from_ptr(entry.key).to_owned();
-                ffi::av_dict_set(to, key.as_ptr(), null(), 0);
-            }
-        }
-    }
-}
-
-fn copy_chapters(input: &Input, output: &mut Output) -> Result<()> {
-    for (id, chapter) in (1..).zip(input.chapters()) {
-        let tags = chapter.metadata();
-        let title = tags.get("title").unwrap_or_default();
-        output
-            .add_chapter(id, chapter.time_base(), chapter.start(), chapter.end(), title)
-            .blame(Fault::Output, || "cannot copy the chapters")?;
-    }
-    Ok(())
 }

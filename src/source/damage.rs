@@ -44,7 +44,8 @@ impl Damage {
         let start = if start == ffi::AV_NOPTS_VALUE { 0 } else { start };
         Self {
             path: path.to_owned(),
-            promised_end: known.then(|| start + input.duration()),
+            // MP4 and Matroska count it from zero, even where the streams begin later.
+            promised_end: known.then(|| start.min(0) + input.duration()),
             seen_end: i64::MIN,
             time: 0.0,
             seen_key: false,

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::codec::threading;
+use ffmpeg_next::codec::{Id, threading};
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::frame::Video;
-use ffmpeg_next::{Packet, decoder, media};
+use ffmpeg_next::{Packet, decoder, frame, media, packet};
 
 use super::convert::{self, Converter};
 use super::damage::Damage;
@@ -50,7 +50,7 @@ impl VideoSource {
         let input = demux::open(path)?;
         let stream = best_video(&input, path)?;
         let decoder = open_decoder(&stream, threads, path)?;
-        let (stream, orientation) = (stream.index(), orientation(&stream));
+        let stream = stream.index();
         let mut source = Self {
             info: SourceInfo::empty(path),
             damage: Damage::new(path, &input),
@@ -60,7 +60,7 @@ impl VideoSource {
             raw: Video::empty(),
             pending: false,
             raw_size: (0, 0),
-            orientation,
+            orientation: Orientation::default(),
             converter: Converter::default(),
             last_ticks: None,
             index: 0,
@@ -77,6 +77,7 @@ impl VideoSource {
     fn describe(&mut self) {
         self.raw_size = (self.raw.width(), self.raw.height());
         let Some(stream) = self.input.stream(self.stream) else { return };
+        self.orientation = orientation(&stream, &self.raw);
         let size = self.orientation.turn(self.raw_size);
         let rate = [stream.avg_frame_rate(), stream.rate()].into_iter().find(|rate| rate.0 > 0 && rate.1 > 0);
         self.info.size = (size.0 as usize, size.1 as usize);
@@ -230,18 +231,19 @@ fn open_decoder(stream: &Stream, threads: usize, path: &Path) -> Result<decoder:
         decoder.open_as(decoder::find(codec).ok_or(ffmpeg::Error::DecoderNotFound)?)
     };
     open().map_err(|error| {
-        let message = "convert it to H.264 with a program that knows it";
-        Fault::Input.error(format!("{}: no decoder for {codec:?} ({error}); {message}", path.display()))
+        let name = if codec == Id::None { "an unknown codec".into() } else { format!("{codec:?}") };
+        let advice = "convert it to H.264 with a program that knows it";
+        Fault::Input.error(format!("{}: no decoder for {name} ({error}); {advice}", path.display()))
     })
 }
 
-/// How the pictures lie, from the display matrix that cameras write.
-fn orientation(stream: &Stream) -> Orientation {
-    let matrix =
-        stream.side_data().find(|data| data.kind() == ffmpeg::packet::side_data::Type::DisplayMatrix);
-    matrix
-        .and_then(|matrix| parse_matrix(matrix.data()))
-        .map_or(Orientation::default(), Orientation::from_matrix)
+/// How the pictures lie, from the display matrix that cameras write: in the container or, failing that, in the picture.
+fn orientation(stream: &Stream, raw: &Video) -> Orientation {
+    let container = stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
+    let picture = raw.side_data(frame::side_data::Type::DisplayMatrix);
+    let matrix = container.and_then(|data| parse_matrix(data.data()));
+    let matrix = matrix.or_else(|| picture.and_then(|data| parse_matrix(data.data())));
+    matrix.map_or(Orientation::default(), Orientation::from_matrix)
 }
 
 /// The upper left part of a 3×3 matrix of native-endian 32-bit numbers.

@@ -65,6 +65,7 @@ fn odd_clocks_and_late_starts_are_exact() {
         convert(&input, &out);
         assert_times(&times(&out, "v"), &times(&input, "v"), 2e-6);
         assert_times(&times(&out, "a"), &times(&input, "a"), 12e-6);
+        assert_eq!(decode(&out).len(), times(&input, "v").len(), "{name}: read again");
         fs::remove_file(out).unwrap();
     }
 }
@@ -84,7 +85,7 @@ fn all_sound_subtitles_chapters_and_tags_come_along() {
     bench.ffmpeg("-f lavfi -i color=red:size=64x64 -frames:v 1 cover.jpg");
     let common = "-i a.mp4 -i a.mp4 -i s.srt -i m.txt -map 0 -map 1:a -map 2 -map_metadata 3 -map_chapters 3 -c copy \
         -metadata:s:a:0 language=deu -metadata:s:a:1 language=fra -disposition:a:0 0 -disposition:a:1 default";
-    bench.ffmpeg(&format!("{common} in.mkv"));
+    bench.ffmpeg(&format!("{common} -attach s.srt -metadata:s:t mimetype=text/plain in.mkv"));
     bench.ffmpeg(&format!("{common} -c:s mov_text b.mp4"));
     bench.ffmpeg("-i b.mp4 -i cover.jpg -map 0 -map 1 -c copy -disposition:v:1 attached_pic in.mp4");
     for ending in ["mkv", "mp4"] {
@@ -198,6 +199,27 @@ fn a_damaged_video_still_gives_a_whole_file() {
     assert_eq!(Fault::of(&read.unwrap_err()), Fault::EndedEarly);
     written.unwrap();
     assert!(decode(&bench.path("out.mp4")).len() > 10);
+}
+
+#[test]
+fn broken_sound_does_not_stop_the_pictures() {
+    const PACKET: usize = 188;
+    const SOUND: u16 = 0x101;
+    let bench = Bench::new();
+    bench.movie("a.mp4");
+    bench.ffmpeg("-i a.mp4 -c copy a.ts");
+    let mut bytes = fs::read(bench.path("a.ts")).unwrap();
+    let sound = |packet: &&mut [u8]| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]) == SOUND;
+    for (i, packet) in bytes.chunks_exact_mut(PACKET).filter(sound).enumerate() {
+        if i % 5 == 3 {
+            packet[100..].fill(0x55);
+        }
+    }
+    fs::write(bench.path("in.ts"), bytes).unwrap();
+    for name in ["out.mp4", "out.mkv"] {
+        convert(&bench.path("in.ts"), &bench.path(name));
+        assert_eq!(decode(&bench.path(name)).len(), 60, "{name}");
+    }
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! What files say about themselves: titles, languages, chapters.
+
+use std::ffi::CStr;
+use std::ptr::null;
+
+use anyhow::Result;
+use ffmpeg_next::ffi;
+use ffmpeg_next::format::context::{Input, Output};
+use ffmpeg_next::format::stream::{Stream, StreamMut};
+
+use crate::error::{Blame, Fault};
+
+/// Tags that tell about the old file, not about what it shows.
+const FILE_TAGS: [&CStr; 4] = [c"encoder", c"major_brand", c"minor_version", c"compatible_brands"];
+/// Tags that tell about the old coding of the pictures.
+const VIDEO_TAGS: [&CStr; 9] = [
+    c"encoder",
+    c"rotate",
+    c"DURATION",
+    c"BPS",
+    c"NUMBER_OF_FRAMES",
+    c"NUMBER_OF_BYTES",
+    c"_STATISTICS_WRITING_APP",
+    c"_STATISTICS_WRITING_DATE_UTC",
+    c"_STATISTICS_TAGS",
+];
+
+/// Copies what is known of a stream: language, title, default or forced, pixel aspect. `recoded` if its packets are not.
+pub(super) fn describe(out: &mut StreamMut, stream: &Stream, recoded: bool) {
+    out.set_avg_frame_rate(stream.avg_frame_rate());
+    // The pixel aspect of the recoded stream may be another, if the pictures were turned.
+    // SAFETY: both streams belong to open contexts; the dictionary of the output is its own copy.
+    unsafe {
+        let (from, to) = (stream.as_ptr(), out.as_mut_ptr());
+        (*to).disposition = (*from).disposition;
+        copy_dictionary((*from).metadata, &mut (*to).metadata, if recoded { &VIDEO_TAGS } else { &[] });
+        if !recoded {
+            (*to).sample_aspect_ratio = (*from).sample_aspect_ratio;
+        }
+    }
+}
+
+/// Copies the title and whatever else is said of the whole.
+pub(super) fn copy_tags(input: &Input, output: &mut Output) {
+    // SAFETY: both contexts are open; the dictionary of the output is its own copy.
+    unsafe { copy_dictionary((*input.as_ptr()).metadata, &mut (*output.as_mut_ptr()).metadata, &FILE_TAGS) };
+}
+
+/// # Safety
+/// `from` must be a dictionary or null, and so must what `to` points to.
+unsafe fn copy_dictionary(
+    from: *const ffi::AVDictionary,
+    to: &mut *mut ffi::AVDictionary,
+    without: &[&CStr],
+) {
+    // SAFETY: as promised by the caller. Not through `Dictionary`, which takes every tag for UTF-8.
+    unsafe {
+        ffi::av_dict_copy(to, from, 0);
+        for prefix in without {
+            // Keys may have a language at their end, as in BPS-eng.
+            while let Some(entry) =
+                ffi::av_dict_get(*to, prefix.as_ptr(), null(), ffi::AV_DICT_IGNORE_SUFFIX).as_ref()
+            {
+                let key = CStr::from_ptr(entry.key).to_owned();
+                ffi::av_dict_set(to, key.as_ptr(), null(), 0);
+            }
+        }
+    }
+}
+
+/// Copies the chapters with their titles.
+pub(super) fn copy_chapters(input: &Input, output: &mut Output) -> Result<()> {
+    for (id, chapter) in (1..).zip(input.chapters()) {
+        let tags = chapter.metadata();
+        let title = tags.get("title").unwrap_or_default();
+        output
+            .add_chapter(id, chapter.time_base(), chapter.start(), chapter.end(), title)
+            .blame(Fault::Output, || "cannot copy the chapters")?;
+    }
+    Ok(())
+}
