@@ -77,12 +77,13 @@ fn dequantised(levels: &TensorProto, scales: &[f32], axis: usize) -> Result<Vec<
     ensure!(usize::try_from(channels) == Ok(scales.len()), "{} scales for {channels} channels", scales.len());
     let run: i64 = levels.dims[axis + 1..].iter().product();
     let run = usize::try_from(run).context("a negative size")?.max(1);
-    let runs = levels.raw_data.chunks(run).zip(scales.iter().cycle());
-    Ok(runs
-        .flat_map(|(run, scale)| {
-            run.iter().flat_map(move |&level| (f32::from(level as i8) * scale).to_le_bytes())
-        })
-        .collect())
+    let mut floats = Vec::with_capacity(levels.raw_data.len() * size_of::<f32>());
+    for (run, scale) in levels.raw_data.chunks(run).zip(scales.iter().cycle()) {
+        for &level in run {
+            floats.extend_from_slice(&(f32::from(level as i8) * scale).to_le_bytes());
+        }
+    }
+    Ok(floats)
 }
 
 fn axis(node: &NodeProto) -> usize {
