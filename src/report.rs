@@ -129,7 +129,8 @@ impl LatencyReport {
 
     fn stage_json(&self, stage: Stage) -> Value {
         let Some(row) = self.row(stage) else { return Value::Null };
-        let [p50, p95, p99, max, mean] = row.map(rounded);
+        // To the nanosecond: some stages take less than a microsecond.
+        let [p50, p95, p99, max, mean] = row.map(|ms| (ms * 1e6).round() / 1e6);
         json!({ "p50": p50, "p95": p95, "p99": p99, "max": max, "mean": mean })
     }
 }
