@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::catalog;
 use crate::error::Fault;
 use crate::smooth::Smoothing;
+use crate::source::camera::CameraOptions;
 use crate::source::images::{is_picture, pictures_in};
 use crate::track::TrackOptions;
 
@@ -43,6 +44,8 @@ pub enum Command {
     Annotate(Annotate),
     /// Measure how long each stage takes per frame.
     Bench(Bench),
+    /// Show the camera's picture with its landmarks, in a window or on a page.
+    Live(Live),
     /// List the models.
     Models,
 }
@@ -57,18 +60,19 @@ pub struct Annotate {
     /// The annotated video (.mp4, .mov, .mkv); for pictures, a folder.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Landmarks as one line of JSON per frame; - is standard output.
-    #[arg(long, value_name = "FILE")]
-    pub jsonl: Option<PathBuf>,
-    /// Landmarks as one row per face, OpenFace's columns; - is standard output.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
+    /// Where landmarks go.
+    #[command(flatten)]
+    pub data: Data,
     /// Replace outputs that exist.
     #[arg(long)]
     pub overwrite: bool,
     /// Write the time that each frame's faces took into the picture.
     #[arg(long)]
     pub show_latency: bool,
+    /// Play the file at its own speed as if it were a camera: the newest frame wins, late ones are dropped
+    /// and counted.
+    #[arg(long)]
+    pub live: bool,
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
@@ -89,9 +93,53 @@ pub struct Bench {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+    /// Play the file at its own speed as if it were a camera: the newest frame wins, late ones are dropped
+    /// and counted.
+    #[arg(long)]
+    pub live: bool,
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
+}
+
+/// Arguments of `live`.
+#[derive(Debug, Args)]
+pub struct Live {
+    /// A video or a folder of pictures to play at its own speed, instead of the camera.
+    pub input: Option<PathBuf>,
+    /// The camera.
+    #[command(flatten)]
+    pub camera: CameraOptions,
+    /// Record the annotated video to this file (.mp4, .mov, .mkv) from the first frame.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where landmarks go.
+    #[command(flatten)]
+    pub data: Data,
+    /// Replace outputs that exist.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How to track.
+    #[command(flatten)]
+    pub tracking: Tracking,
+}
+
+/// Outputs that hold landmarks and no pictures.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// Landmarks as one line of JSON per frame; - is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub jsonl: Option<PathBuf>,
+    /// Landmarks as one row per face, OpenFace's columns; - is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+impl Data {
+    /// The files, as far as they are wanted.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.jsonl.iter().chain(&self.csv)
+    }
 }
 
 /// Arguments that decide what the tracker does.
@@ -112,10 +160,6 @@ pub struct Tracking {
     /// How much to smooth the landmarks over time.
     #[arg(long, value_enum, default_value_t = Smooth::Low)]
     pub smooth: Smooth,
-    /// Play the file at its own speed as if it were a camera: the newest frame wins, late ones are dropped
-    /// and counted.
-    #[arg(long)]
-    pub live: bool,
 }
 
 /// Values of `--smooth`.

@@ -41,6 +41,7 @@ fn run(cli: &Cli, settings: Settings, stop: &AtomicBool) -> Result<()> {
     match &cli.command {
         Command::Annotate(args) => command::annotate(args, settings, stop),
         Command::Bench(args) => command::bench(args, settings, stop),
+        Command::Live(args) => command::live(args, settings, stop),
         Command::Models => command::models(),
     }
 }

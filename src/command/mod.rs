@@ -1,0 +1,116 @@
+//! What the subcommands do: open the parts, run the pipeline, report.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use crate::catalog;
+use crate::cli::{Data, SourceSpec, Tracking};
+use crate::detect::Cascade;
+use crate::error::Fault;
+use crate::pipeline::Summary;
+use crate::scheme::Scheme;
+use crate::sink::csv::Csv;
+use crate::sink::data::DataFile;
+use crate::sink::images::ImagesSink;
+use crate::sink::jsonl::Jsonl;
+use crate::sink::video::VideoSink;
+use crate::sink::{Sink, same_file};
+use crate::source::images::ImagesSource;
+use crate::source::paced::Paced;
+use crate::source::video::VideoSource;
+use crate::source::{Source, SourceInfo};
+use crate::track::Tracker;
+
+mod annotate;
+mod bench;
+mod live;
+mod models;
+
+pub use annotate::annotate;
+pub use bench::bench;
+pub use live::live;
+pub use models::models;
+
+/// What every command is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Print errors only.
+    pub quiet: bool,
+    /// When the process began.
+    pub started: Instant,
+}
+
+/// Opens files; live ones play at their own speed.
+fn open(spec: &SourceSpec, live: bool) -> Result<Box<dyn Source>> {
+    let source: Box<dyn Source> = match spec {
+        SourceSpec::Video(path) => Box::new(VideoSource::open(path, 0)?),
+        SourceSpec::Images(paths) => Box::new(ImagesSource::open(paths.clone())?),
+    };
+    Ok(if live { Box::new(Paced::new(source)) } else { source })
+}
+
+fn tracker(tracking: &Tracking) -> Result<Tracker> {
+    let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
+    let detector = Cascade::load().context("the face detector cannot be loaded")?;
+    Ok(Tracker::new(Box::new(detector), Box::new(model), tracking.options()))
+}
+
+/// The outputs that take landmarks and no pictures.
+fn data_sinks(data: &Data, info: &SourceInfo, scheme: Scheme, overwrite: bool) -> Result<Vec<Box<dyn Sink>>> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(path) = &data.jsonl {
+        sinks.push(Box::new(Jsonl::create(path, info.clone(), overwrite)?));
+    }
+    if let Some(path) = &data.csv {
+        sinks.push(Box::new(Csv::create(path, info.clone(), scheme, overwrite)?));
+    }
+    Ok(sinks)
+}
+
+/// The output that takes annotated pictures. What accompanies a video is copied along.
+fn picture_sink(path: &Path, spec: &SourceSpec, info: &SourceInfo, overwrite: bool) -> Result<Box<dyn Sink>> {
+    Ok(match spec {
+        SourceSpec::Video(input) => Box::new(VideoSink::create(path, Some(input), info, overwrite)?),
+        SourceSpec::Images(_) => Box::new(ImagesSink::create(path, info.clone(), overwrite)?),
+    })
+}
+
+/// Refuses outputs that would overwrite an input or each other.
+fn refuse_clashes(outputs: &[&PathBuf], inputs: &[PathBuf]) -> Result<()> {
+    for (i, path) in outputs.iter().enumerate() {
+        let shown = path.display();
+        if inputs.iter().any(|input| same_file(input, path)) {
+            return Err(
+                Fault::Output.error(format!("{shown} is the input itself; give the output another name"))
+            );
+        }
+        if outputs[..i].contains(path) {
+            return Err(Fault::Usage.error(format!("two outputs are called {shown}; give each its own name")));
+        }
+    }
+    Ok(())
+}
+
+/// The line at the end of a run.
+fn outcome(summary: &Summary, with_face: u64, outputs: &[&PathBuf]) -> String {
+    let mut text = format!("{} frames, {with_face} with a face", summary.frames);
+    if summary.dropped > 0 {
+        text += &format!(", {} dropped", summary.dropped);
+    }
+    for path in outputs.iter().filter(|path| path.as_path() != Path::new("-")) {
+        text += &format!(" -> {}", path.display());
+    }
+    text
+}
+
+/// The sinks as the pipeline wants them.
+fn borrowed(sinks: &mut [Box<dyn Sink>]) -> Vec<&mut dyn Sink> {
+    sinks.iter_mut().map(|sink| sink.as_mut() as &mut dyn Sink).collect()
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> Result<()> {
+    DataFile::create(Path::new("-"), false)?.put(|out| out.write_all(text.as_bytes()))
+}
