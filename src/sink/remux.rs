@@ -10,6 +10,7 @@ use ffmpeg_next::format::stream::Stream;
 use ffmpeg_next::{Packet, Rational, ffi, media};
 
 use super::encode::Encoder;
+use super::mux::{Mux, means_packet};
 use super::tags;
 use crate::error::Fault;
 use crate::source::{demux, video};
@@ -90,7 +91,7 @@ impl Remux {
     }
 
     /// Copies all packets up to `limit`, in ticks of `base`; to the end without one.
-    pub(super) fn copy_until(&mut self, output: &mut Output, limit: Option<(i64, Rational)>) -> Result<()> {
+    pub(super) fn copy_until(&mut self, mux: &mut Mux, limit: Option<(i64, Rational)>) -> Result<()> {
         while let Some(packet) = self.next() {
             let Some(track) = self.tracks.get_mut(packet.stream()).and_then(Option::as_mut) else { continue };
             if let (Some((limit, base)), Some(time)) = (limit, packet.dts().or(packet.pts())) {
@@ -101,7 +102,7 @@ impl Remux {
                     return Ok(());
                 }
             }
-            track.copy(packet, output)?;
+            track.copy(packet, mux)?;
         }
         Ok(())
     }
@@ -125,10 +126,10 @@ impl Remux {
 
 impl Track {
     /// Writes the packet. One that the muxer does not understand is left out, since it is broken in the input already.
-    fn copy(&mut self, mut packet: Packet, output: &mut Output) -> Result<()> {
+    fn copy(&mut self, mut packet: Packet, mux: &mut Mux) -> Result<()> {
         self.readdress(&mut packet);
-        match packet.write_interleaved(output) {
-            Err(ffmpeg::Error::InvalidData | ffmpeg::Error::Other { errno: ffmpeg::error::EINVAL }) => {
+        match mux.write(&packet) {
+            Err(error) if means_packet(error) => {
                 if !self.damaged {
                     log::warn!(
                         "stream {} of the output lacks packets that are broken in the input",
