@@ -72,4 +72,6 @@ pub mod spec;
 #[cfg(all(feature = "onnx", feature = "opencv"))]
 pub mod track;
 #[cfg(feature = "onnx")]
+mod vet;
+#[cfg(feature = "onnx")]
 mod weights;
