@@ -14,6 +14,7 @@ mod faces;
 #[allow(dead_code, reason = "other tests need the rest")]
 #[path = "../video/support.rs"]
 mod fixtures;
+mod fuzz;
 mod geometry;
 mod models;
 mod names;

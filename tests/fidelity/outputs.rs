@@ -23,7 +23,7 @@ fn full_disks() {
     let mut row = Row::new("disk full for video, JSONL, CSV (limit on file sizes, /dev/full)");
     let bench = Bench::new();
     bench.ffmpeg(
-        "-f lavfi -i testsrc2=size=320x240:rate=30:duration=4 -vf noise=alls=40:allf=t -c:v libx264 \
+        "-f lavfi -i testsrc2=size=320x240:rate=30:duration=4 -vf noise=c0s=40:c0f=t -c:v libx264 \
          -preset ultrafast -pix_fmt yuv420p noise.mp4",
     );
     let clip = talker(&bench, "-frames:v 100 -c:v libx264 -preset ultrafast -pix_fmt yuv420p", "in.mp4");

@@ -1,8 +1,10 @@
 //! What accompanies the pictures.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
-use crate::fixtures::{Bench, checksums, probe};
+use crate::fixtures::{Bench, assert_times, checksums, probe, times};
 use crate::program::annotate;
 use crate::table::Row;
 
@@ -48,4 +50,28 @@ fn streams_are_copied_packet_by_packet() {
         row.count();
     }
     row.outcome("checksums of all packets equal, chapters and title kept");
+}
+
+#[test]
+fn the_delay_of_opus_is_told_and_its_times_stay() {
+    let bench = Bench::new();
+    bench.movie("a.mp4");
+    bench.ffmpeg("-i a.mp4 -c:v copy -c:a libopus in.mkv");
+    let (input, out) = (bench.path("in.mkv"), bench.path("out.mkv"));
+    let run = annotate(&input, &[("-o", &out)]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(checksums(&out, "a"), checksums(&input, "a"));
+    assert_times(&times(&out, "a"), &times(&input, "a"), 0.001_01);
+    // Only the muxer of FFmpeg 5 is known well enough to tell it.
+    let version = String::from_utf8(Command::new("ffmpeg").arg("-version").output().unwrap().stdout).unwrap();
+    if version.contains("libavformat    59.") {
+        assert_eq!(codec_delay(&out), Some(6_500_000));
+    }
+}
+
+/// What Matroska says of the sound's delay, in nanoseconds: element 56AA, three bytes long for the usual delays.
+fn codec_delay(file: &Path) -> Option<u32> {
+    let bytes = fs::read(file).unwrap();
+    let at = bytes.windows(3).position(|three| three == [0x56, 0xaa, 0x83])? + 3;
+    Some(u32::from_be_bytes([0, bytes[at], bytes[at + 1], bytes[at + 2]]))
 }
