@@ -72,4 +72,4 @@ pub mod spec;
 #[cfg(all(feature = "onnx", feature = "opencv"))]
 pub mod track;
 #[cfg(feature = "onnx")]
-mod weights;
+pub mod weights;
