@@ -103,6 +103,7 @@ pub fn vector<B: Backend>(values: Vec<f32>, device: &B::Device) -> Param<Tensor<
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
+    use burn::module::Module;
     use burn::tensor::Distribution;
     use burn_flex::Flex;
     use facemark::face::Framing;

@@ -10,6 +10,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::mem::discriminant;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -158,6 +159,13 @@ impl RunDir {
     ) -> Result<State<B>> {
         let checkpoint: Checkpoint<B> = decode(&self.file("last.mpk"), device)?;
         let (net_record, average, momenta, epochs, best_nme, best_epoch) = checkpoint;
+        let own = discriminant(&net.clone().into_record());
+        let is_own = |record: &NetRecord<B>| discriminant(record) == own;
+        ensure!(
+            is_own(&net_record) && average.as_ref().is_none_or(is_own),
+            "{} is no checkpoint of this net",
+            self.file("last.mpk").display()
+        );
         let average = average.map(|record| net.clone().load_record(record).valid());
         Ok(State {
             net: net.load_record(net_record),
@@ -169,7 +177,14 @@ impl RunDir {
 
     /// The best net so far.
     pub fn load_best<B: Backend>(&self, net: Net<B>, device: &B::Device) -> Result<Net<B>> {
-        Ok(net.load_record(decode(&self.file("best.mpk"), device)?))
+        let file = self.file("best.mpk");
+        let record: NetRecord<B> = decode(&file, device)?;
+        ensure!(
+            discriminant(&record) == discriminant(&net.clone().into_record()),
+            "{} is no checkpoint of this net",
+            file.display()
+        );
+        Ok(net.load_record(record))
     }
 
     /// Adds an epoch's figures. What a broken-off run wrote for this epoch or later ones goes.
