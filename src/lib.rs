@@ -75,4 +75,4 @@ pub mod track;
 #[cfg(feature = "onnx")]
 mod vet;
 #[cfg(feature = "onnx")]
-mod weights;
+pub mod weights;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use burn::backend::Autodiff;
@@ -11,6 +11,7 @@ use crate::config::Recipe;
 use crate::eval::{self, Given};
 use crate::export::{self, Which};
 use crate::graph::Weights;
+use crate::init::Init;
 use crate::nets::NetKind;
 use crate::train;
 
@@ -43,8 +44,15 @@ struct Train {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Go on with the run in --out, with the recipe saved there.
-    #[arg(long, conflicts_with_all = ["epochs", "batch", "lr", "seed"])]
+    #[arg(long, conflicts_with_all = ["recipe", "init", "epochs", "batch", "lr", "seed"])]
     resume: bool,
+    /// The settings: `best` (ours), `course`, or a TOML file with those that differ from ours.
+    #[arg(long, default_value = "best", value_name = "NAME|FILE")]
+    recipe: String,
+    /// Begin with the weights of another run's folder or of an ONNX file from `export`: to fine-tune what was trained on
+    /// other data, or to go on from a published model.
+    #[arg(long, value_name = "RUN|FILE")]
+    init: Option<PathBuf>,
     /// Passes over the photos.
     #[arg(long)]
     epochs: Option<usize>,
@@ -143,18 +151,23 @@ impl Train {
         if self.resume {
             return train::resume::<B>(&self.data, &self.out, self.stop_after, &device);
         }
-        train::start::<B>(&self.data, &self.out, &self.recipe(), self.stop_after, &device)
+        let init = self.init.clone().map(Init::from);
+        train::start::<B>(&self.data, &self.out, &self.recipe()?, init.as_ref(), self.stop_after, &device)
     }
 
-    fn recipe(&self) -> Recipe {
-        let default = Recipe::default_for(self.net);
-        Recipe {
-            epochs: self.epochs.unwrap_or(default.epochs),
-            batch: self.batch.unwrap_or(default.batch),
-            lr: self.lr.unwrap_or(default.lr),
-            seed: self.seed.unwrap_or(default.seed),
-            ..default
-        }
+    fn recipe(&self) -> Result<Recipe> {
+        let recipe = match self.recipe.as_str() {
+            "best" => Recipe::best(self.net),
+            "course" => Recipe::course(self.net),
+            file => Recipe::custom(self.net, Path::new(file))?,
+        };
+        Ok(Recipe {
+            epochs: self.epochs.unwrap_or(recipe.epochs),
+            batch: self.batch.unwrap_or(recipe.batch),
+            lr: self.lr.unwrap_or(recipe.lr),
+            seed: self.seed.unwrap_or(recipe.seed),
+            ..recipe
+        })
     }
 }
 
