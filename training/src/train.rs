@@ -74,7 +74,7 @@ pub fn start<B: AutodiffBackend>(
     let net = match init {
         Some(init) => {
             let crops = batch::sample_crops(&training, &spec, recipe);
-            Net::from_inner(init::load(init, net.valid(), crops.into_tensors(&spec, device).0, device)?)
+            init::load(init, net, crops.into_tensors(&spec, device).0, device)?
         }
         None => net,
     };
@@ -300,6 +300,8 @@ mod tests {
     use burn_flex::Flex;
 
     use super::*;
+    use crate::export::{Which, export};
+    use crate::graph::Weights;
     use crate::nets::NetKind;
     use crate::test_data;
 
@@ -386,6 +388,13 @@ mod tests {
         // A rate so small that no weight changes.
         let still = Recipe { lr: 1e-30, ema: None, patience: Some(2), ..recipe };
         start::<Autodiff<Flex>>(&data, &second, &still, Some(&Init::Run(first.clone())), None, &device)?;
+        // From an exported file all weights learn on.
+        let (file, third) = (dir.path().join("first.onnx"), dir.path().join("third"));
+        export::<Autodiff<Flex>>(&first, &file, Which::Best, Weights::F32, &device)?;
+        let moving = Recipe { epochs: 2, lr: 1e-3, ..still };
+        start::<Autodiff<Flex>>(&data, &third, &moving, Some(&Init::Onnx(file)), None, &device)?;
+        let third = curve(&third)?;
+        assert!((third[0].1 - third[1].1).abs() > 1e-3 * third[0].1, "{third:?}");
         let (first, second) = (curve(&first)?, curve(&second)?);
         assert_eq!(second.len(), 3, "the best is the first, and two more are waited for");
         let best = first.iter().map(|epoch| epoch.1).fold(f64::INFINITY, f64::min);

@@ -44,8 +44,8 @@ pub fn with_statistics_of<B: Backend>(mut norm: BatchNorm<B>, x: Tensor<B, 4>) -
     let mean = mean.reshape([channels]);
     let (gain, offset) = gain_and_offset(&norm);
     let deviation = (var.clone() + norm.epsilon).sqrt();
-    norm.gamma = Param::from_tensor(gain.clone() * deviation);
-    norm.beta = Param::from_tensor(offset + mean.clone() * gain);
+    norm.gamma = Param::from_tensor((gain.clone() * deviation).detach());
+    norm.beta = Param::from_tensor((offset + mean.clone() * gain).detach());
     norm.running_mean.update(mean);
     norm.running_var.update(var);
     norm

@@ -178,7 +178,7 @@ impl<B: Backend> NormedConv<B> {
     /// Moves the statistics of `x`, `[n, channels, height, width]`, into the normalisation without changing the output,
     /// which it gives.
     fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let before = self.conv.forward(x);
+        let before = self.conv.forward(x).detach();
         self.norm = with_statistics_of(self.norm.clone(), before.clone());
         batch_norm(&self.norm, before)
     }
