@@ -306,6 +306,8 @@ mod tests {
         }
         Sample {
             name: "dot".to_owned(),
+            picture: "dot.png".into(),
+            face_box: None,
             photo: Arc::new(photo),
             points: vec![Point::new(x as f32, y as f32)],
             region: Region { center: Point::new(100.0, 80.0), size: 60.0, angle: 0.0 },

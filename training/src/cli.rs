@@ -8,6 +8,7 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Recipe;
+use crate::dataset::{Reading, Source, check};
 use crate::eval::{self, Given};
 use crate::export::{self, Which};
 use crate::graph::Weights;
@@ -31,6 +32,24 @@ enum Command {
     Export(Export),
     /// Measure an ONNX file on annotated photos.
     Eval(Eval),
+    /// Look into a data set.
+    #[command(subcommand)]
+    Data(Data),
+}
+
+#[derive(Subcommand)]
+enum Data {
+    /// Count its faces by part, folder and size, and list what is wrong: broken annotations and pictures, points outside
+    /// their picture, photos that are both trained on and held out.
+    Check(Check),
+}
+
+#[derive(Args)]
+struct Check {
+    /// Folder with annotated photos, or an annotation file.
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 #[derive(Args)]
@@ -40,6 +59,8 @@ struct Train {
     /// Folder with annotated photos: IMM's for nose and full-face, 300-W's for resnet18.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// Folder for recipe, metrics and weights.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -92,14 +113,23 @@ struct Export {
 struct Eval {
     /// The ONNX file, as written by `facemark-train export`.
     model: PathBuf,
-    /// Folder with annotated photos of the model's scheme; all faces below it are used.
+    /// Folder with annotated photos of the model's scheme, or an annotation file; all faces in it are used.
     data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// What the model is told of where the face is.
     #[arg(long, value_enum, default_value_t = Given::Box)]
     given: Given,
+    /// Tell the model a face detector's boxes instead: a table `file,x,y,w,h` with paths from its own folder, and a column
+    /// `source` if rows called `landmarks` are in it, too. Faces that the detector missed are failures.
+    #[arg(long, value_name = "CSV", conflicts_with = "given")]
+    boxes: Option<PathBuf>,
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
+    /// List so many of the worst faces.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    worst: usize,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -125,6 +155,7 @@ impl Cli {
             Command::Train(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Eval(args) => args.run(),
+            Command::Data(Data::Check(args)) => args.run(),
         }
     }
 }
@@ -148,11 +179,12 @@ impl Train {
     }
 
     fn run_on<B: AutodiffBackend>(self, device: B::Device) -> Result<()> {
+        let data = Source { path: self.data.clone(), reading: self.reading.clone() };
         if self.resume {
-            return train::resume::<B>(&self.data, &self.out, self.stop_after, &device);
+            return train::resume::<B>(&data, &self.out, self.stop_after, &device);
         }
         let init = self.init.clone().map(Init::from);
-        train::start::<B>(&self.data, &self.out, &self.recipe()?, init.as_ref(), self.stop_after, &device)
+        train::start::<B>(&data, &self.out, &self.recipe()?, init.as_ref(), self.stop_after, &device)
     }
 
     fn recipe(&self) -> Result<Recipe> {
@@ -202,12 +234,21 @@ impl Export {
 
 impl Eval {
     fn run(self) -> Result<()> {
-        let report = eval::evaluate(&self.model, &self.data, self.given, self.held_out)?;
-        if self.json {
+        let Self { model, data, reading, given, boxes, held_out, worst: n_worst, json } = self;
+        let data = Source { path: data, reading };
+        let report = eval::evaluate(&eval::Job { model, data, given, boxes, held_out, n_worst })?;
+        if json {
             println!("{}", serde_json::to_string(&report)?);
         } else {
             report.print();
         }
         Ok(())
+    }
+}
+
+impl Check {
+    fn run(self) -> Result<()> {
+        let skip_bad = self.reading.skip_bad;
+        check::check(&Source { path: self.data, reading: self.reading })?.print(skip_bad)
     }
 }

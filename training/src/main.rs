@@ -16,6 +16,7 @@
 mod augment;
 mod average;
 mod batch;
+mod boxes;
 mod cli;
 mod config;
 mod dataset;

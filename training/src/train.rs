@@ -20,7 +20,7 @@ use crate::augment::{Start, whole_photo};
 use crate::average;
 use crate::batch::{self, Batch};
 use crate::config::{Loss, Recipe};
-use crate::dataset::{self, Sample};
+use crate::dataset::{self, Sample, Source};
 use crate::init::{self, Init};
 use crate::metrics::{FaceError, Summary};
 use crate::nets::Net;
@@ -51,7 +51,7 @@ impl<B: AutodiffBackend> State<B> {
 /// Trains a new net, from the weights of `init` if there are any, and leaves it in the folder `out`; ends early after
 /// the epoch `stop_after`.
 pub fn start<B: AutodiffBackend>(
-    data: &Path,
+    data: &Source,
     out: &Path,
     recipe: &Recipe,
     init: Option<&Init>,
@@ -62,7 +62,7 @@ pub fn start<B: AutodiffBackend>(
     let spec = recipe.net.spec(recipe.framing);
     let (training, validation) = load_split(data, &spec)?;
     let record = Record {
-        data: data.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        data: data.path.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         n_training: training.len(),
         n_validation: validation.len(),
         commit: commit(),
@@ -89,7 +89,7 @@ pub fn start<B: AutodiffBackend>(
 
 /// Goes on with the run in the folder `out`; ends early after the epoch `stop_after`.
 pub fn resume<B: AutodiffBackend>(
-    data: &Path,
+    data: &Source,
     out: &Path,
     stop_after: Option<usize>,
     device: &B::Device,
@@ -100,7 +100,7 @@ pub fn resume<B: AutodiffBackend>(
     ensure!(
         (training.len(), validation.len()) == (record.n_training, record.n_validation),
         "{} holds other data than the run began with ({} + {} faces, not {} + {})",
-        data.display(),
+        data.path.display(),
         training.len(),
         validation.len(),
         record.n_training,
@@ -268,9 +268,9 @@ pub fn optimiser<B: AutodiffBackend>(recipe: &Recipe) -> Optimiser<B> {
         .init()
 }
 
-fn load_split(data: &Path, spec: &ModelSpec) -> Result<(Vec<Sample>, Vec<Sample>)> {
+fn load_split(data: &Source, spec: &ModelSpec) -> Result<(Vec<Sample>, Vec<Sample>)> {
     let samples = dataset::load_for_training(data, spec.scheme)?;
-    dataset::split(samples).with_context(|| format!("{}", data.display()))
+    dataset::split(samples).with_context(|| format!("{}", data.path.display()))
 }
 
 fn report(epoch: &Epoch, summary: &Summary, is_best: bool) {
@@ -315,7 +315,7 @@ mod tests {
     fn a_resumed_run_gives_the_curve_of_an_unbroken_one() -> Result<()> {
         let _alone = test_data::random_numbers();
         let dir = tempfile::tempdir()?;
-        let data = test_data::imm(&dir.path().join("imm"))?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
         let recipe = Recipe { epochs: 5, batch: 4, warmup_epochs: 1.0, ..Recipe::best(NetKind::Nose) };
         let (whole, broken) = (dir.path().join("whole"), dir.path().join("broken"));
         let device = Default::default();
@@ -341,7 +341,7 @@ mod tests {
     fn a_run_is_not_overwritten_and_a_foreign_checkpoint_is_refused() -> Result<()> {
         let _alone = test_data::random_numbers();
         let dir = tempfile::tempdir()?;
-        let data = test_data::imm(&dir.path().join("imm"))?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
         let run = dir.path().join("run");
         let recipe = Recipe { epochs: 1, batch: 4, ..Recipe::best(NetKind::Nose) };
         let device = Default::default();
@@ -361,7 +361,7 @@ mod tests {
     fn another_nets_checkpoint_is_refused() -> Result<()> {
         let _alone = test_data::random_numbers();
         let dir = tempfile::tempdir()?;
-        let data = test_data::imm(&dir.path().join("imm"))?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
         let run = dir.path().join("run");
         let recipe = Recipe { epochs: 1, batch: 4, ..Recipe::best(NetKind::Nose) };
         let device = Default::default();
@@ -380,7 +380,7 @@ mod tests {
     fn a_run_that_gets_no_better_ends_early_and_fine_tuning_begins_where_another_ended() -> Result<()> {
         let _alone = test_data::random_numbers();
         let dir = tempfile::tempdir()?;
-        let data = test_data::imm(&dir.path().join("imm"))?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
         let (first, second) = (dir.path().join("first"), dir.path().join("second"));
         let device = Default::default();
         let recipe = Recipe { epochs: 9, batch: 4, ..Recipe::best(NetKind::Nose) };
