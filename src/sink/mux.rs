@@ -6,7 +6,6 @@
 
 use std::fs::File;
 
-use anyhow::Result;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::{Id, Parameters};
 use ffmpeg_next::format::context::{Output, StreamIo};
@@ -19,10 +18,13 @@ const WRITE_BUFFER: usize = 1 << 20;
 /// encoder holds.
 const FRAGMENT_US: &str = "500000";
 
+/// Errors that the final file is about to have, too.
+const DISK: [i32; 3] = [ffmpeg::error::ENOSPC, ffmpeg::error::EFBIG, ffmpeg::error::EIO];
+
 /// Opens a muxer on a file.
-pub(super) fn open(file: File, format: &str) -> Result<Output> {
+pub(super) fn open(file: File, format: &str) -> Result<Output, ffmpeg::Error> {
     let io = StreamIo::from_write_seek_with_capacity(file, WRITE_BUFFER)?;
-    Ok(ffmpeg::format::output_to_stream(io, None, Some(format))?)
+    ffmpeg::format::output_to_stream(io, None, Some(format))
 }
 
 /// Where packets are written.
@@ -33,10 +35,20 @@ pub(super) struct Mux {
 
 impl Mux {
     /// Writes the header of `output`, and with `journal` begins one there.
-    pub(super) fn begin(mut output: Output, options: Dictionary<'_>, journal: Option<File>) -> Result<Self> {
+    pub(super) fn begin(
+        mut output: Output,
+        options: Dictionary<'_>,
+        journal: Option<File>,
+    ) -> Result<Self, ffmpeg::Error> {
         output.write_header_with(options)?;
-        let journal = journal.map(|file| Journal::begin(file, &output)).transpose()?;
-        Ok(Self { output, journal })
+        let mut mux = Self { output, journal: None };
+        if let Some(file) = journal {
+            match Journal::begin(file, &mux.output) {
+                Ok(journal) => mux.journal = Some(journal),
+                Err(error) => mux.give_journal_up(error)?,
+            }
+        }
+        Ok(mux)
     }
 
     /// The file that will be the final one.
@@ -46,18 +58,24 @@ impl Mux {
 
     /// Writes a packet whose times are in ticks of its stream.
     pub(super) fn write(&mut self, packet: &Packet) -> Result<(), ffmpeg::Error> {
-        if let Some(journal) = &mut self.journal {
-            match journal.write(packet, &self.output) {
-                Err(error) if means_packet(error) => {
-                    log::warn!(
-                        "the packets do not fit into a journal ({error}): if this run is killed, nothing is left"
-                    );
-                    self.journal = None;
-                }
-                result => result?,
-            }
+        if let Some(journal) = &mut self.journal
+            && let Err(error) = journal.write(packet, &self.output)
+        {
+            self.give_journal_up(error)?;
         }
         packet.write_interleaved(&mut self.output)
+    }
+
+    /// Goes on without a journal where fragments cannot hold what plain MP4 can. A disk that fails is an error.
+    fn give_journal_up(&mut self, error: ffmpeg::Error) -> Result<(), ffmpeg::Error> {
+        if DISK.iter().any(|&errno| error == ffmpeg::Error::Other { errno }) {
+            return Err(error);
+        }
+        log::warn!(
+            "if this run is killed, nothing of the video is readable: fragments cannot hold it ({error})"
+        );
+        self.journal = None;
+        Ok(())
     }
 
     /// Completes the final file.
@@ -86,7 +104,7 @@ struct Journal {
 }
 
 impl Journal {
-    fn begin(file: File, like: &Output) -> Result<Self> {
+    fn begin(file: File, like: &Output) -> Result<Self, ffmpeg::Error> {
         let mut output = open(file, like.format().name())?;
         let mut streams = Vec::new();
         for stream in like.streams() {
@@ -129,7 +147,7 @@ fn has_header(parameters: &Parameters) -> bool {
     unsafe { (*parameters.as_ptr()).extradata_size > 0 }
 }
 
-fn mirror(stream: &Stream, output: &mut Output) -> Result<(usize, Rational)> {
+fn mirror(stream: &Stream, output: &mut Output) -> Result<(usize, Rational), ffmpeg::Error> {
     let mut out = output.add_stream(Id::None)?;
     out.set_parameters(stream.parameters().clone());
     out.set_time_base(stream.time_base());

@@ -1,10 +1,12 @@
 //! Several videos in one run.
 
 use std::fs;
-use std::time::{Duration, SystemTime};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::fixtures::Bench;
-use crate::program::{facemark, frames, records};
+use crate::program::{command, ended, facemark, finish, frames, records};
 use crate::table::Row;
 
 #[test]
@@ -62,4 +64,35 @@ fn several_videos_cannot_become_one_file() {
     assert_eq!(bench.files(), before);
     let run = facemark(["annotate", "--model", "nose", &path("a.mp4"), &path("b.mp4"), "--jsonl", "-"]);
     assert_eq!((run.code, run.stdout.lines().count()), (0, 6), "{run:?}");
+}
+
+#[test]
+fn a_batch_that_is_stopped_goes_on_where_it_was() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("in")).unwrap();
+    bench.video("-frames:v 3 -c:v libx264 -pix_fmt yuv420p", "in/a.mp4");
+    bench.video("-c:v libx264 -pix_fmt yuv420p", "b.mp4");
+    bench.ffmpeg("-stream_loop 40 -i b.mp4 -c copy in/b.mp4");
+    let (input, out) = (bench.path("in"), bench.path("out"));
+    let arguments = |resume: bool| {
+        let mut command = command(["annotate", "--model", "nose", "--quiet"]);
+        command.arg(&input).arg("-o").arg(&out).arg("--jsonl").arg(&out).args(resume.then_some("--resume"));
+        command
+    };
+    let child = arguments(false).spawn().unwrap();
+    while fs::metadata(out.join("b.jsonl.partial")).map_or(0, |file| file.len()) == 0 {
+        thread::sleep(Duration::from_millis(2));
+    }
+    let kill = format!("kill -s INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let run = ended(child, Instant::now());
+    assert_eq!(run.code, 130, "{run:?}");
+    assert_eq!(frames(&out.join("a.mp4")), 3);
+    assert!(!out.join("b.mp4").exists() && !out.join("b.jsonl").exists(), "half a video counts as done");
+    assert!(frames(&out.join("b.mp4.partial")) > 0);
+    let run = finish(arguments(true));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(records(&out.join("b.jsonl")).len(), 41 * 60);
+    assert_eq!(frames(&out.join("b.mp4")), 41 * 60);
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 4, "what was partial is gone");
 }
