@@ -4,7 +4,7 @@
 # make bench  the table of the README
 # make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
 # make soak   two hours of a paced loop (SECONDS=7200)
-# make fuzz   mutated inputs for the parsers of models, as long as wanted (SECONDS=600)
+# make fuzz   mutated models and videos, each kind as long as wanted (SECONDS=600)
 
 # What Debian 12 and Ubuntu 24.04 call the libraries we build against; ffmpeg makes the tests' videos.
 PACKAGES = libopencv-dev opencv-data clang libclang-dev pkg-config \
@@ -39,7 +39,7 @@ soak: setup
 
 fuzz: SECONDS = 600
 fuzz: setup
-	FACEMARK_FUZZ=$(SECONDS) cargo test --release --workspace --test fidelity --test fuzz -- fuzz --nocapture
+	FACEMARK_FUZZ=$(SECONDS) cargo test --release -p facemark --test fidelity -- fuzz --nocapture
 
 build: setup
 	cargo build --release
