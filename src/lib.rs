@@ -27,6 +27,7 @@
 //! | `track` | detection or the last landmarks, loss, IDs (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
 //! | `draw` | the overlay (feature `opencv`) |
+//! | [`view`] | a picture scaled, mirrored and in RGB, for a window |
 //! | [`source`], [`sink`] | where frames come from and go to |
 //! | `pipeline` | the threads and channels (feature `cli`, as all below) |
 //! | `report` | percentiles of the stages' times |
@@ -37,7 +38,7 @@
 //! # Invariants
 //!
 //! 1. libav is named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
-//! 2. Only `pipeline` makes threads and channels, and every channel is bounded.
+//! 2. Only `pipeline`, with its `worker`, makes threads and channels, and every channel is bounded.
 //! 3. Frames are dropped only at capture, only live, and are counted.
 //! 4. Crops are cut and normalised in [`crop`] and nowhere else, in the trainer too.
 //! 5. Time is data: smoothing and tracking take the frames' times, never a clock.
@@ -71,5 +72,6 @@ pub mod source;
 pub mod spec;
 #[cfg(all(feature = "onnx", feature = "opencv"))]
 pub mod track;
+pub mod view;
 #[cfg(feature = "onnx")]
 mod weights;

@@ -31,7 +31,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     let mut sinks = data_sinks(&args.data, &info, scheme, args.overwrite)?;
     if let Some(path) = &args.output {
         sinks.push(Box::new(Overlay::new(scheme, args.show_latency)));
-        sinks.push(picture_sink(path, &spec, &info, args.overwrite)?);
+        sinks.push(picture_sink(path, args.format, &spec, &info, args.overwrite)?);
     }
     let mut counts = LatencyReport::new(settings.started)?;
     let mut progress = Progress::new(&info, !settings.quiet);
