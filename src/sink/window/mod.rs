@@ -207,7 +207,10 @@ impl<'a> Window<'a> {
     fn saved(&mut self, result: Result<String>) {
         match result {
             Ok(what) => {
-                log::warn!("saved {what}");
+                // Not a warning, but -q silences both.
+                if log::log_enabled!(log::Level::Warn) {
+                    eprintln!("saved {what}");
+                }
                 self.view.say(format!("saved {what}"));
             }
             Err(error) => {
