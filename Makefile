@@ -2,6 +2,9 @@
 # make test   sets the system up and runs all tests
 # make lint   formatting and lints, as CI wants them
 # make bench  the table of the README
+# make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
+# make soak   two hours of a paced loop (SECONDS=7200)
+# make fuzz   mutated inputs for the parsers of models, as long as wanted (SECONDS=600)
 
 # What Debian 12 and Ubuntu 24.04 call the libraries we build against; ffmpeg makes the tests' videos.
 PACKAGES = libopencv-dev opencv-data clang libclang-dev pkg-config \
@@ -9,7 +12,7 @@ PACKAGES = libopencv-dev opencv-data clang libclang-dev pkg-config \
 FACEMARK = target/release/facemark
 CLIP = media/talker.mp4
 
-.PHONY: demo test lint bench setup build
+.PHONY: demo test lint bench matrix soak fuzz setup build
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -24,6 +27,19 @@ lint:
 
 bench: build
 	for model in resnet18 full-face nose; do $(FACEMARK) bench $(CLIP) --model $$model || exit; done
+
+matrix: setup
+	rm -f target/matrix
+	FACEMARK_MATRIX=$(CURDIR)/target/matrix cargo test --release -p facemark --test fidelity -- --test-threads 2; \
+		code=$$?; printf '| case | runs | what came out |\n|---|---|---|\n'; sort target/matrix; exit $$code
+
+soak: SECONDS = 7200
+soak: setup
+	FACEMARK_SOAK=$(SECONDS) cargo test --release -p facemark --test fidelity -- soak --nocapture
+
+fuzz: SECONDS = 600
+fuzz: setup
+	FACEMARK_FUZZ=$(SECONDS) cargo test --release -p facemark --test fidelity -- fuzz --nocapture
 
 build: setup
 	cargo build --release

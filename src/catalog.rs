@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::error::{Blame, Fault};
 use crate::model::LandmarkModel;
+use crate::vet::MAX_FILE;
 
 /// The model that is used when nobody names one: 68 points.
 pub const DEFAULT: &str = "resnet18";
@@ -46,6 +47,12 @@ impl Entry {
         match self {
             Self::BuiltIn(_, bytes) => LandmarkModel::from_bytes(bytes, threads),
             Self::File(path) => {
+                let size = self.size();
+                if size > MAX_FILE {
+                    let message =
+                        format!("the model {name} has {size} bytes; none of ours has more than {MAX_FILE}");
+                    return Err(Fault::Model.error(message));
+                }
                 let bytes = fs::read(path).blame(Fault::Model, || format!("cannot read the model {name}"))?;
                 LandmarkModel::from_bytes(&bytes, threads)
             }

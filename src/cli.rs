@@ -18,6 +18,7 @@ Examples:
   facemark annotate talk.mp4 -o talk-annotated.mp4
   facemark annotate talk.mp4 --jsonl landmarks.jsonl --csv landmarks.csv
   facemark annotate photos/ --jsonl - | jq .faces
+  facemark annotate talks/ -o annotated/ --resume
   facemark bench talk.mp4 --json
   facemark live
 
@@ -68,15 +69,20 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Annotate {
-    /// A video, several pictures, or a folder of pictures (.jpg, .jpeg, .png).
+    /// Videos or pictures (.jpg, .jpeg, .png), or a folder of either. In a folder that holds videos, pictures are
+    /// left alone.
     #[arg(required = true)]
     pub input: Vec<PathBuf>,
-    /// The annotated video (.mp4, .mov, .mkv); for pictures, a folder.
+    /// The annotated video (.mp4, .mov, .mkv); for pictures or several videos, a folder. For several videos
+    /// --jsonl and --csv are folders, too.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write raw video instead; -o - is standard output then.
-    #[arg(long, value_enum, requires = "output", value_name = "FORMAT")]
+    #[arg(long, value_enum, requires = "output", conflicts_with = "resume", value_name = "FORMAT")]
     pub format: Option<VideoFormat>,
+    /// Leave out the videos whose outputs are all there: goes on with a batch that was broken off.
+    #[arg(long)]
+    pub resume: bool,
     /// Where landmarks go.
     #[command(flatten)]
     pub data: Data,
@@ -180,7 +186,7 @@ pub enum Switch {
 }
 
 /// Outputs that hold landmarks and no pictures.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Data {
     /// Landmarks as one line of JSON per frame; - is standard output.
     #[arg(long, value_name = "FILE")]
@@ -263,9 +269,16 @@ impl SourceSpec {
             [folder] if folder.is_dir() => Ok(Self::Images(pictures_in(folder)?)),
             [file] if !is_picture(file) => Ok(Self::Video(file.clone())),
             files if files.iter().all(|file| is_picture(file)) => Ok(Self::Images(files.to_vec())),
-            _ => Err(Fault::Usage.error(
-                "several inputs must all be pictures (.jpg, .jpeg, .png); run facemark once per video",
-            )),
+            _ => Err(Fault::Usage
+                .error("several inputs must all be pictures (.jpg, .jpeg, .png) here; give one video")),
+        }
+    }
+
+    /// The files that are read.
+    pub fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Video(path) => std::slice::from_ref(path),
+            Self::Images(paths) => paths,
         }
     }
 }

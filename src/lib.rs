@@ -72,6 +72,8 @@ pub mod source;
 pub mod spec;
 #[cfg(all(feature = "onnx", feature = "opencv"))]
 pub mod track;
+#[cfg(feature = "onnx")]
+mod vet;
 pub mod view;
 #[cfg(feature = "onnx")]
 mod weights;

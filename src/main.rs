@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use log::LevelFilter;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use facemark::cli::{Cli, Command};
@@ -65,6 +65,8 @@ fn catch_signals(stop: &Arc<AtomicBool>, caught: &Arc<AtomicUsize>) -> Result<()
             .and_then(|_| flag::register(signal, Arc::clone(stop)))
             .context("cannot listen to Ctrl-C")?;
     }
+    // A file that may not grow any more is a failed write, which is told; this signal would end us before.
+    flag::register(SIGXFSZ, Arc::default()).context("cannot listen to the limit on file sizes")?;
     Ok(())
 }
 

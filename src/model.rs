@@ -13,7 +13,7 @@ use crate::error::{Blame, Fault};
 use crate::face::{Point, Region};
 use crate::frame::{Plane, Stage, Timing};
 use crate::spec::ModelSpec;
-use crate::weights;
+use crate::{vet, weights};
 
 /// Predicts the landmarks of a face in a region.
 pub trait Landmarker: Send {
@@ -54,7 +54,7 @@ impl LandmarkModel {
             .map_err(|_| anyhow!("it is not an ONNX file, or a broken one"))?;
         let spec = read_spec(&proto)?;
         let graph = proto.graph.as_mut().context("it holds no graph")?;
-        weights::check(graph)?;
+        vet::vet(graph, &spec)?;
         weights::expand(graph)?;
         let parsed = onnx().model_for_proto_model(&proto);
         // The parsed model has its own copy of the weights, and optimising makes another.
@@ -62,7 +62,12 @@ impl LandmarkModel {
         let shape = [1, 1, spec.height, spec.width];
         let model = parsed
             .and_then(|model| model.with_input_fact(0, f32::fact(shape).into()))
-            .and_then(|model| model.into_optimized())
+            .and_then(|model| model.into_typed())
+            .map_err(|error| anyhow!("{error:#}"))
+            .context("its graph cannot be run")?;
+        vet::vet_sizes(&model)?;
+        let model = model
+            .into_optimized()
             .map_err(|error| anyhow!("{error:#}"))
             .context("its graph cannot be run")?;
         give_back_memory();

@@ -49,7 +49,7 @@ const PREFIX: &str = "facemark.";
 /// Prefix of the training record's keys.
 const TRAINING: &str = "training.";
 /// Longest input side that is taken for real: a broken file must not make us allocate gigabytes.
-const MAX_SIDE: usize = 2048;
+const MAX_SIDE: usize = 512;
 
 impl ModelSpec {
     /// The key-value pairs for `metadata_props`.

@@ -67,6 +67,8 @@ const MIN_SIZE: f32 = 12.0;
 const MAX_GROWTH: f32 = 1.6;
 /// … nor moves further than this, in its own sizes. The crop would no longer hold it.
 const MAX_MOVE: f32 = 0.6;
+/// No landmark lies further from the face's centre than this, in its sizes: crops show no more than about one.
+const MAX_REACH: f32 = 4.0;
 /// Distance of the eyes' centres in region sizes above which a face counts as frontal. A frontal mean face
 /// has 0.42; 0.34 is reached at about 35° of yaw.
 const FRONTAL_EYES: f32 = 0.34;
@@ -188,6 +190,9 @@ impl Track {
         timing: &mut Timing,
     ) -> Result<Option<Vec<Point>>> {
         let landmarks = model.landmarks(luma, &self.region, timing)?;
+        if !landmarks.iter().all(|&point| is_near(point, &self.region)) {
+            return Ok(None);
+        }
         let scheme = model.spec().scheme;
         let next = next_region(&self.region, &landmarks, scheme);
         let Some(region) = next.filter(|next| is_plausible(&self.region, next, luma)) else {
@@ -207,6 +212,11 @@ fn next_region(last: &Region, landmarks: &[Point], scheme: Scheme) -> Option<Reg
     // The bottom of the nose is the centre of the landmarks' box (mean over IMM: 0.00 ± 0.03 sizes below).
     let region = Region { center: mean(landmarks), ..*last };
     region.is_usable().then_some(region)
+}
+
+/// Whether a landmark can be one of this face at all. What is no number is not near anything.
+fn is_near(point: Point, region: &Region) -> bool {
+    point.distance(region.center) <= MAX_REACH * region.size
 }
 
 /// Whether a face at `last` can have come to `next` in this picture within a frame.
@@ -272,7 +282,29 @@ mod tests {
         Region { center: Point::new(x, 100.0), size: 60.0, angle: 0.0 }
     }
 
-    fn tracker(detections: Vec<Vec<Region>>, drift: f32, growth: f32) -> Tracker {
+    /// Gives one bad number in its fourth answer; a new face takes two answers.
+    struct Broken {
+        inner: Fake,
+        calls: u32,
+        bad: f32,
+    }
+
+    impl Landmarker for Broken {
+        fn spec(&self) -> &ModelSpec {
+            self.inner.spec()
+        }
+
+        fn landmarks(&mut self, luma: &Plane, region: &Region, timing: &mut Timing) -> Result<Vec<Point>> {
+            let mut landmarks = self.inner.landmarks(luma, region, timing)?;
+            self.calls += 1;
+            if self.calls == 4 {
+                landmarks[20].y = self.bad;
+            }
+            Ok(landmarks)
+        }
+    }
+
+    fn fake(drift: f32, growth: f32) -> Fake {
         let spec = ModelSpec {
             name: "fake".to_owned(),
             width: 8,
@@ -282,12 +314,12 @@ mod tests {
             framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
             training: Default::default(),
         };
+        Fake { spec, drift, growth }
+    }
+
+    fn tracker(detections: Vec<Vec<Region>>, drift: f32, growth: f32) -> Tracker {
         let options = TrackOptions { max_faces: 2, redetect_every: 5, smoothing: Some(Smoothing::LOW) };
-        Tracker::new(
-            Box::new(Scripted(detections.into_iter())),
-            Box::new(Fake { spec, drift, growth }),
-            options,
-        )
+        Tracker::new(Box::new(Scripted(detections.into_iter())), Box::new(fake(drift, growth)), options)
     }
 
     /// IDs and centres of the faces of the next frames.
@@ -342,6 +374,19 @@ mod tests {
         assert!(run(&mut tracker(vec![vec![region(100.0)]], 0.0, 1.7), 1)[0].is_empty());
         let faces = run(&mut tracker(vec![vec![region(372.0)]], 0.2, 1.0), 2);
         assert_eq!((faces[0].len(), faces[1].len()), (1, 0));
+    }
+
+    #[test]
+    fn numbers_that_are_none_or_beyond_reach_end_a_face_and_its_smoothing() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30, -1e9] {
+            // In the third frame, in one point of many, that no box would show.
+            let mut tracker = tracker(vec![vec![region(100.0)], vec![], vec![region(100.0)]], 0.0, 1.0);
+            tracker.model = Box::new(Broken { inner: fake(0.0, 1.0), calls: 0, bad });
+            let faces = run(&mut tracker, 5);
+            let ids: Vec<Vec<u32>> =
+                faces.iter().map(|faces| faces.iter().map(|face| face.0).collect()).collect();
+            assert_eq!(ids, [vec![1], vec![1], vec![], vec![], vec![2]], "{bad}");
+        }
     }
 
     #[test]

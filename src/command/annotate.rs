@@ -1,45 +1,115 @@
 //! `facemark annotate`.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::{Settings, borrowed, data_sinks, open, outcome, picture_sink, refuse_clashes, tracker};
-use crate::cli::{Annotate, SourceSpec};
+use super::{
+    Settings, batch, borrowed, data_sinks, open, outcome, picture_sink, refuse_clashes, refuse_stdout,
+    tracker,
+};
+use crate::cli::{Annotate, Data, SourceSpec, VideoFormat};
 use crate::error::Fault;
 use crate::pipeline;
 use crate::report::LatencyReport;
 use crate::sink::Sink;
+use crate::sink::data::is_special;
 use crate::sink::overlay::Overlay;
+use crate::sink::partial::check_target;
 use crate::sink::progress::Progress;
+use crate::sink::video::VideoSink;
+use crate::track::Tracker;
+
+/// One input and where its results go.
+pub(super) struct Job {
+    pub(super) spec: SourceSpec,
+    pub(super) output: Option<PathBuf>,
+    pub(super) format: Option<VideoFormat>,
+    pub(super) data: Data,
+    pub(super) overwrite: bool,
+}
 
 /// Finds landmarks and writes what was asked for.
 ///
 /// # Errors
 /// See [`Fault`] for the kinds.
 pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Result<()> {
-    let outputs: Vec<_> = args.output.iter().chain(args.data.files()).collect();
-    if outputs.is_empty() {
+    if args.output.is_none() && args.data.files().next().is_none() {
         return Err(Fault::Usage.error("nothing to write; pass -o FILE, --jsonl FILE or --csv FILE"));
     }
-    let spec = SourceSpec::new(&args.input)?;
-    let mut source = open(&spec, args.live)?;
-    let info = source.info().clone();
-    refuse_clashes(&outputs, &info.files)?;
-    let mut tracker = tracker(&args.tracking)?;
-    let scheme = tracker.scheme();
-    let mut sinks = data_sinks(&args.data, &info, scheme, args.overwrite)?;
-    if let Some(path) = &args.output {
-        sinks.push(Box::new(Overlay::new(scheme, args.show_latency)));
-        sinks.push(picture_sink(path, args.format, &spec, &info, args.overwrite)?);
+    if let Some(videos) = batch::videos(&args.input)? {
+        if args.format.is_some() {
+            return Err(Fault::Usage.error("--format is for one video, not for several or a folder of them"));
+        }
+        return batch::annotate(&videos, args, settings, stop);
     }
-    let mut counts = LatencyReport::new(settings.started)?;
-    let mut progress = Progress::new(&info, !settings.quiet);
-    let mut all = borrowed(&mut sinks);
-    all.extend([&mut counts as &mut dyn Sink, &mut progress]);
-    let summary = pipeline::run(source.as_mut(), &mut tracker, &mut all, stop)?;
+    if args.resume {
+        return Err(Fault::Usage.error("--resume is for several videos or a folder of them"));
+    }
+    let job = Job {
+        spec: SourceSpec::new(&args.input)?,
+        output: args.output.clone(),
+        format: args.format,
+        data: args.data.clone(),
+        overwrite: args.overwrite,
+    };
+    job.check()?;
+    let outcome = job.run(args, None, settings, stop)?;
     if !settings.quiet {
-        eprintln!("{}", outcome(&summary, counts.frames_with_face(), &outputs));
+        eprintln!("{outcome}");
     }
     Ok(())
+}
+
+impl Job {
+    /// All outputs.
+    pub(super) fn outputs(&self) -> Vec<&PathBuf> {
+        self.output.iter().chain(self.data.files()).collect()
+    }
+
+    /// Refuses outputs that cannot or must not be written, before anything is read.
+    pub(super) fn check(&self) -> Result<()> {
+        let files = self.spec.files();
+        refuse_clashes(&self.outputs(), files)?;
+        let inputs: Vec<_> = files.iter().map(PathBuf::as_path).collect();
+        if let (SourceSpec::Video(_), Some(path), None) = (&self.spec, &self.output, self.format) {
+            refuse_stdout(path)?;
+            VideoSink::check(path, &inputs, self.overwrite)?;
+        }
+        let raw = self.output.iter().filter(|_| self.format.is_some());
+        let is_file = |path: &&PathBuf| path.as_os_str() != "-" && !is_special(path);
+        raw.chain(self.data.files())
+            .filter(is_file)
+            .try_for_each(|path| check_target(path, &inputs, self.overwrite))
+    }
+
+    /// Does it, with a tracker of its own or a given one; returns the line for the end.
+    pub(super) fn run(
+        &self,
+        args: &Annotate,
+        given: Option<&mut Tracker>,
+        settings: Settings,
+        stop: &AtomicBool,
+    ) -> Result<String> {
+        let mut source = open(&self.spec, args.live)?;
+        let info = source.info().clone();
+        let mut own = None;
+        let tracker = match given {
+            Some(tracker) => tracker,
+            None => own.insert(tracker(&args.tracking)?),
+        };
+        let scheme = tracker.scheme();
+        let mut sinks = data_sinks(&self.data, &info, scheme, self.overwrite)?;
+        if let Some(path) = &self.output {
+            sinks.push(Box::new(Overlay::new(scheme, args.show_latency)));
+            sinks.push(picture_sink(path, self.format, &self.spec, &info, self.overwrite)?);
+        }
+        let mut counts = LatencyReport::new(settings.started)?;
+        let mut progress = Progress::new(&info, !settings.quiet);
+        let mut all = borrowed(&mut sinks);
+        all.extend([&mut counts as &mut dyn Sink, &mut progress]);
+        let summary = pipeline::run(source.as_mut(), tracker, &mut all, stop)?;
+        Ok(outcome(&summary, counts.frames_with_face(), &self.outputs()))
+    }
 }

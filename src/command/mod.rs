@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::pipeline::Summary;
 use crate::scheme::Scheme;
 use crate::sink::csv::Csv;
-use crate::sink::data::DataFile;
+use crate::sink::data::{DataFile, is_special};
 use crate::sink::images::ImagesSink;
 use crate::sink::jsonl::Jsonl;
 use crate::sink::video::VideoSink;
@@ -25,6 +25,7 @@ use crate::source::{Source, SourceInfo};
 use crate::track::Tracker;
 
 mod annotate;
+mod batch;
 mod bench;
 mod live;
 mod models;
@@ -105,7 +106,7 @@ fn refuse_clashes(outputs: &[&PathBuf], inputs: &[PathBuf]) -> Result<()> {
                 Fault::Output.error(format!("{shown} is the input itself; give the output another name"))
             );
         }
-        if outputs[..i].contains(path) {
+        if outputs[..i].contains(path) && !is_special(path) {
             return Err(Fault::Usage.error(format!("two outputs are called {shown}; give each its own name")));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -11,7 +11,8 @@ use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::error::{Blame, Fault};
 use crate::frame::{Stage, Yuv420};
-use crate::sink::{End, Sink, same_file};
+use crate::sink::partial::{Partial, SUFFIX, check_target};
+use crate::sink::{End, Sink};
 use crate::source::SourceInfo;
 use crate::track::Tracked;
 
@@ -44,30 +45,24 @@ impl ImagesSink {
                 let message = format!("two pictures would become {}; annotate them apart", target.display());
                 return Err(Fault::Usage.error(message));
             }
-            if same_file(&target, file) {
-                return Err(Fault::Output
-                    .error(format!("{} is the input itself; give another folder", target.display())));
-            }
-            if target.exists() && !overwrite {
-                let message = format!("{} exists; pass --overwrite to replace it", target.display());
-                return Err(Fault::Output.error(message));
-            }
+            check_target(&target, &[file], overwrite)?;
         }
         Ok(Self { folder: folder.to_owned(), info })
     }
 
     fn save(&self, tracked: &Tracked) -> Result<()> {
         let target = target(&self.folder, self.info.file(tracked.frame.index));
-        let mut partial = target.clone().into_os_string();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let result = encode(&to_rgb(&tracked.frame.image), &target, &partial)
-            .and_then(|()| Ok(fs::rename(&partial, &target)?));
-        if result.is_err() {
-            // What failed is told below; half a picture is of no use.
-            let _ = fs::remove_file(&partial);
-        }
-        result.blame(Fault::Output, || format!("cannot write {}", target.display()))
+        let save = || {
+            let partial = Partial::create(&target, SUFFIX, &[], true)?;
+            let result = encode(&to_rgb(&tracked.frame.image), &target, partial.writer()?)
+                .and_then(|()| partial.publish());
+            if result.is_err() {
+                // Half a picture is of no use.
+                partial.remove();
+            }
+            result
+        };
+        save().blame(Fault::Output, || format!("cannot write {}", target.display()))
     }
 }
 
@@ -88,15 +83,15 @@ fn target(folder: &Path, file: &Path) -> PathBuf {
     folder.join(file.file_name().unwrap_or_default())
 }
 
-/// Writes the picture to `partial` in the format that `target` is named after.
-fn encode(picture: &RgbImage, target: &Path, partial: &Path) -> Result<()> {
-    let mut out = BufWriter::new(File::create(partial)?);
+/// Writes the picture to `file` in the format that `target` is named after.
+fn encode(picture: &RgbImage, target: &Path, file: File) -> Result<()> {
+    let mut out = BufWriter::new(file);
     if ImageFormat::from_path(target)? == ImageFormat::Jpeg {
         picture.write_with_encoder(JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY))?;
     } else {
         picture.write_to(&mut out, ImageFormat::Png)?;
     }
-    Ok(out.into_inner()?.sync_all()?)
+    Ok(out.flush()?)
 }
 
 /// From the colours of JPEG files, full range and BT.601, to RGB (JFIF 1.02, page 4).

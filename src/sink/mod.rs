@@ -19,14 +19,18 @@ mod encode;
 pub mod images;
 #[cfg(feature = "cli")]
 pub mod jsonl;
+#[cfg(feature = "video")]
+mod mux;
 #[cfg(feature = "cli")]
 pub mod net;
 #[cfg(feature = "cli")]
 pub mod overlay;
 #[cfg(feature = "video")]
-mod partial;
+pub mod partial;
 #[cfg(feature = "cli")]
 pub mod progress;
+#[cfg(feature = "video")]
+mod recheck;
 #[cfg(feature = "cli")]
 pub mod record;
 #[cfg(feature = "video")]

@@ -1,17 +1,16 @@
-//! The output file while it grows: `NAME.partial`, which gets its final name only when it is whole.
+//! An output file while it grows: `NAME.partial`, which gets its final name only when it is whole.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ffmpeg_next::Packet;
 
 use crate::error::{Blame, Fault};
 use crate::sink::same_file;
-use crate::source::demux;
 
-const SUFFIX: &str = ".partial";
+/// What the name ends in until the file is whole.
+pub const SUFFIX: &str = ".partial";
 /// The longest file name that common file systems take, in bytes.
 const NAME_MAX: usize = 255;
 
@@ -23,25 +22,15 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Creates the file, unless that could hurt another: `input` or an older output.
-    pub(super) fn create(target: &Path, input: Option<&Path>, overwrite: bool) -> Result<Self> {
-        let shown = target.display();
-        let path = partial_path(target)?;
-        if input.is_some_and(|input| same_file(input, target) || same_file(input, &path)) {
-            return Err(
-                Fault::Output.error(format!("{shown} is the input itself; give the output another name"))
-            );
-        }
-        if target.is_dir() {
-            return Err(Fault::Output.error(format!("{shown} is a folder; give a file name in it")));
-        }
-        if !overwrite && fs::symlink_metadata(target).is_ok() {
-            return Err(Fault::Output.error(format!("{shown} exists; give another name, or --overwrite")));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            let message = format!("cannot write {shown}: there is no folder {}; create it", folder.display());
-            return Err(Fault::Output.error(message));
+    /// Creates the file `target` with `suffix` at its name's end, unless that could hurt another.
+    ///
+    /// # Errors
+    /// As [`check_target`], and [`Fault::Output`] if the file cannot be created.
+    pub(super) fn create(target: &Path, suffix: &str, inputs: &[&Path], overwrite: bool) -> Result<Self> {
+        check_target(target, inputs, overwrite)?;
+        let path = with_suffix(target, suffix)?;
+        if inputs.iter().any(|input| same_file(input, &path)) {
+            return Err(is_input(&path));
         }
         // What an earlier run left is taken away, not written into: the name may be a link to something of value.
         let _ = fs::remove_file(&path);
@@ -65,58 +54,96 @@ impl Partial {
         &self.target
     }
 
-    /// Makes sure that the file has reached the disk and holds `frames` frames, then gives it its name.
-    pub(super) fn publish(&self, frames: u64) -> Result<()> {
+    /// Makes sure that the file has reached the disk, and gives it its name.
+    pub(super) fn publish(&self) -> Result<()> {
         let shown = self.path.display();
         self.file.sync_all().blame(Fault::Output, || format!("cannot write {shown}"))?;
-        let found = count_frames(&self.path).blame(Fault::Output, || format!("cannot read {shown} again"))?;
-        if found != frames {
-            let message =
-                format!("{shown} holds {found} frames of the {frames} written; it is left for inspection");
-            return Err(Fault::Output.error(message));
-        }
         fs::rename(&self.path, &self.target)
             .blame(Fault::Output, || format!("cannot rename {shown} to {}", self.target.display()))
     }
 
-    /// Keeps what is readable after a failure: the number of frames, or `None` if there were none and the file is gone.
-    pub(super) fn salvage(&self) -> Option<u64> {
-        let frames = count_frames(&self.path).ok().filter(|&frames| frames > 0);
-        if frames.is_none() {
-            // Nothing can be done about a file that will not go, and the failure itself is told elsewhere.
-            let _ = fs::remove_file(&self.path);
-        }
-        frames
+    /// Takes the file away. Nothing can be done about one that will not go; why it has to is told elsewhere.
+    pub(super) fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
     }
 }
 
-/// `NAME.partial`, shortened where the name would get too long.
-fn partial_path(target: &Path) -> Result<PathBuf> {
-    let name = target.file_name().ok_or_else(|| {
-        Fault::Usage.error(format!("{:?} is no file name; give one like out.mp4", target.as_os_str()))
-    })?;
-    let mut partial = name.to_owned();
-    if partial.len() + SUFFIX.len() > NAME_MAX {
-        let lossy = name.to_string_lossy();
-        partial = OsString::from(&lossy[..lossy.floor_char_boundary(NAME_MAX - SUFFIX.len())]);
+/// Refuses a name under which nothing can or may be written; touches nothing.
+///
+/// # Errors
+/// [`Fault::Output`] for an input itself, a folder, a device, a file that exists and may not be overwritten, and a
+/// file in a folder that does not exist; [`Fault::Usage`] for what is no file name.
+pub fn check_target(target: &Path, inputs: &[&Path], overwrite: bool) -> Result<()> {
+    let shown = target.display();
+    if target.file_name().is_none() {
+        let message = format!("{:?} is no file name; give one like out.mp4", target.as_os_str());
+        return Err(Fault::Usage.error(message));
     }
-    partial.push(SUFFIX);
+    if inputs.iter().any(|input| same_file(input, target)) {
+        return Err(is_input(target));
+    }
+    if let Ok(found) = fs::metadata(target)
+        && !found.is_file()
+    {
+        let kind = if found.is_dir() { "a folder" } else { "no plain file" };
+        return Err(Fault::Output.error(format!("{shown} is {kind}; give the name of a file")));
+    }
+    if !overwrite && fs::symlink_metadata(target).is_ok() {
+        return Err(Fault::Output.error(format!("{shown} exists; give another name, or --overwrite")));
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let message = format!("cannot write {shown}: there is no folder {}; create it", folder.display());
+        return Err(Fault::Output.error(message));
+    }
+    Ok(())
+}
+
+fn is_input(path: &Path) -> anyhow::Error {
+    Fault::Output.error(format!("{} is the input itself; give the output another name", path.display()))
+}
+
+/// The name with `suffix` after it, shortened where it would get too long.
+fn with_suffix(target: &Path, suffix: &str) -> Result<PathBuf> {
+    let name = target.file_name().ok_or_else(|| Fault::Usage.error("an output needs a file name"))?;
+    let mut partial = name.to_owned();
+    if partial.len() + suffix.len() > NAME_MAX {
+        let lossy = name.to_string_lossy();
+        partial = OsString::from(&lossy[..lossy.floor_char_boundary(NAME_MAX - suffix.len())]);
+    }
+    partial.push(suffix);
     Ok(target.with_file_name(partial))
 }
 
-/// Reads a video file from end to end and counts the frames of its video stream.
-fn count_frames(path: &Path) -> Result<u64> {
-    let mut input = demux::open(path)?;
-    let video = crate::source::video::best_video(&input, path)?.index();
-    demux::discard(&mut input, |index| index != video);
-    let mut frames = 0;
-    loop {
-        let mut packet = Packet::empty();
-        match packet.read(&mut input) {
-            Ok(()) if packet.stream() == video && packet.size() > 0 && !packet.is_corrupt() => frames += 1,
-            Ok(()) => {}
-            // The end or a break; what comes before it is readable.
-            Err(_) => return Ok(frames),
-        }
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn the_name_appears_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.txt");
+        let partial = Partial::create(&target, SUFFIX, &[], false).unwrap();
+        partial.writer().unwrap().write_all(b"whole").unwrap();
+        assert!(!target.exists());
+        partial.publish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"whole");
+        assert!(check_target(&target, &[], false).unwrap_err().to_string().contains("exists"));
+        assert!(check_target(&target, &[], true).is_ok());
+    }
+
+    #[test]
+    fn long_names_are_shortened_to_what_file_systems_take() {
+        let name = "ü".repeat(127);
+        let partial = with_suffix(Path::new(&name), SUFFIX).unwrap();
+        assert!(partial.as_os_str().len() <= NAME_MAX && partial.to_str().unwrap().ends_with("ü.partial"));
+    }
+
+    #[test]
+    fn devices_are_not_replaced() {
+        let error = check_target(Path::new("/dev/null"), &[], true).unwrap_err();
+        assert!(error.to_string().contains("no plain file"), "{error}");
     }
 }

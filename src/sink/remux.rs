@@ -7,9 +7,10 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::format::stream::Stream;
-use ffmpeg_next::{Packet, Rational, ffi, media};
+use ffmpeg_next::{Packet, Rational, Rescale as _, ffi, media};
 
 use super::encode::Encoder;
+use super::mux::{Mux, means_packet};
 use super::tags;
 use crate::error::Fault;
 use crate::source::{demux, video};
@@ -17,6 +18,10 @@ use crate::source::{demux, video};
 /// The end of a file for a demuxer that finds nothing but errors.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
 
+/// MP4's names for streams that the muxer makes itself.
+const REMADE: [&[u8; 4]; 2] = [b"text", b"tmcd"];
+/// The version of libavformat in FFmpeg 5, whose Matroska muxer announces Opus' delay and leaves it to others to add it.
+const LEAVES_DELAY: u32 = 59;
 /// Matroska can store sound that begins this many seconds before zero.
 const LONGEST_LEAD_IN: f64 = 10.0;
 
@@ -35,6 +40,8 @@ struct Track {
     input_base: Rational,
     output_base: Rational,
     last_dts: Option<i64>,
+    /// What is added to the times on writing because it is subtracted on reading, and its clock.
+    delay: (i64, Rational),
     /// Whether packets had to be left out.
     damaged: bool,
 }
@@ -90,7 +97,7 @@ impl Remux {
     }
 
     /// Copies all packets up to `limit`, in ticks of `base`; to the end without one.
-    pub(super) fn copy_until(&mut self, output: &mut Output, limit: Option<(i64, Rational)>) -> Result<()> {
+    pub(super) fn copy_until(&mut self, mux: &mut Mux, limit: Option<(i64, Rational)>) -> Result<()> {
         while let Some(packet) = self.next() {
             let Some(track) = self.tracks.get_mut(packet.stream()).and_then(Option::as_mut) else { continue };
             if let (Some((limit, base)), Some(time)) = (limit, packet.dts().or(packet.pts())) {
@@ -101,7 +108,7 @@ impl Remux {
                     return Ok(());
                 }
             }
-            track.copy(packet, output)?;
+            track.copy(packet, mux)?;
         }
         Ok(())
     }
@@ -125,10 +132,10 @@ impl Remux {
 
 impl Track {
     /// Writes the packet. One that the muxer does not understand is left out, since it is broken in the input already.
-    fn copy(&mut self, mut packet: Packet, output: &mut Output) -> Result<()> {
+    fn copy(&mut self, mut packet: Packet, mux: &mut Mux) -> Result<()> {
         self.readdress(&mut packet);
-        match packet.write_interleaved(output) {
-            Err(ffmpeg::Error::InvalidData | ffmpeg::Error::Other { errno: ffmpeg::error::EINVAL }) => {
+        match mux.write(&packet) {
+            Err(error) if means_packet(error) => {
                 if !self.damaged {
                     log::warn!(
                         "stream {} of the output lacks packets that are broken in the input",
@@ -145,6 +152,9 @@ impl Track {
     /// Makes the packet one of the output. Only its times change, and only in their unit.
     fn readdress(&mut self, packet: &mut Packet) {
         packet.rescale_ts(self.input_base, self.output_base);
+        let delay = self.delay.0.rescale(self.delay.1, self.output_base);
+        packet.set_pts(packet.pts().map(|time| time + delay));
+        packet.set_dts(packet.dts().map(|time| time + delay));
         packet.set_stream(self.output);
         packet.set_position(-1);
         // A muxer refuses times that do not rise, which broken inputs have.
@@ -176,8 +186,14 @@ fn wanted(stream: &Stream, output: &Output) -> bool {
         media::Type::Attachment => output.format().name() == "matroska",
         _ => false,
     };
-    if !wanted {
-        log::info!("stream {} ({kind:?}) of the input is left out", stream.index());
+    // SAFETY: the parameters belong to the open input.
+    let tag = unsafe { (*parameters.as_ptr()).codec_tag }.to_le_bytes();
+    // Chapters and time codes of MP4 are streams, too; the muxer makes them anew from the tags.
+    if !wanted && !REMADE.contains(&&tag) {
+        log::warn!(
+            "stream {} ({kind:?}) of the input is left out: it is neither sound nor text",
+            stream.index()
+        );
     }
     wanted
 }
@@ -203,16 +219,24 @@ fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track>
             path.display()
         )));
     }
-    // SAFETY: the parameters are our own copy.
-    unsafe {
+    let is_matroska = output.format().name() == "matroska";
+    // SAFETY: the parameters are our own copy; the version is a number.
+    let delay = unsafe {
+        let parameters = &mut *parameters.as_mut_ptr();
         // Tags differ between containers; 0 lets the muxer choose.
-        (*parameters.as_mut_ptr()).codec_tag = 0;
-        if output.format().name() == "matroska" {
-            // Some versions of the muxer announce that players are to subtract this from Opus' times, without adding
-            // it beforehand. The times of the packets have it in them already.
-            (*parameters.as_mut_ptr()).initial_padding = 0;
+        parameters.codec_tag = 0;
+        let is_opus = stream.parameters().id() == Id::OPUS;
+        if is_matroska && is_opus && ffi::avformat_version() >> 16 == LEAVES_DELAY {
+            (parameters.initial_padding.into(), Rational(1, parameters.sample_rate))
+        } else {
+            if is_matroska {
+                // Whether the muxer of another version adds what it announces is not known. The times of the packets
+                // have the delay in them already.
+                parameters.initial_padding = 0;
+            }
+            (0, Rational(1, 1))
         }
-    }
+    };
     let mut out = output.add_stream(Id::None)?;
     out.set_parameters(parameters);
     out.set_time_base(stream.time_base());
@@ -222,6 +246,7 @@ fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track>
         input_base: stream.time_base(),
         output_base: stream.time_base(),
         last_dts: None,
+        delay,
         damaged: false,
     };
     Ok(track)

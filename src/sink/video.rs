@@ -2,16 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::{Error, Result};
-use ffmpeg_next as ffmpeg;
+use anyhow::{Context as _, Error, Result, ensure};
 use ffmpeg_next::format::Flags;
-use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::{Dictionary, Rational};
 
-use super::End;
 use super::encode::Encoder;
-use super::partial::Partial;
+use super::mux::{self, Mux};
+use super::partial::{Partial, SUFFIX, check_target};
 use super::remux::Remux;
+use super::{End, recheck};
 use crate::error::{Blame, Fault};
 use crate::frame::Frame;
 #[cfg(feature = "cli")]
@@ -20,16 +19,22 @@ use crate::source::{SourceInfo, demux};
 #[cfg(feature = "cli")]
 use crate::track::Tracked;
 
-/// Larger than libav's own, to bother the disk less often.
-const WRITE_BUFFER: usize = 1 << 20;
+/// What an MP4 file is called while it has no index yet, and a journal beside it is the `NAME.partial`.
+const UNFINISHED: &str = ".unfinished";
+/// Matroska's clusters in milliseconds: what is lost when the program is killed, beside what the encoder holds.
+const CLUSTER_MS: &str = "500";
 /// Movie clocks finer than this are not worth the risk that a player stumbles over them.
 const MAX_MOVIE_TICKS: i64 = 100_000_000;
 /// The MP4 muxer doubles coarser clocks until they reach this.
 const MIN_TRACK_TICKS: i64 = 10_000;
 
-/// Writes a video file. Dropped without [`finish`](Self::finish), it keeps what is readable as `NAME.partial`.
+/// Writes a video file. Whether it is dropped without [`finish`](Self::finish) or killed, what is readable stays as
+/// `NAME.partial`.
 pub struct VideoSink {
+    /// What becomes the final file.
     partial: Partial,
+    /// What is readable until then, where that is another file.
+    journal: Option<Partial>,
     /// `None` once nothing more can be written.
     writer: Option<Writer>,
     size: (usize, usize),
@@ -38,7 +43,7 @@ pub struct VideoSink {
 
 /// The open file.
 struct Writer {
-    output: Output,
+    mux: Mux,
     encoder: Encoder,
     remux: Option<Remux>,
     /// Index of the video stream in the output, and its time base there.
@@ -50,6 +55,15 @@ struct Writer {
 }
 
 impl VideoSink {
+    /// Refuses a file that cannot or must not be written, before anything is read.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] for a file name without a known ending, and as [`check_target`].
+    pub fn check(out: &Path, inputs: &[&Path], overwrite: bool) -> Result<()> {
+        container(out)?;
+        check_target(out, inputs, overwrite)
+    }
+
     /// Starts the file `out`, with all streams but the annotated one taken from the video `input`.
     ///
     /// # Errors
@@ -58,17 +72,32 @@ impl VideoSink {
     pub fn create(out: &Path, input: Option<&Path>, info: &SourceInfo, overwrite: bool) -> Result<Self> {
         demux::init();
         let format = container(out)?;
-        let partial = Partial::create(out, input, overwrite)?;
-        match Writer::open(&partial, format, input, info) {
-            Ok(writer) => {
+        let inputs = input.as_slice();
+        let suffix = if format == "matroska" { SUFFIX } else { UNFINISHED };
+        let partial = Partial::create(out, suffix, inputs, overwrite)?;
+        let mut sink = Self { partial, journal: None, writer: None, size: info.size, frames: 0 };
+        let opened = sink.open_journal(suffix, inputs, overwrite).and_then(|()| {
+            sink.writer = Some(Writer::open(&sink.partial, sink.journal.as_ref(), format, input, info)?);
+            Ok(())
+        });
+        match opened {
+            Ok(()) => {
                 note_padding(info);
-                Ok(Self { partial, writer: Some(writer), size: info.size, frames: 0 })
+                Ok(sink)
             }
             Err(error) => {
-                partial.salvage();
+                sink.salvage();
                 Err(error)
             }
         }
+    }
+
+    /// Begins a journal for a file that is not readable before its end.
+    fn open_journal(&mut self, suffix: &str, inputs: &[&Path], overwrite: bool) -> Result<()> {
+        if suffix == UNFINISHED {
+            self.journal = Some(Partial::create(self.partial.target(), SUFFIX, inputs, overwrite)?);
+        }
+        Ok(())
     }
 
     /// Writes a frame. After an error the file takes no more.
@@ -103,36 +132,55 @@ impl VideoSink {
             return Err(Fault::Failure.error("the output has failed already"));
         };
         if self.frames == 0 {
-            drop(writer);
-            self.partial.salvage();
+            self.writer = Some(writer);
+            self.salvage();
             let shown = self.partial.target().display();
             return Err(Fault::Output.error(format!("{shown} is not written: there was no frame to write")));
         }
-        if let Err(error) = writer.finish(end) {
+        let result = writer.finish(end).and_then(|()| self.recheck());
+        if let Err(error) = result {
             self.writer = Some(writer);
             return Err(self.give_up(&error));
         }
         drop(writer);
-        self.partial.publish(self.frames)
+        self.partial.publish()?;
+        if let Some(journal) = self.journal.take() {
+            journal.remove();
+        }
+        Ok(())
+    }
+
+    /// Reads the file again.
+    fn recheck(&self) -> Result<()> {
+        let found = recheck::count_frames(self.partial.path()).context("it cannot be read again")?;
+        ensure!(found == self.frames, "{found} frames of the {} written are readable", self.frames);
+        Ok(())
     }
 
     /// Ends the file after a failure and says what is left.
     fn give_up(&mut self, error: &Error) -> Error {
-        let left = match self.salvage() {
-            Some(frames) => format!("; {frames} frames are left in {}", self.partial.path().display()),
-            None => String::new(),
-        };
+        let left = self.salvage().map_or_else(String::new, |left| format!("; {left}"));
         let shown = self.partial.target().display();
         Fault::Output.error(format!("cannot write {shown}: {error:#}{left}"))
     }
 
-    /// Completes the file as well as it can be; the number of frames that are readable then.
-    fn salvage(&mut self) -> Option<u64> {
-        let mut writer = self.writer.take()?;
-        // An error here follows from the failure that led here, which is told.
-        let _ = writer.finish(End::CutShort);
-        drop(writer);
-        self.partial.salvage()
+    /// Completes the file that is readable as well as it can be, and says how many frames are left where. A file
+    /// without any is taken away, and so is one without an index.
+    fn salvage(&mut self) -> Option<String> {
+        if let Some(mut writer) = self.writer.take() {
+            // An error here follows from the failure that led here, which is told.
+            let _ = writer.finish(End::CutShort);
+            writer.mux.finish_journal();
+        }
+        if let Some(journal) = self.journal.take() {
+            std::mem::replace(&mut self.partial, journal).remove();
+        }
+        let path = self.partial.path();
+        let frames = recheck::count_frames(path).ok().filter(|&frames| frames > 0);
+        if frames.is_none() {
+            self.partial.remove();
+        }
+        frames.map(|frames| format!("{frames} frames are left in {}", path.display()))
     }
 }
 
@@ -153,20 +201,25 @@ impl super::Sink for VideoSink {
 
 impl Drop for VideoSink {
     fn drop(&mut self) {
-        if let Some(frames) = self.salvage() {
-            log::warn!("{frames} frames are left in {}", self.partial.path().display());
+        if self.writer.is_some()
+            && let Some(left) = self.salvage()
+        {
+            log::warn!("{left}");
         }
     }
 }
 
 impl Writer {
-    fn open(partial: &Partial, format: &str, input: Option<&Path>, info: &SourceInfo) -> Result<Self> {
+    fn open(
+        partial: &Partial,
+        journal: Option<&Partial>,
+        format: &str,
+        input: Option<&Path>,
+        info: &SourceInfo,
+    ) -> Result<Self> {
         let shown = partial.target().display();
         let cannot = || format!("cannot write {shown}");
-        let io = StreamIo::from_write_seek_with_capacity(partial.writer()?, WRITE_BUFFER);
-        let io = io.blame(Fault::Output, cannot)?;
-        let mut output =
-            ffmpeg::format::output_to_stream(io, None, Some(format)).blame(Fault::Output, cannot)?;
+        let mut output = mux::open(partial.writer()?, format).blame(Fault::Output, cannot)?;
         let global_header = output.format().flags().contains(Flags::GLOBAL_HEADER);
         let encoder = Encoder::open(info, global_header)?;
         let (mut remux, stream) = match input {
@@ -180,12 +233,14 @@ impl Writer {
             out.set_time_base(encoder.base());
         }
         let options = options(format, info, remux.as_ref());
-        output.write_header_with(options).blame(Fault::Output, || format!("cannot begin {shown}"))?;
+        let journal = journal.map(Partial::writer).transpose()?;
+        let mux =
+            Mux::begin(output, options, journal).blame(Fault::Output, || format!("cannot begin {shown}"))?;
         if let Some(remux) = &mut remux {
-            remux.start(&output);
+            remux.start(mux.output());
         }
-        let base = output.stream(stream).map_or(encoder.base(), |stream| stream.time_base());
-        Ok(Self { output, encoder, remux, stream, base, last_ticks: 0, step: info.frame_ticks() })
+        let base = mux.output().stream(stream).map_or(encoder.base(), |stream| stream.time_base());
+        Ok(Self { mux, encoder, remux, stream, base, last_ticks: 0, step: info.frame_ticks() })
     }
 
     fn write(&mut self, frame: &Frame) -> Result<()> {
@@ -198,23 +253,27 @@ impl Writer {
     /// Writes what the encoder has ready.
     fn drain(&mut self) -> Result<()> {
         while let Some(mut packet) = self.encoder.receive()? {
+            // A video with no length for its last frame ends, for MP4 players, before it.
+            if self.remux.is_none() && packet.duration() == 0 {
+                packet.set_duration(self.step);
+            }
             packet.rescale_ts(self.encoder.base(), self.base);
             packet.set_stream(self.stream);
-            packet.write_interleaved(&mut self.output)?;
+            self.mux.write(&packet)?;
         }
         Ok(())
     }
 
     fn copy_until(&mut self, ticks: Option<i64>) -> Result<()> {
         let limit = ticks.map(|ticks| (ticks, self.encoder.base()));
-        self.remux.as_mut().map_or(Ok(()), |remux| remux.copy_until(&mut self.output, limit))
+        self.remux.as_mut().map_or(Ok(()), |remux| remux.copy_until(&mut self.mux, limit))
     }
 
     fn finish(&mut self, end: End) -> Result<()> {
         self.encoder.finish()?;
         self.drain()?;
         self.copy_until((end == End::CutShort).then_some(self.last_ticks + self.step))?;
-        Ok(self.output.write_trailer()?)
+        Ok(self.mux.finish()?)
     }
 }
 
@@ -235,6 +294,10 @@ fn options(format: &str, info: &SourceInfo, remux: Option<&Remux>) -> Dictionary
     let mut options = Dictionary::new();
     // Opus, FLAC and the like in MP4 have been in use for years.
     options.set("strict", "experimental");
+    if format == "matroska" {
+        options.set("cluster_time_limit", CLUSTER_MS);
+        options.set("flush_packets", "1");
+    }
     let Some(remux) = remux else { return options };
     if format == "matroska" {
         // The first packet of AAC and the like comes before zero, to warm up the decoder. The muxer would move all

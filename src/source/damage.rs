@@ -1,5 +1,7 @@
 //! Keeps account of what could not be read from a video, to tell at its end.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
@@ -15,6 +17,43 @@ const SLACK_US: i64 = 500_000;
 /// … or this share of the whole, if that is more.
 const SLACK_SHARE: i64 = 100;
 
+/// Whether a Matroska file ends before its segment does, which libav takes for an ordinary end. Errors mean no.
+fn is_cut_matroska(path: &Path) -> std::io::Result<bool> {
+    const EBML: u64 = 0x1A45_DFA3;
+    const SEGMENT: u64 = 0x1853_8067;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if number(&mut file, false)? != EBML {
+        return Ok(false);
+    }
+    let header = number(&mut file, true)?;
+    file.seek(SeekFrom::Current(i64::try_from(header).unwrap_or(i64::MAX)))?;
+    if number(&mut file, false)? != SEGMENT {
+        return Ok(false);
+    }
+    let start = file.stream_position()?;
+    let size = number(&mut file, true)?;
+    let width = file.stream_position()? - start;
+    // All ones: the length was not known when the file was begun.
+    let is_known = size != (1 << (7 * width)) - 1;
+    Ok(is_known && size > length - file.stream_position()?)
+}
+
+/// A number as EBML writes it: as many bytes as the first one has leading zeros, and one more. IDs keep the marker.
+fn number(file: &mut File, is_size: bool) -> std::io::Result<u64> {
+    let mut bytes = [0; 8];
+    file.read_exact(&mut bytes[..1])?;
+    let width = bytes[0].leading_zeros() as usize + 1;
+    if width > bytes.len() {
+        return Err(std::io::ErrorKind::InvalidData.into());
+    }
+    file.read_exact(&mut bytes[1..width])?;
+    if is_size {
+        bytes[0] &= u8::MAX.checked_shr(width as u32).unwrap_or(0);
+    }
+    Ok(bytes[..width].iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+}
+
 /// What went wrong so far.
 pub(super) struct Damage {
     path: PathBuf,
@@ -22,6 +61,8 @@ pub(super) struct Damage {
     promised_end: Option<i64>,
     /// Where the streams really ended so far.
     seen_end: i64,
+    /// Whether the file is shorter than its header says.
+    lacks_bytes: bool,
     /// The time of the packet read last from the video stream.
     time: f64,
     /// Packets before the first key frame and pictures before the first whole one do not count: a file that was cut
@@ -47,6 +88,7 @@ impl Damage {
             // MP4 and Matroska count it from zero, even where the streams begin later.
             promised_end: known.then(|| start.min(0) + input.duration()),
             seen_end: i64::MIN,
+            lacks_bytes: is_cut_matroska(path).unwrap_or(false),
             time: 0.0,
             seen_key: false,
             seen_whole: false,
@@ -123,15 +165,14 @@ impl Damage {
                  {frames} frames could be read"
             )));
         }
-        match self.promised_end {
-            Some(promised) if promised - self.seen_end > SLACK_US.max(promised / SLACK_SHARE) => {
-                Err(Fault::EndedEarly.error(format!(
-                    "{shown} is cut off: it ends at {:.3} s of {:.3} s; {frames} frames could be read",
-                    self.seen_end as f64 / 1e6,
-                    promised as f64 / 1e6
-                )))
-            }
-            _ => Ok(()),
+        let seen = self.seen_end as f64 / 1e6;
+        let promised = self.promised_end.unwrap_or(self.seen_end);
+        if promised - self.seen_end > SLACK_US.max(promised / SLACK_SHARE) || self.lacks_bytes {
+            return Err(Fault::EndedEarly.error(format!(
+                "{shown} is cut off: it ends at {seen:.3} s of {:.3} s; {frames} frames could be read",
+                promised as f64 / 1e6
+            )));
         }
+        Ok(())
     }
 }

@@ -56,7 +56,11 @@ pub(crate) fn discard(input: &mut Input, unwanted: impl Fn(usize) -> bool) {
 fn open_plain(path: &Path) -> Result<File> {
     let shown = path.display();
     // A pipe would block on opening, so look first.
-    let metadata = std::fs::metadata(path).blame(Fault::Input, || format!("cannot open {shown}"))?;
+    let metadata = std::fs::metadata(path).blame(Fault::Input, || {
+        let is_address = path.to_string_lossy().contains("://");
+        let advice = if is_address { ", and addresses are not opened; save the video to a file" } else { "" };
+        format!("cannot open {shown}{advice}")
+    })?;
     if metadata.is_dir() {
         return Err(Fault::Input.error(format!("{shown} is a folder; give a file in it")));
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::encode::Shown;
@@ -79,6 +80,7 @@ fn send_all(stream: &mut TcpStream, place: &Place, kind: Stream) -> io::Result<(
     loop {
         match frames.wait(PULSE) {
             Latest::New(shown) => send(stream, kind, &shown)?,
+            Latest::Nothing if place.hub.over.load(Ordering::Relaxed) => return Ok(()),
             // An empty line is nothing between parts, and a comment between events.
             Latest::Nothing => stream.write_all(if kind == Stream::Events { b":\n\n" } else { b"\r\n" })?,
             Latest::Closed => return Ok(()),

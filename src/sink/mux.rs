@@ -1,0 +1,137 @@
+//! The output file, and beside MP4 a journal: MP4 in fragments, which is readable however suddenly the program ends.
+//!
+//! Plain MP4 has its index at the end and is worth nothing without it. Fragments would be readable, but editors and
+//! players seek in them badly, so the final file is a plain one. Both are written at the same time, because libav
+//! cannot turn one into the other without touching time stamps, chapters or covers.
+
+use std::fs::File;
+
+use anyhow::Result;
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::{Id, Parameters};
+use ffmpeg_next::format::context::{Output, StreamIo};
+use ffmpeg_next::format::stream::{Disposition, Stream};
+use ffmpeg_next::{Dictionary, Packet, Rational, media};
+
+/// Larger than libav's own, to bother the disk less often.
+const WRITE_BUFFER: usize = 1 << 20;
+/// Length of the journal's fragments in microseconds: what is lost when the program is killed, beside what the
+/// encoder holds.
+const FRAGMENT_US: &str = "500000";
+
+/// Opens a muxer on a file.
+pub(super) fn open(file: File, format: &str) -> Result<Output> {
+    let io = StreamIo::from_write_seek_with_capacity(file, WRITE_BUFFER)?;
+    Ok(ffmpeg::format::output_to_stream(io, None, Some(format))?)
+}
+
+/// Where packets are written.
+pub(super) struct Mux {
+    output: Output,
+    journal: Option<Journal>,
+}
+
+impl Mux {
+    /// Writes the header of `output`, and with `journal` begins one there.
+    pub(super) fn begin(mut output: Output, options: Dictionary<'_>, journal: Option<File>) -> Result<Self> {
+        output.write_header_with(options)?;
+        let journal = journal.map(|file| Journal::begin(file, &output)).transpose()?;
+        Ok(Self { output, journal })
+    }
+
+    /// The file that will be the final one.
+    pub(super) fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// Writes a packet whose times are in ticks of its stream.
+    pub(super) fn write(&mut self, packet: &Packet) -> Result<(), ffmpeg::Error> {
+        if let Some(journal) = &mut self.journal {
+            match journal.write(packet, &self.output) {
+                Err(error) if means_packet(error) => {
+                    log::warn!(
+                        "the packets do not fit into a journal ({error}): if this run is killed, nothing is left"
+                    );
+                    self.journal = None;
+                }
+                result => result?,
+            }
+        }
+        packet.write_interleaved(&mut self.output)
+    }
+
+    /// Completes the final file.
+    pub(super) fn finish(&mut self) -> Result<(), ffmpeg::Error> {
+        self.output.write_trailer()
+    }
+
+    /// Completes the journal, after a failure.
+    pub(super) fn finish_journal(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            // Follows from the failure that led here, which is told.
+            let _ = journal.output.write_trailer();
+        }
+    }
+}
+
+/// Whether an error is about what a packet holds, not about the disk.
+pub(super) fn means_packet(error: ffmpeg::Error) -> bool {
+    matches!(error, ffmpeg::Error::InvalidData | ffmpeg::Error::Other { errno: ffmpeg::error::EINVAL })
+}
+
+struct Journal {
+    output: Output,
+    /// By the final file's stream index: the stream and its clock here; `None` for what is no picture and no sound.
+    streams: Vec<Option<(usize, Rational)>>,
+}
+
+impl Journal {
+    fn begin(file: File, like: &Output) -> Result<Self> {
+        let mut output = open(file, like.format().name())?;
+        let mut streams = Vec::new();
+        for stream in like.streams() {
+            streams.push(if goes_along(&stream) { Some(mirror(&stream, &mut output)?) } else { None });
+        }
+        let mut options = Dictionary::new();
+        options.set("strict", "experimental");
+        options.set("movflags", "delay_moov+default_base_moof");
+        options.set("frag_duration", FRAGMENT_US);
+        options.set("flush_packets", "1");
+        output.write_header_with(options)?;
+        for (index, base) in streams.iter_mut().flatten() {
+            *base = output.stream(*index).map_or(*base, |stream| stream.time_base());
+        }
+        Ok(Self { output, streams })
+    }
+
+    fn write(&mut self, packet: &Packet, like: &Output) -> Result<(), ffmpeg::Error> {
+        let Some(&Some((index, base))) = self.streams.get(packet.stream()) else { return Ok(()) };
+        let Some(stream) = like.stream(packet.stream()) else { return Ok(()) };
+        let mut packet = packet.clone();
+        packet.rescale_ts(stream.time_base(), base);
+        packet.set_stream(index);
+        packet.write_interleaved(&mut self.output)
+    }
+}
+
+fn goes_along(stream: &Stream) -> bool {
+    let parameters = stream.parameters();
+    match parameters.medium() {
+        media::Type::Video => !stream.disposition().contains(Disposition::ATTACHED_PIC),
+        // AAC as MPEG-TS has it, without a header of its own, is converted by the muxer for plain files only.
+        media::Type::Audio => parameters.id() != Id::AAC || has_header(&parameters),
+        _ => false,
+    }
+}
+
+fn has_header(parameters: &Parameters) -> bool {
+    // SAFETY: the parameters belong to the open output, or are a copy.
+    unsafe { (*parameters.as_ptr()).extradata_size > 0 }
+}
+
+fn mirror(stream: &Stream, output: &mut Output) -> Result<(usize, Rational)> {
+    let mut out = output.add_stream(Id::None)?;
+    out.set_parameters(stream.parameters().clone());
+    out.set_time_base(stream.time_base());
+    Ok((out.index(), stream.time_base()))
+}

@@ -1,0 +1,65 @@
+//! Several videos in one run.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use crate::fixtures::Bench;
+use crate::program::{facemark, frames, records};
+use crate::table::Row;
+
+#[test]
+fn folders_go_on_after_a_broken_file_and_after_a_break() {
+    let mut row = Row::new("batch of videos with a broken one, `--resume`");
+    let bench = Bench::new();
+    fs::create_dir(bench.path("in")).unwrap();
+    bench.video("-frames:v 8 -c:v libx264 -pix_fmt yuv420p", "in/a.mp4");
+    bench.video("-frames:v 9 -c:v mpeg4", "in/c.avi");
+    fs::write(bench.path("in/b.mp4"), "no video").unwrap();
+    fs::write(bench.path("in/notes.txt"), "no video either").unwrap();
+    let (input, out) = (bench.path("in"), bench.path("out"));
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let args = ["annotate", "--model", "nose", &text(&input), "-o", &text(&out), "--jsonl", &text(&out)]
+        .map(str::to_owned);
+    let run = facemark(&args);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stderr.contains("b.mp4") && run.stderr.contains("3 videos: 2 annotated"), "{run:?}");
+    assert!(run.stderr.ends_with("1 of 3 videos failed; the messages above name them\n"), "{run:?}");
+    assert_eq!((frames(&out.join("a.mp4")), frames(&out.join("c.mkv"))), (8, 9));
+    assert_eq!((records(&out.join("a.jsonl")).len(), records(&out.join("c.jsonl")).len()), (8, 9));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 4);
+    row.count();
+    // Without --resume, what is there is not touched.
+    assert_eq!(facemark(&args).code, 6);
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    fs::File::options().append(true).open(out.join("a.mp4")).unwrap().set_modified(old).unwrap();
+    fs::remove_file(out.join("c.jsonl")).unwrap();
+    bench.video("-frames:v 7 -c:v libx264 -pix_fmt yuv420p", "in/b.mp4");
+    let run = facemark(args.iter().map(String::as_str).chain(["--resume"]));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("3 videos: 2 annotated, 1 done before, 0 failed"), "{run:?}");
+    assert_eq!(fs::metadata(out.join("a.mp4")).unwrap().modified().unwrap(), old, "a.mp4 was done again");
+    assert_eq!((frames(&out.join("b.mp4")), records(&out.join("c.jsonl")).len()), (7, 9));
+    row.count();
+    row.outcome("the others are annotated, the exit code is the broken one's; only what lacks is done again");
+}
+
+#[test]
+fn several_videos_cannot_become_one_file() {
+    let bench = Bench::new();
+    bench.video("-frames:v 3 -c:v libx264 -pix_fmt yuv420p", "a.mp4");
+    fs::copy(bench.path("a.mp4"), bench.path("a.mov")).unwrap();
+    fs::copy(bench.path("a.mp4"), bench.path("b.mp4")).unwrap();
+    let path = |name: &str| bench.path(name).to_str().unwrap().to_owned();
+    let before = bench.files();
+    let run = facemark(["annotate", &path("a.mp4"), &path("a.mov"), "--jsonl", &path("")]);
+    assert!(run.code == 2 && run.stderr.contains("two videos would become"), "{run:?}");
+    let run = facemark(["annotate", &path("a.mp4"), &path("b.mp4"), "-o", &path("a.mov")]);
+    assert!(run.code == 6 && run.stderr.contains("need folders"), "{run:?}");
+    let run = facemark(["annotate", &path("a.mp4"), &path("b.mp4"), "-o", &path(""), "--overwrite"]);
+    assert!(run.code == 6 && run.stderr.contains("is the input itself"), "{run:?}");
+    let run = facemark(["annotate", &path("a.mp4"), "-o", &path("o.mp4"), "--resume"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert_eq!(bench.files(), before);
+    let run = facemark(["annotate", "--model", "nose", &path("a.mp4"), &path("b.mp4"), "--jsonl", "-"]);
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 6), "{run:?}");
+}

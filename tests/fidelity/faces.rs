@@ -1,0 +1,54 @@
+//! No face, half a face, many faces.
+
+use serde_json::Value;
+
+use crate::fixtures::Bench;
+use crate::program::{annotate, facemark, lines, records, talker};
+use crate::table::Row;
+
+#[test]
+fn none_at_the_border_and_fifty() {
+    let mut row = Row::new("no face, face at the border, 50 faces");
+    let bench = Bench::new();
+    let empty = bench.video("-c:v libx264 -pix_fmt yuv420p", "empty.mp4");
+    let jsonl = bench.path("out.jsonl");
+    assert_eq!(annotate(&empty, &[("--jsonl", &jsonl)]).code, 0);
+    let found = records(&jsonl);
+    assert!(found.len() == 60 && found.iter().all(|record| record["faces"].as_array().unwrap().is_empty()));
+    row.count();
+    // The head slides out of the picture.
+    let border = talker(
+        &bench,
+        "-vf crop=w=300:h=480:x=t*60:y=0 -frames:v 96 -c:v libx264 -pix_fmt yuv420p",
+        "border.mp4",
+    );
+    let run = facemark(["annotate", "--jsonl", "-", border.to_str().unwrap()]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let found = lines(&run.stdout);
+    assert_eq!(found.len(), 96);
+    let is_finite = |record: &Value| {
+        let points =
+            record["faces"].as_array().unwrap().iter().flat_map(|face| face["points"].as_array().unwrap());
+        points
+            .flat_map(|point| point.as_array().unwrap())
+            .all(|number| number.as_f64().is_some_and(f64::is_finite))
+    };
+    assert!(found.iter().all(is_finite));
+    row.count();
+    talker(&bench, "-frames:v 1 -vf crop=330:330:75:100,scale=160:160", "one.png");
+    bench.ffmpeg(
+        "-loop 1 -framerate 25 -i one.png -vf tile=8x7 -frames:v 3 -c:v libx264 -pix_fmt yuv420p fifty.mp4",
+    );
+    let fifty = bench.path("fifty.mp4");
+    let run = facemark(["annotate", "--max-faces", "50", "--jsonl", "-", fifty.to_str().unwrap()]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let most =
+        lines(&run.stdout).iter().map(|record| record["faces"].as_array().unwrap().len()).max().unwrap();
+    assert!((40..=50).contains(&most), "{most} faces");
+    assert!(run.took.as_secs() < 60, "{run:?}");
+    row.count();
+    row.outcome(format!(
+        "an empty list is success; {most} of 50 faces found, {:.1} s for 3 frames",
+        run.took.as_secs_f64()
+    ));
+}

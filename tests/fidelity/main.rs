@@ -1,0 +1,29 @@
+//! The matrix of hostile inputs and broken surroundings, each row a test of the program itself.
+//!
+//! Every run must end in one of two ways: complete outputs that are readable again, or one line that says what went
+//! wrong, its exit code, and nothing under the final names. `make matrix` runs the rows as often as the README says
+//! and prints the table there; without it each row runs a few times only.
+#![cfg(all(feature = "cli", unix))]
+// The helpers are tests too; clippy only sees the functions that are marked so.
+#![allow(clippy::unwrap_used)]
+
+mod batch;
+mod clock;
+mod damage;
+mod faces;
+#[allow(dead_code, reason = "other tests need the rest")]
+#[path = "../video/support.rs"]
+mod fixtures;
+mod fuzz;
+mod geometry;
+mod models;
+mod names;
+mod network;
+mod outputs;
+mod pixels;
+mod program;
+mod signals;
+mod soak;
+mod streams;
+mod table;
+mod time;
