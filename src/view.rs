@@ -281,7 +281,7 @@ mod tests {
         let jpeg = ColorTable::new(ColorTags::JPEG);
         assert_eq!(jpeg.rgb(255, 128, 128), 0xFF_FF_FF);
         assert_eq!(jpeg.rgb(76, 85, 255), 0xFE_00_00);
-        assert_eq!(jpeg.rgb(100, 128, 128), 0x64_64_64);
+        assert_eq!(jpeg.rgb(100, 128, 128), 0x0064_6464);
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn facemark(args: &[&str]) -> Command {
 
 /// Runs `live` on the clip, which must fail with this code and one line that holds all the words.
 fn fail(args: &[&str], code: i32, words: &[&str]) {
-    let output = facemark(&["live"]).arg(clip()).args(args).output().unwrap();
+    let output = facemark(&["live"]).arg(clip()).args(args).output().expect("facemark starts");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
     assert_eq!(message.lines().count(), 1, "{args:?}: {message}");

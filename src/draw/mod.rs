@@ -146,7 +146,6 @@ mod tests {
     use super::canvas::to_yuv;
     use super::*;
     use crate::face::Region;
-    use crate::frame::ColorTags;
 
     fn gray(width: usize, height: usize) -> Yuv420 {
         let mut image = Yuv420::default();
