@@ -297,6 +297,7 @@ mod tests {
         finished: bool,
         fail_at: Option<u64>,
         pause: Duration,
+        idle: u64,
     }
 
     impl Sink for Record {
@@ -306,6 +307,11 @@ mod tests {
             }
             thread::sleep(self.pause);
             self.seen.push(tracked.frame.index);
+            Ok(())
+        }
+
+        fn idle(&mut self) -> Result<()> {
+            self.idle += 1;
             Ok(())
         }
 
@@ -343,6 +349,14 @@ mod tests {
         assert!(summary.dropped > 100, "{summary:?}");
         assert!(sink.seen.is_sorted());
         assert_eq!(sink.seen.last(), Some(&199), "the newest frame is never the one dropped");
+    }
+
+    #[test]
+    fn sinks_are_asked_while_no_frame_comes() {
+        let mut sink = Record::default();
+        let mut tracker = tracker(4 * IDLE, || ());
+        run_one(&mut counter(3, false, end), &mut tracker, &mut sink).unwrap();
+        assert!((1..=12).contains(&sink.idle), "{}", sink.idle);
     }
 
     #[test]
