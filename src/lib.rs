@@ -22,7 +22,7 @@
 //! | [`scheme`] | the point schemes: contours, mirror pairs, eye corners |
 //! | [`spec`] | what a model file says of itself |
 //! | [`crop`] | luma and a region in, a net's input out |
-//! | `model` | a landmark model run by tract (feature `onnx`) |
+//! | `model` | a landmark model run by tract, checked beforehand (feature `onnx`) |
 //! | `detect` | the face detector (feature `opencv`) |
 //! | `track` | detection or the last landmarks, loss, IDs (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
@@ -42,7 +42,8 @@
 //! 3. Frames are dropped only at capture, only live, and are counted. (Who watches a page too slowly sees fewer.)
 //! 4. Crops are cut and normalised in [`crop`] and nowhere else, in the trainer too.
 //! 5. Time is data: smoothing and tracking take the frames' times, never a clock.
-//! 6. An output appears under its final name only once it is complete and, if a video, read again.
+//! 6. An output appears under its final name only once it is complete and, if a video, read again. Until then what
+//!    has been written is readable as `NAME.partial`, however the program ends.
 //! 7. This crate never links Burn; the trainer never links OpenCV, libav or a camera.
 
 #[cfg(feature = "cli")]
@@ -76,4 +77,4 @@ pub mod track;
 mod vet;
 pub mod view;
 #[cfg(feature = "onnx")]
-mod weights;
+pub mod weights;

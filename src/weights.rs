@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result, bail, ensure};
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
-use tract_onnx::prelude::f16;
+use tract_onnx::prelude::{Framework, f16};
 
 /// Refuses weights that lie in other files or are shorter than they claim.
 ///
@@ -69,6 +69,40 @@ fn floats(node: &NodeProto, inputs: &[usize], tensors: &[TensorProto]) -> Result
         }
         _ => Ok(None),
     }
+}
+
+/// A convolution or fully connected layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// The sizes of `weights`, as the file orders them.
+    pub shape: Vec<usize>,
+    /// The weights.
+    pub weights: Vec<f32>,
+    /// One number per output channel.
+    pub bias: Vec<f32>,
+}
+
+/// The layers of an ONNX file that `facemark-train export` wrote, in the order in which they were exported.
+///
+/// # Errors
+/// If the bytes are no such file.
+pub fn layers(bytes: &[u8]) -> Result<Vec<Layer>> {
+    let proto = tract_onnx::onnx().proto_model_for_read(&mut &*bytes);
+    let mut graph =
+        proto.ok().and_then(|proto| proto.graph).context("it is not an ONNX file, or a broken one")?;
+    check(&graph)?;
+    expand(&mut graph)?;
+    let tensor = |node: &NodeProto, input: usize| {
+        let tensor = graph.initializer.iter().find(|tensor| Some(&tensor.name) == node.input.get(input));
+        tensor.with_context(|| format!("the layer {:?} lacks weights or bias", node.name))
+    };
+    let with_weights = graph.node.iter().filter(|node| ["Conv", "Gemm"].contains(&node.op_type.as_str()));
+    let layer = |node| -> Result<Layer> {
+        let (weights, bias) = (tensor(node, 1)?, tensor(node, 2)?);
+        let shape = weights.dims.iter().map(|&dim| Ok(usize::try_from(dim)?)).collect::<Result<_>>()?;
+        Ok(Layer { shape, weights: read_floats(&weights.raw_data), bias: read_floats(&bias.raw_data) })
+    };
+    with_weights.map(layer).collect()
 }
 
 /// `level · scale`, the scale being that of the position along `axis`.

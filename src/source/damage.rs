@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Error, Result};
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::Input;
+use ffmpeg_next::format::stream::Stream;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Packet, Rational, ffi};
 
@@ -37,6 +38,21 @@ fn is_cut_matroska(path: &Path) -> std::io::Result<bool> {
     // All ones: the length was not known when the file was begun.
     let is_known = size != (1 << (7 * width)) - 1;
     Ok(is_known && size > length - file.stream_position()?)
+}
+
+/// Whether the index of an MP4 file tells of packets behind the file's end, which libav passes over in silence.
+/// Errors mean no.
+fn is_cut_mp4(path: &Path, input: &Input) -> std::io::Result<bool> {
+    let length = i64::try_from(std::fs::metadata(path)?.len()).unwrap_or(i64::MAX);
+    let is_behind = |stream: Stream| {
+        // SAFETY: the stream belongs to the open input; the entry is only looked at, and may be null.
+        unsafe {
+            let last = ffi::avformat_index_get_entries_count(stream.as_ptr()) - 1;
+            let entry = ffi::avformat_index_get_entry(stream.as_ptr().cast_mut(), last);
+            entry.as_ref().is_some_and(|entry| entry.pos >= length)
+        }
+    };
+    Ok(input.streams().any(is_behind))
 }
 
 /// A number as EBML writes it: as many bytes as the first one has leading zeros, and one more. IDs keep the marker.
@@ -88,7 +104,7 @@ impl Damage {
             // MP4 and Matroska count it from zero, even where the streams begin later.
             promised_end: known.then(|| start.min(0) + input.duration()),
             seen_end: i64::MIN,
-            lacks_bytes: is_cut_matroska(path).unwrap_or(false),
+            lacks_bytes: is_cut_matroska(path).unwrap_or(false) || is_cut_mp4(path, input).unwrap_or(false),
             time: 0.0,
             seen_key: false,
             seen_whole: false,

@@ -39,8 +39,17 @@ fn memory_threads_and_files_stay_what_they_are() {
     talker(&bench, "-vf scale=240:240 -c:v libx264 -preset ultrafast -crf 30 -c:a copy", "short.mp4");
     let loops = (seconds / 5.0).ceil() as u32 + 1;
     bench.ffmpeg(&format!("-stream_loop {loops} -i short.mp4 -c copy in.mp4"));
-    let mut command =
-        command(["annotate", "--live", "--quiet", "--jsonl", "/dev/null", "--csv", "/dev/null"]);
+    let mut command = command([
+        "annotate",
+        "--model",
+        "nose",
+        "--live",
+        "--quiet",
+        "--jsonl",
+        "/dev/null",
+        "--csv",
+        "/dev/null",
+    ]);
     let child = command.arg("-o").arg(bench.path("out.mkv")).arg(bench.path("in.mp4")).spawn().unwrap();
     let pid = child.id();
     let start = Instant::now();

@@ -60,6 +60,15 @@ pub fn plain(views: &[(&Sample, Region)], spec: &ModelSpec, size: usize) -> Vec<
     views.chunks(size).map(|part| Batch::new(&part.par_iter().map(cut).collect::<Vec<_>>(), spec)).collect()
 }
 
+/// A batch as [`training`] makes them, large enough for stable statistics.
+pub fn sample_crops(samples: &[Sample], spec: &ModelSpec, recipe: &Recipe) -> Batch {
+    let step = samples.len().div_ceil(256);
+    let example =
+        |i: usize| augment::augmented(&samples[i], spec, &recipe.augment, &mut example_rng(recipe, 0, i));
+    let examples: Vec<Example> = (0..samples.len()).into_par_iter().step_by(step).map(example).collect();
+    Batch::new(&examples, spec)
+}
+
 /// Steps in an epoch over `n` samples.
 pub fn steps_per_epoch(n: usize, recipe: &Recipe) -> usize {
     (n / recipe.batch).max(1)

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use burn::backend::Autodiff;
@@ -8,9 +8,11 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Recipe;
+use crate::dataset::{Reading, Source, check};
 use crate::eval::{self, Given};
 use crate::export::{self, Which};
 use crate::graph::Weights;
+use crate::init::Init;
 use crate::nets::NetKind;
 use crate::train;
 
@@ -30,6 +32,24 @@ enum Command {
     Export(Export),
     /// Measure an ONNX file on annotated photos.
     Eval(Eval),
+    /// Look into a data set.
+    #[command(subcommand)]
+    Data(Data),
+}
+
+#[derive(Subcommand)]
+enum Data {
+    /// Count its faces by part, folder and size, and list what is wrong: broken annotations and pictures, points outside
+    /// their picture, photos that are both trained on and held out.
+    Check(Check),
+}
+
+#[derive(Args)]
+struct Check {
+    /// Folder with annotated photos, or an annotation file.
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 #[derive(Args)]
@@ -39,12 +59,21 @@ struct Train {
     /// Folder with annotated photos: IMM's for nose and full-face, 300-W's for resnet18.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// Folder for recipe, metrics and weights.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Go on with the run in --out, with the recipe saved there.
-    #[arg(long, conflicts_with_all = ["epochs", "batch", "lr", "seed"])]
+    #[arg(long, conflicts_with_all = ["recipe", "init", "epochs", "batch", "lr", "seed"])]
     resume: bool,
+    /// The settings: `best` (ours), `course`, or a TOML file with those that differ from ours.
+    #[arg(long, default_value = "best", value_name = "NAME|FILE")]
+    recipe: String,
+    /// Begin with the weights of another run's folder or of an ONNX file from `export`: to fine-tune what was trained on
+    /// other data, or to go on from a published model.
+    #[arg(long, value_name = "RUN|FILE")]
+    init: Option<PathBuf>,
     /// Passes over the photos.
     #[arg(long)]
     epochs: Option<usize>,
@@ -84,14 +113,23 @@ struct Export {
 struct Eval {
     /// The ONNX file, as written by `facemark-train export`.
     model: PathBuf,
-    /// Folder with annotated photos of the model's scheme; all faces below it are used.
+    /// Folder with annotated photos of the model's scheme, or an annotation file; all faces in it are used.
     data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     /// What the model is told of where the face is.
     #[arg(long, value_enum, default_value_t = Given::Box)]
     given: Given,
+    /// Tell the model a face detector's boxes instead: a table `file,x,y,w,h` with paths from its own folder, and a column
+    /// `source` if rows called `landmarks` are in it, too. Faces that the detector missed are failures.
+    #[arg(long, value_name = "CSV", conflicts_with = "given")]
+    boxes: Option<PathBuf>,
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
+    /// List so many of the worst faces.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    worst: usize,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -117,6 +155,7 @@ impl Cli {
             Command::Train(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Eval(args) => args.run(),
+            Command::Data(Data::Check(args)) => args.run(),
         }
     }
 }
@@ -140,21 +179,27 @@ impl Train {
     }
 
     fn run_on<B: AutodiffBackend>(self, device: B::Device) -> Result<()> {
+        let data = Source { path: self.data.clone(), reading: self.reading.clone() };
         if self.resume {
-            return train::resume::<B>(&self.data, &self.out, self.stop_after, &device);
+            return train::resume::<B>(&data, &self.out, self.stop_after, &device);
         }
-        train::start::<B>(&self.data, &self.out, &self.recipe(), self.stop_after, &device)
+        let init = self.init.clone().map(Init::from);
+        train::start::<B>(&data, &self.out, &self.recipe()?, init.as_ref(), self.stop_after, &device)
     }
 
-    fn recipe(&self) -> Recipe {
-        let default = Recipe::default_for(self.net);
-        Recipe {
-            epochs: self.epochs.unwrap_or(default.epochs),
-            batch: self.batch.unwrap_or(default.batch),
-            lr: self.lr.unwrap_or(default.lr),
-            seed: self.seed.unwrap_or(default.seed),
-            ..default
-        }
+    fn recipe(&self) -> Result<Recipe> {
+        let recipe = match self.recipe.as_str() {
+            "best" => Recipe::best(self.net),
+            "course" => Recipe::course(self.net),
+            file => Recipe::custom(self.net, Path::new(file))?,
+        };
+        Ok(Recipe {
+            epochs: self.epochs.unwrap_or(recipe.epochs),
+            batch: self.batch.unwrap_or(recipe.batch),
+            lr: self.lr.unwrap_or(recipe.lr),
+            seed: self.seed.unwrap_or(recipe.seed),
+            ..recipe
+        })
     }
 }
 
@@ -189,12 +234,21 @@ impl Export {
 
 impl Eval {
     fn run(self) -> Result<()> {
-        let report = eval::evaluate(&self.model, &self.data, self.given, self.held_out)?;
-        if self.json {
+        let Self { model, data, reading, given, boxes, held_out, worst: n_worst, json } = self;
+        let data = Source { path: data, reading };
+        let report = eval::evaluate(&eval::Job { model, data, given, boxes, held_out, n_worst })?;
+        if json {
             println!("{}", serde_json::to_string(&report)?);
         } else {
             report.print();
         }
         Ok(())
+    }
+}
+
+impl Check {
+    fn run(self) -> Result<()> {
+        let skip_bad = self.reading.skip_bad;
+        check::check(&Source { path: self.data, reading: self.reading })?.print(skip_bad)
     }
 }

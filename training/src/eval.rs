@@ -1,7 +1,7 @@
 //! Measures an exported model the way that the tracker uses it: tract, and the tracker's own crop.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -9,20 +9,41 @@ use clap::ValueEnum;
 use facemark::face::{Point, Region};
 use facemark::frame::Timing;
 use facemark::model::{LandmarkModel, Landmarker};
+use facemark::scheme::Scheme;
 use facemark::spec::ModelSpec;
 use serde::Serialize;
 
 use crate::augment::whole_photo;
-use crate::dataset::{self, Sample};
+use crate::boxes::DetectorBoxes;
+use crate::dataset::{self, Sample, Source};
 use crate::metrics::{FaceError, Summary};
 
 /// What the model is told of where the face is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum Given {
     /// The bounding box of the true points, upright.
     Box,
     /// Nothing: its crop is the whole photo.
     Photo,
+    /// The box that the data set gives (dlib's XML, WFLW, CSV), as a square.
+    DataBox,
+}
+
+/// What to measure.
+pub struct Job {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// The annotated photos.
+    pub data: Source,
+    /// Where the faces are said to be.
+    pub given: Given,
+    /// A detector's boxes, in place of `given`.
+    pub boxes: Option<PathBuf>,
+    /// Whether to use held-out faces only.
+    pub held_out: bool,
+    /// How many of the worst faces to list.
+    pub n_worst: usize,
 }
 
 /// A model's errors on a data set, and those of the mean shape in its place.
@@ -32,6 +53,8 @@ pub struct Report {
     model: String,
     /// The data folder.
     data: String,
+    /// Where the faces were said to be.
+    given: String,
     /// Milliseconds to load the file and make it ready to run.
     load_ms: f64,
     /// Milliseconds for a face, cropping included, on one thread: the median.
@@ -41,6 +64,9 @@ pub struct Report {
     summary: Summary,
     /// The faces with the greatest errors.
     worst: Vec<Worst>,
+    /// The faces that the detector missed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missed_faces: Vec<String>,
     /// What the training set's mean shape achieves, put into the same crops.
     #[serde(skip_serializing_if = "Option::is_none")]
     mean_shape: Option<Summary>,
@@ -55,65 +81,169 @@ struct Worst {
     nme: f64,
 }
 
-/// Faces listed as the worst.
-const N_WORST: usize = 5;
+/// Where to look for a face.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// What the first crop is framed by.
+    pub region: Region,
+    /// Whether the first landmarks only say where to look properly, as when the tracker begins with a detector's box.
+    pub twice: bool,
+}
 
-/// Runs a model on the faces in `data`, on the held-out ones alone if so asked.
-pub fn evaluate(file: &Path, data: &Path, given: Given, held_out: bool) -> Result<Report> {
-    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+/// What a model makes of a face.
+pub struct Found {
+    /// Its landmarks in image pixels.
+    pub points: Vec<Point>,
+    /// How far they are off.
+    pub error: FaceError,
+    /// What the mean shape would make of the same crop; `None` if the model does not say what that is.
+    pub baseline: Option<FaceError>,
+    /// Milliseconds.
+    ms: f64,
+}
+
+/// Runs a model on annotated faces.
+pub fn evaluate(job: &Job) -> Result<Report> {
     let started = Instant::now();
-    let mut model = LandmarkModel::from_bytes(&bytes, 1).with_context(|| format!("{}", file.display()))?;
+    let mut model = load_model(&job.model)?;
     let load_ms = milliseconds(started);
     let spec = model.spec().clone();
-    let mut samples = dataset::load(data, spec.scheme)?;
-    samples.retain(|sample| sample.held_out || !held_out);
-    ensure!(!samples.is_empty(), "no face in {} is held out", data.display());
-    let mean_shape = mean_shape(&spec);
-    let mut errors = Vec::new();
-    let mut baseline = Vec::new();
-    let mut times = Vec::new();
-    for sample in &samples {
-        let region = region(sample, &spec, given);
-        let started = Instant::now();
-        let found = model.landmarks(&sample.photo, &region, &mut Timing::default())?;
-        times.push(milliseconds(started));
-        errors.push(FaceError::new(&found, sample, spec.scheme));
-        if let Some(shape) = &mean_shape {
-            let to_image = spec.framing.crop_to_image(&region);
-            let shape: Vec<Point> = shape.iter().map(|&p| to_image.apply(p)).collect();
-            baseline.push(FaceError::new(&shape, sample, spec.scheme));
-        }
-    }
+    let mut samples = dataset::load(&job.data, spec.scheme)?;
+    samples.retain(|sample| sample.held_out || !job.held_out);
+    ensure!(!samples.is_empty(), "no face in {} is held out", job.data.path.display());
+    let (looks, given) = looks(job, &samples, &spec)?;
+    let found = find_all(&mut model, &samples, &looks)?;
+    let mut times: Vec<f64> = found.iter().flatten().map(|found| found.ms).collect();
     times.sort_by(f64::total_cmp);
+    let missed = samples.iter().zip(&looks).filter(|(_, look)| look.is_none());
     Ok(Report {
         load_ms,
-        face_ms: times[times.len() / 2],
-        model: file.display().to_string(),
-        data: data.display().to_string(),
-        summary: Summary::new(&errors, spec.scheme),
-        worst: worst(&samples, &errors),
-        mean_shape: mean_shape.map(|_| Summary::new(&baseline, spec.scheme)),
+        face_ms: times.get(times.len() / 2).copied().unwrap_or(f64::NAN),
+        model: job.model.display().to_string(),
+        data: job.data.path.display().to_string(),
+        given,
+        worst: worst(&samples, &found, job.n_worst),
+        missed_faces: missed.map(|(sample, _)| sample.name.clone()).collect(),
+        summary: summary(&found, spec.scheme),
+        mean_shape: baseline(&found, spec.scheme),
     })
 }
 
-fn worst(samples: &[Sample], errors: &[FaceError]) -> Vec<Worst> {
-    let faces = samples.iter().zip(errors);
-    let mut faces: Vec<Worst> =
-        faces.map(|(sample, error)| Worst { face: sample.name.clone(), nme: 100.0 * error.nme() }).collect();
+/// Loads an ONNX file to be run on one thread.
+pub fn load_model(file: &Path) -> Result<LandmarkModel> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    LandmarkModel::from_bytes(&bytes, 1).with_context(|| format!("{}", file.display()))
+}
+
+/// Finds the landmarks of each sample that is looked for.
+pub fn find_all(
+    model: &mut LandmarkModel,
+    samples: &[Sample],
+    looks: &[Option<Look>],
+) -> Result<Vec<Option<Found>>> {
+    let mean_shape = mean_shape(model.spec());
+    let find = |(sample, look): (&Sample, &Option<Look>)| {
+        look.map(|look| find(model, sample, look, mean_shape.as_deref())).transpose()
+    };
+    samples.iter().zip(looks).map(find).collect()
+}
+
+fn find(
+    model: &mut LandmarkModel,
+    sample: &Sample,
+    look: Look,
+    mean_shape: Option<&[Point]>,
+) -> Result<Found> {
+    let scheme = model.spec().scheme;
+    let started = Instant::now();
+    let mut points = model.landmarks(&sample.photo, &look.region, &mut Timing::default())?;
+    if look.twice {
+        let region = next_region(&look.region, &points, scheme);
+        points = model.landmarks(&sample.photo, &region, &mut Timing::default())?;
+    }
+    let ms = milliseconds(started);
+    let baseline = mean_shape.map(|shape| {
+        let to_image = model.spec().framing.crop_to_image(&look.region);
+        let shape: Vec<Point> = shape.iter().map(|&p| to_image.apply(p)).collect();
+        FaceError::new(&shape, sample, scheme)
+    });
+    Ok(Found { error: FaceError::new(&points, sample, scheme), points, baseline, ms })
+}
+
+/// Where the tracker would look next.
+fn next_region(region: &Region, points: &[Point], scheme: Scheme) -> Region {
+    Region::from_landmarks(points, scheme).unwrap_or(*region)
+}
+
+/// The looks that the protocol allows, `None` for faces that the detector missed, and the protocol's name.
+fn looks(job: &Job, samples: &[Sample], spec: &ModelSpec) -> Result<(Vec<Option<Look>>, String)> {
+    let Some(boxes) = &job.boxes else {
+        let looks: Result<Vec<_>> =
+            samples.iter().map(|sample| look(sample, spec, job.given).map(Some)).collect();
+        return Ok((looks?, job.given.title().to_owned()));
+    };
+    let boxes = DetectorBoxes::read(boxes)?;
+    let matched = boxes.of(samples)?;
+    let (habit, is_own) = boxes.habit(samples, &matched);
+    let looks = matched.iter().map(|found| Some(Look { region: habit.region(&(*found)?), twice: true }));
+    let learnt = if is_own { "these faces" } else { "other photos" };
+    Ok((
+        looks.collect(),
+        format!("a detector's boxes, placed as on {learnt}; two looks, as the tracker does"),
+    ))
+}
+
+/// Where to look for one face.
+///
+/// # Errors
+/// If the data set's box is wanted and there is none.
+pub fn look(sample: &Sample, spec: &ModelSpec, given: Given) -> Result<Look> {
+    let region = match given {
+        Given::Box => sample.region,
+        Given::Photo => whole_photo(&spec.framing, &sample.photo),
+        Given::DataBox => {
+            sample.face_box.with_context(|| format!("{}: the data set gives no box", sample.name))?.region()
+        }
+    };
+    Ok(Look { region, twice: false })
+}
+
+impl Given {
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Box => "the box of the true points",
+            Self::Photo => "the whole photo",
+            Self::DataBox => "the data set's boxes",
+        }
+    }
+}
+
+/// The model's errors; faces without a find count as missed.
+pub fn summary(found: &[Option<Found>], scheme: Scheme) -> Summary {
+    let errors: Vec<&FaceError> = found.iter().flatten().map(|found| &found.error).collect();
+    Summary::with_missed(&errors, found.len() - errors.len(), scheme)
+}
+
+/// The mean shape's errors in the same crops.
+pub fn baseline(found: &[Option<Found>], scheme: Scheme) -> Option<Summary> {
+    let errors: Option<Vec<&FaceError>> =
+        found.iter().flatten().map(|found| found.baseline.as_ref()).collect();
+    errors.map(|errors| Summary::with_missed(&errors, found.len() - errors.len(), scheme))
+}
+
+fn worst(samples: &[Sample], found: &[Option<Found>], n: usize) -> Vec<Worst> {
+    let faces = samples.iter().zip(found).filter_map(|(sample, found)| {
+        Some(Worst { face: sample.name.clone(), nme: 100.0 * found.as_ref()?.error.nme() })
+    });
+    let mut faces: Vec<Worst> = faces.collect();
     faces.sort_by(|a, b| b.nme.total_cmp(&a.nme));
-    faces.truncate(N_WORST);
+    faces.truncate(n);
     faces
 }
 
 fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
-}
-
-fn region(sample: &Sample, spec: &ModelSpec, given: Given) -> Region {
-    match given {
-        Given::Box => sample.region,
-        Given::Photo => whole_photo(&spec.framing, &sample.photo),
-    }
 }
 
 /// The training set's mean shape in crop sides, which the exporter leaves in the model's training record.
@@ -127,18 +257,22 @@ fn mean_shape(spec: &ModelSpec) -> Option<Vec<Point>> {
 impl Report {
     /// Prints the figures for people.
     pub fn print(&self) {
-        println!("{} on {} faces of {}", self.model, self.summary.n, self.data);
+        let Summary { n, missed, .. } = self.summary;
+        println!("{} on {} faces of {}, given {}", self.model, n + missed, self.data, self.given);
         println!("loaded in {:.0} ms, {:.2} ms a face", self.load_ms, self.face_ms);
+        if missed > 0 {
+            let share = 100.0 * missed as f64 / (n + missed) as f64;
+            println!("the detector missed {missed} faces ({share:.1} %), which count as above 8 %");
+        }
         print_summary("", &self.summary);
         for (part, nme) in &self.summary.regions {
             println!("  {part:<12} {:6.2} %", nme.as_f64().unwrap_or(f64::NAN));
         }
-        for Worst { face, nme } in &self.worst {
-            println!("  worst: {face} {nme:.1} %");
-        }
         if let Some(mean_shape) = &self.mean_shape {
             print_summary("mean shape: ", mean_shape);
         }
+        self.worst.iter().for_each(|Worst { face, nme }| println!("  worst: {face} {nme:.1} %"));
+        self.missed_faces.iter().for_each(|face| println!("  missed: {face}"));
     }
 }
 

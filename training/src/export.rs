@@ -37,15 +37,14 @@ pub fn export<B: AutodiffBackend>(
     device: &B::Device,
 ) -> Result<usize> {
     let (dir, recipe, record) = RunDir::open(run)?;
+    let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
     let net = match which {
-        Which::Best => dir.load_best(Net::<B>::new(recipe.net, &record.mean_shape, device), device)?,
-        Which::Last => {
-            dir.load(Net::<B>::new(recipe.net, &record.mean_shape, device), optimiser(&recipe), device)?.net
-        }
+        Which::Best => dir.load_best(net.valid(), device)?,
+        Which::Last => dir.load(net, optimiser(&recipe), device)?.best_net(),
     };
     let mut spec = recipe.net.spec(recipe.framing);
     spec.training = training_record(&dir.metrics()?, &recipe, &record, which)?;
-    let bytes = onnx_file(&net.valid(), &spec, weights);
+    let bytes = onnx_file(&net, &spec, weights);
     write_atomically(output, &bytes)?;
     Ok(bytes.len())
 }
@@ -69,6 +68,7 @@ fn training_record(
         ("seed", recipe.seed.to_string()),
         ("epochs", format!("{} of {}", epoch.epoch, recipe.epochs)),
         ("commit", record.commit.clone()),
+        ("init", record.init.clone().unwrap_or_else(|| "random weights".to_owned())),
         ("loss", format!("{:.6}", epoch.loss)),
         ("validation_nme", format!("{:.3} %", epoch.validation_nme)),
         ("validation_pixels", format!("{:.2}", epoch.validation_pixels)),
@@ -89,7 +89,7 @@ pub fn onnx_file<B: Backend>(net: &Net<B>, spec: &ModelSpec, weights: Weights) -
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use burn::module::{Module, ModuleMapper, Param};
+    use burn::module::Module;
     use burn::tensor::{Distribution, Tensor};
     use burn_flex::Flex;
     use facemark::face::Framing;
@@ -100,21 +100,6 @@ mod tests {
     use crate::nets::NetKind;
     use crate::test_data;
 
-    /// Moves all weights away from their initial values, so that a forgotten bias or statistic is noticed.
-    struct Shaken;
-
-    impl ModuleMapper<Flex> for Shaken {
-        fn map_float<const D: usize>(&mut self, param: Param<Tensor<Flex, D>>) -> Param<Tensor<Flex, D>> {
-            param.map(|tensor| match D {
-                // Biases, gains and running statistics; upwards, since variances must stay positive.
-                1 => tensor.clone() + tensor.random_like(Distribution::Uniform(0.0, 0.2)),
-                // The heads start so small that every crop would give the mean shape.
-                2 => tensor * 5.0,
-                _ => tensor,
-            })
-        }
-    }
-
     /// Mean and largest distance between Burn's and tract's points over some random crops, in crop sides, and how far
     /// the crops' points are from each other.
     fn compare(kind: NetKind, weights: Weights) -> (f32, f32, f32) {
@@ -122,7 +107,7 @@ mod tests {
         Flex::seed(&device, 1);
         let mean_shape: Vec<f32> =
             (0..2 * kind.scheme().n_points()).map(|i| 0.2 + 0.004 * i as f32).collect();
-        let net = Net::<Flex>::new(kind, &mean_shape, &device).map(&mut Shaken);
+        let net = Net::<Flex>::new(kind, &mean_shape, &device).map(&mut test_data::Shaken);
         let spec = kind.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
         let mut model = LandmarkModel::from_bytes(&onnx_file(&net, &spec, weights), 1).expect("it loads");
         assert_eq!(model.spec(), &spec);

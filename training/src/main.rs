@@ -6,19 +6,24 @@
 //! | `dataset` | annotated photos, one format a file |
 //! | `augment`, `batch` | photos → training crops → batches |
 //! | `nets` | the nets, one a file, each with its ONNX graph |
-//! | `train`, `run_dir` | the loop; checkpoints, metrics and their folder |
+//! | `train`, `average` | the loop; the moving average of the weights |
+//! | `init` | weights to begin with: another run's or an ONNX file's |
+//! | `run_dir` | a run's folder: checkpoints and metrics |
 //! | `metrics` | landmark errors and their summary |
 //! | `export`, `graph`, `onnx` | a trained net → an ONNX file; its graph; its protobuf |
 //! | `eval` | an ONNX file measured through the tracker's own code |
 
 mod augment;
+mod average;
 mod batch;
+mod boxes;
 mod cli;
 mod config;
 mod dataset;
 mod eval;
 mod export;
 mod graph;
+mod init;
 mod metrics;
 mod nets;
 mod onnx;

@@ -1,5 +1,7 @@
 //! Errors of landmarks, and their summary over a data set.
 
+use std::borrow::Borrow;
+
 use facemark::face::Point;
 use facemark::scheme::Scheme;
 use serde::Serialize;
@@ -37,6 +39,16 @@ impl FaceError {
         }
     }
 
+    /// Each point's error, as a share of the eyes' distance.
+    pub fn points(&self) -> &[f64] {
+        &self.points
+    }
+
+    /// Mean point error in pixels of the photo.
+    pub fn pixels(&self) -> f64 {
+        self.pixels
+    }
+
     /// The normalised mean error.
     pub fn nme(&self) -> f64 {
         mean(self.points.iter().copied())
@@ -46,8 +58,10 @@ impl FaceError {
 /// Errors over a data set. NME, its quantiles, failures and area are per cent.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Number of faces.
+    /// Number of faces that were looked at.
     pub n: usize,
+    /// Number of faces that the detector missed: failures, in `failure_8` and `auc_8`, and in nothing else.
+    pub missed: usize,
     /// Mean NME.
     pub nme_mean: f64,
     /// Median NME.
@@ -68,18 +82,28 @@ pub struct Summary {
 
 impl Summary {
     /// Sums up some faces' errors. All zero for none.
-    pub fn new(errors: &[FaceError], scheme: Scheme) -> Self {
-        let mut nmes: Vec<f64> = errors.iter().map(FaceError::nme).collect();
+    pub fn new<E: Borrow<FaceError>>(errors: &[E], scheme: Scheme) -> Self {
+        Self::with_missed(errors, 0, scheme)
+    }
+
+    /// Like [`Summary::new`]; the detector has missed `missed` other faces.
+    pub fn with_missed<E: Borrow<FaceError>>(errors: &[E], missed: usize, scheme: Scheme) -> Self {
+        let errors: Vec<&FaceError> = errors.iter().map(Borrow::borrow).collect();
+        let all = |values: &mut dyn Iterator<Item = f64>, missed_value: f64| {
+            mean(values.chain(std::iter::repeat_n(missed_value, missed)))
+        };
+        let mut nmes: Vec<f64> = errors.iter().map(|e| e.nme()).collect();
         nmes.sort_by(f64::total_cmp);
         let percent = 100.0;
         Self {
             n: errors.len(),
+            missed,
             nme_mean: percent * mean(nmes.iter().copied()),
             nme_median: percent * quantile(&nmes, 0.5),
             nme_p90: percent * quantile(&nmes, 0.9),
-            failure_8: percent * mean(nmes.iter().map(|&e| f64::from(u8::from(e > FAILURE)))),
+            failure_8: percent * all(&mut nmes.iter().map(|&e| f64::from(u8::from(e > FAILURE))), 1.0),
             // A face with error e < 8 % is below the curve's limit from e to 8 %.
-            auc_8: percent * mean(nmes.iter().map(|&e| (1.0 - e / FAILURE).max(0.0))),
+            auc_8: percent * all(&mut nmes.iter().map(|&e| (1.0 - e / FAILURE).max(0.0)), 0.0),
             pixels: mean(errors.iter().map(|e| e.pixels)),
             relative_mse: mean(errors.iter().map(|e| e.relative_mse)),
             regions: scheme
@@ -110,6 +134,7 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
     use std::sync::Arc;
 
     use facemark::face::Region;
@@ -121,7 +146,9 @@ mod tests {
         let points: Vec<Point> = (0..68).map(|i| Point::new(10.0 * i as f32, 5.0)).collect();
         Sample {
             name: String::new(),
+            picture: PathBuf::new(),
             photo: Arc::new(Plane { data: Vec::new(), width: 800, height: 400 }),
+            face_box: None,
             region: Region::from_points(points.iter().copied()),
             points,
             held_out: true,
@@ -151,7 +178,19 @@ mod tests {
     }
 
     #[test]
+    fn a_missed_face_is_a_failure_and_nothing_else() {
+        let errors: Vec<FaceError> = [0.0, 3.6, 9.0].map(off_by).into_iter().collect();
+        let (all, some) =
+            (Summary::new(&errors, Scheme::Ibug68), Summary::with_missed(&errors, 1, Scheme::Ibug68));
+        assert_eq!((some.n, some.missed, some.nme_mean), (3, 1, all.nme_mean));
+        assert!(
+            (some.failure_8 - 50.0).abs() < 1e-4 && (some.auc_8 - 0.75 * all.auc_8).abs() < 1e-4,
+            "{some:?}"
+        );
+    }
+
+    #[test]
     fn no_faces_give_zeros() {
-        assert_eq!(Summary::new(&[], Scheme::Ibug68).nme_p90, 0.0);
+        assert_eq!(Summary::new::<FaceError>(&[], Scheme::Ibug68).nme_p90, 0.0);
     }
 }

@@ -10,10 +10,11 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::mem::discriminant;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use burn::module::Module;
+use burn::module::{AutodiffModule, Module};
 use burn::optim::Optimizer;
 use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -35,6 +36,9 @@ pub struct Record {
     pub n_validation: usize,
     /// The program's state in git, if it ran in its repository.
     pub commit: String,
+    /// The run or model that the weights come from; none for random weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
     /// The mean of the training faces' points, in crop sides: what the net answers at first.
     pub mean_shape: Vec<f32>,
 }
@@ -65,6 +69,8 @@ pub struct Progress {
     pub epochs: usize,
     /// Smallest validation NME so far, per cent.
     pub best_nme: f64,
+    /// The epoch that had it, 1-based.
+    pub best_epoch: usize,
 }
 
 /// A run's folder.
@@ -75,16 +81,23 @@ pub struct RunDir {
 
 type NetRecord<B> = <Net<B> as Module<B>>::Record;
 type Momenta<B> = <Optimiser<B> as Optimizer<Net<B>, B>>::Record;
-/// Net, optimiser, whole epochs and smallest validation error.
-type Checkpoint<B> = (NetRecord<B>, Momenta<B>, usize, f64);
+/// Net, average, optimiser, whole epochs, smallest validation error and its epoch.
+type Checkpoint<B> = (NetRecord<B>, Option<NetRecord<B>>, Momenta<B>, usize, f64, usize);
 
 impl Progress {
     /// Counts an epoch; whether it is the best so far.
     pub fn add(&mut self, summary: &Summary) -> bool {
         let is_best = summary.nme_mean < self.best_nme;
         self.epochs += 1;
-        self.best_nme = self.best_nme.min(summary.nme_mean);
+        if is_best {
+            (self.best_nme, self.best_epoch) = (summary.nme_mean, self.epochs);
+        }
         is_best
+    }
+
+    /// Whether the last `patience` epochs brought nothing.
+    pub fn is_stuck(&self, patience: Option<usize>) -> bool {
+        patience.is_some_and(|patience| self.epochs >= self.best_epoch + patience)
     }
 }
 
@@ -121,12 +134,19 @@ impl RunDir {
 
     /// Saves everything that resuming needs, and the net apart if it is the best so far.
     pub fn save<B: AutodiffBackend>(&self, state: &State<B>, is_best: bool) -> Result<()> {
-        let State { net, optimiser, progress } = state;
+        let State { net, average, optimiser, progress } = state;
         if is_best {
-            write_atomically(&self.file("best.mpk"), &encode(net.clone().into_record())?)?;
+            write_atomically(&self.file("best.mpk"), &encode(state.best_net().into_record())?)?;
         }
-        let checkpoint: Checkpoint<B> =
-            (net.clone().into_record(), optimiser.to_record(), progress.epochs, progress.best_nme);
+        let average = average.clone().map(|average| Net::<B>::from_inner(average).into_record());
+        let checkpoint: Checkpoint<B> = (
+            net.clone().into_record(),
+            average,
+            optimiser.to_record(),
+            progress.epochs,
+            progress.best_nme,
+            progress.best_epoch,
+        );
         write_atomically(&self.file("last.mpk"), &encode(checkpoint)?)
     }
 
@@ -137,17 +157,34 @@ impl RunDir {
         optimiser: Optimiser<B>,
         device: &B::Device,
     ) -> Result<State<B>> {
-        let (net_record, momenta, epochs, best_nme): Checkpoint<B> = decode(&self.file("last.mpk"), device)?;
+        let checkpoint: Checkpoint<B> = decode(&self.file("last.mpk"), device)?;
+        let (net_record, average, momenta, epochs, best_nme, best_epoch) = checkpoint;
+        let own = discriminant(&net.clone().into_record());
+        let is_own = |record: &NetRecord<B>| discriminant(record) == own;
+        ensure!(
+            is_own(&net_record) && average.as_ref().is_none_or(is_own),
+            "{} is no checkpoint of this net",
+            self.file("last.mpk").display()
+        );
+        let average = average.map(|record| net.clone().load_record(record).valid());
         Ok(State {
             net: net.load_record(net_record),
+            average,
             optimiser: optimiser.load_record(momenta),
-            progress: Progress { epochs, best_nme },
+            progress: Progress { epochs, best_nme, best_epoch },
         })
     }
 
     /// The best net so far.
     pub fn load_best<B: Backend>(&self, net: Net<B>, device: &B::Device) -> Result<Net<B>> {
-        Ok(net.load_record(decode(&self.file("best.mpk"), device)?))
+        let file = self.file("best.mpk");
+        let record: NetRecord<B> = decode(&file, device)?;
+        ensure!(
+            discriminant(&record) == discriminant(&net.clone().into_record()),
+            "{} is no checkpoint of this net",
+            file.display()
+        );
+        Ok(net.load_record(record))
     }
 
     /// Adds an epoch's figures. What a broken-off run wrote for this epoch or later ones goes.
@@ -196,5 +233,9 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         file.sync_all()?;
         fs::rename(&partial, path)
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write().with_context(|| {
+        // What is half written helps nobody and may be what filled the disk.
+        let _ = fs::remove_file(&partial);
+        format!("cannot write {}", path.display())
+    })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use burn::grad_clipping::GradientClippingConfig;
 use burn::module::{AutodiffModule, Module};
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer};
@@ -15,10 +16,12 @@ use facemark::face::{Point, Region};
 use facemark::spec::ModelSpec;
 use indicatif::ProgressBar;
 
-use crate::augment::whole_photo;
+use crate::augment::{Start, whole_photo};
+use crate::average;
 use crate::batch::{self, Batch};
 use crate::config::{Loss, Recipe};
-use crate::dataset::{self, Sample};
+use crate::dataset::{self, Sample, Source};
+use crate::init::{self, Init};
 use crate::metrics::{FaceError, Summary};
 use crate::nets::Net;
 use crate::run_dir::{Epoch, Progress, Record, RunDir};
@@ -30,17 +33,28 @@ pub type Optimiser<B> = OptimizerAdaptor<AdamW, Net<B>, B>;
 pub struct State<B: AutodiffBackend> {
     /// The net.
     pub net: Net<B>,
+    /// The moving average of its weights, where the recipe asks for one.
+    pub average: Option<Net<B::InnerBackend>>,
     /// With its momenta.
     pub optimiser: Optimiser<B>,
     /// How far it has come.
     pub progress: Progress,
 }
 
-/// Trains a new net and leaves it in the folder `out`; ends early after the epoch `stop_after`.
+impl<B: AutodiffBackend> State<B> {
+    /// The net to validate and to use: the average if there is one.
+    pub fn best_net(&self) -> Net<B::InnerBackend> {
+        self.average.clone().unwrap_or_else(|| self.net.valid())
+    }
+}
+
+/// Trains a new net, from the weights of `init` if there are any, and leaves it in the folder `out`; ends early after
+/// the epoch `stop_after`.
 pub fn start<B: AutodiffBackend>(
-    data: &Path,
+    data: &Source,
     out: &Path,
     recipe: &Recipe,
+    init: Option<&Init>,
     stop_after: Option<usize>,
     device: &B::Device,
 ) -> Result<()> {
@@ -48,25 +62,34 @@ pub fn start<B: AutodiffBackend>(
     let spec = recipe.net.spec(recipe.framing);
     let (training, validation) = load_split(data, &spec)?;
     let record = Record {
-        data: data.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        data: data.path.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         n_training: training.len(),
         n_validation: validation.len(),
         commit: commit(),
+        init: init.map(Init::to_string),
         mean_shape: mean_shape(&training, &spec),
     };
-    let dir = RunDir::create(out, recipe, &record)?;
     B::seed(device, recipe.seed);
     let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
-    let progress = Progress { epochs: 0, best_nme: f64::INFINITY };
+    let net = match init {
+        Some(init) => {
+            let crops = batch::sample_crops(&training, &spec, recipe);
+            init::load(init, net, crops.into_tensors(&spec, device).0, device)?
+        }
+        None => net,
+    };
+    let dir = RunDir::create(out, recipe, &record)?;
+    let progress = Progress { epochs: 0, best_nme: f64::INFINITY, best_epoch: 0 };
     let (n_training, n_validation) = (training.len(), validation.len());
     eprintln!("{} parameters, {n_training} faces to train on, {n_validation} held out", net.num_params());
-    let state = State { net, optimiser: optimiser(recipe), progress };
+    let average = recipe.ema.map(|_| net.valid());
+    let state = State { net, average, optimiser: optimiser(recipe), progress };
     run(&dir, recipe, (training, validation), state, stop_after, device)
 }
 
 /// Goes on with the run in the folder `out`; ends early after the epoch `stop_after`.
 pub fn resume<B: AutodiffBackend>(
-    data: &Path,
+    data: &Source,
     out: &Path,
     stop_after: Option<usize>,
     device: &B::Device,
@@ -77,7 +100,7 @@ pub fn resume<B: AutodiffBackend>(
     ensure!(
         (training.len(), validation.len()) == (record.n_training, record.n_validation),
         "{} holds other data than the run began with ({} + {} faces, not {} + {})",
-        data.display(),
+        data.path.display(),
         training.len(),
         validation.len(),
         record.n_training,
@@ -103,13 +126,13 @@ fn run<B: AutodiffBackend>(
     let n_steps = batch::steps_per_epoch(training.len(), recipe);
     let batches = batch::training(training.into(), spec.clone(), recipe.clone(), state.progress.epochs);
     let last = stop_after.map_or(recipe.epochs, |epoch| epoch.min(recipe.epochs));
-    while state.progress.epochs < last {
+    while state.progress.epochs < last && !state.progress.is_stuck(recipe.patience) {
         let started = Instant::now();
         let first_step = state.progress.epochs * n_steps;
         let trained =
             train_epoch(&mut state, &batches, recipe, &spec, first_step..first_step + n_steps, device)?;
         let train_seconds = started.elapsed().as_secs_f64();
-        let summary = validate(&state.net.valid(), &views, recipe, &spec, device)?;
+        let summary = validate(&state.best_net(), &views, recipe, &spec, device)?;
         let is_best = state.progress.add(&summary);
         // The checkpoint first: a line about an epoch that could not be resumed from would be a lie.
         dir.save(&state, is_best)?;
@@ -159,6 +182,9 @@ fn train_epoch<B: AutodiffBackend>(
         total = total + loss.clone().inner();
         let gradients = GradientsParams::from_grads(loss.backward(), &net);
         net = state.optimiser.step(recipe.learning_rate(step, n_steps), net, gradients);
+        if let (Some(decay), Some(average)) = (recipe.ema, state.average.take()) {
+            state.average = Some(average::moved(average, &net.valid(), decay, step));
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -173,6 +199,12 @@ fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> T
     let error = found - targets;
     match loss {
         Loss::Mse => error.square().mean(),
+        Loss::SmoothL1 { beta } => {
+            let beta = f64::from(beta);
+            let size = error.abs();
+            let parabola = size.clone().square() / (2.0 * beta);
+            parabola.mask_where(size.clone().greater_elem(beta), size - beta / 2.0).mean()
+        }
         Loss::Wing { width, curvature } => {
             let (w, c) = (f64::from(width), f64::from(curvature));
             let size = error.abs();
@@ -185,12 +217,13 @@ fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> T
     }
 }
 
-/// What is validated with: each held-out face by the box of its true points, and for nets that are also used on whole
-/// photos by the whole photo.
+/// What is validated with: each held-out face by the box of its true points, by the whole photo, or by both, as the
+/// training crops begin.
 fn validation_views<'a>(validation: &'a [Sample], recipe: &Recipe) -> Vec<(&'a Sample, Region)> {
+    let start = recipe.augment.start;
     let boxes = validation.iter().map(|sample| (sample, sample.region));
     let photos = validation.iter().map(|sample| (sample, whole_photo(&recipe.framing, &sample.photo)));
-    boxes.chain(photos.filter(|_| recipe.augment.whole_photo)).collect()
+    boxes.filter(|_| start != Start::Photo).chain(photos.filter(|_| start != Start::Face)).collect()
 }
 
 fn validate<B: Backend>(
@@ -228,12 +261,16 @@ fn mean_shape(training: &[Sample], spec: &ModelSpec) -> Vec<f32> {
 
 /// A fresh optimiser.
 pub fn optimiser<B: AutodiffBackend>(recipe: &Recipe) -> Optimiser<B> {
-    AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(recipe.weight_decay).init()
+    AdamWConfig::new()
+        .with_epsilon(1e-8)
+        .with_weight_decay(recipe.weight_decay)
+        .with_grad_clipping(recipe.clip_norm.map(GradientClippingConfig::Norm))
+        .init()
 }
 
-fn load_split(data: &Path, spec: &ModelSpec) -> Result<(Vec<Sample>, Vec<Sample>)> {
+fn load_split(data: &Source, spec: &ModelSpec) -> Result<(Vec<Sample>, Vec<Sample>)> {
     let samples = dataset::load_for_training(data, spec.scheme)?;
-    dataset::split(samples).with_context(|| format!("{}", data.display()))
+    dataset::split(samples).with_context(|| format!("{}", data.path.display()))
 }
 
 fn report(epoch: &Epoch, summary: &Summary, is_best: bool) {
@@ -263,6 +300,8 @@ mod tests {
     use burn_flex::Flex;
 
     use super::*;
+    use crate::export::{Which, export};
+    use crate::graph::Weights;
     use crate::nets::NetKind;
     use crate::test_data;
 
@@ -276,12 +315,12 @@ mod tests {
     fn a_resumed_run_gives_the_curve_of_an_unbroken_one() -> Result<()> {
         let _alone = test_data::random_numbers();
         let dir = tempfile::tempdir()?;
-        let data = test_data::imm(&dir.path().join("imm"))?;
-        let recipe = Recipe { epochs: 5, batch: 4, warmup_epochs: 1.0, ..Recipe::default_for(NetKind::Nose) };
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
+        let recipe = Recipe { epochs: 5, batch: 4, warmup_epochs: 1.0, ..Recipe::best(NetKind::Nose) };
         let (whole, broken) = (dir.path().join("whole"), dir.path().join("broken"));
         let device = Default::default();
-        start::<Autodiff<Flex>>(&data, &whole, &recipe, None, &device)?;
-        start::<Autodiff<Flex>>(&data, &broken, &recipe, Some(2), &device)?;
+        start::<Autodiff<Flex>>(&data, &whole, &recipe, None, None, &device)?;
+        start::<Autodiff<Flex>>(&data, &broken, &recipe, None, Some(2), &device)?;
         // A killed run may have logged an epoch whose checkpoint was never finished.
         let metrics = broken.join("metrics.jsonl");
         let log = fs::read_to_string(&metrics)?;
@@ -302,17 +341,77 @@ mod tests {
     fn a_run_is_not_overwritten_and_a_foreign_checkpoint_is_refused() -> Result<()> {
         let _alone = test_data::random_numbers();
         let dir = tempfile::tempdir()?;
-        let data = test_data::imm(&dir.path().join("imm"))?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
         let run = dir.path().join("run");
-        let recipe = Recipe { epochs: 1, batch: 4, ..Recipe::default_for(NetKind::Nose) };
+        let recipe = Recipe { epochs: 1, batch: 4, ..Recipe::best(NetKind::Nose) };
         let device = Default::default();
-        start::<Autodiff<Flex>>(&data, &run, &recipe, None, &device)?;
-        let again = start::<Autodiff<Flex>>(&data, &run, &recipe, None, &device);
+        start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
+        let again = start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device);
         assert!(format!("{:#}", again.expect_err("the folder is taken")).contains("--resume"));
-        fs::write(run.join("last.mpk"), b"not a checkpoint")?;
-        let broken = resume::<Autodiff<Flex>>(&data, &run, None, &device);
-        assert!(format!("{:#}", broken.expect_err("the file is broken")).contains("last.mpk"));
+        let whole = fs::read(run.join("last.mpk"))?;
+        for broken in [b"not a checkpoint", &whole[..whole.len() / 2]] {
+            fs::write(run.join("last.mpk"), broken)?;
+            let broken = resume::<Autodiff<Flex>>(&data, &run, None, &device);
+            assert!(format!("{:#}", broken.expect_err("the file is broken")).contains("last.mpk"));
+        }
         Ok(())
+    }
+
+    #[test]
+    fn another_nets_checkpoint_is_refused() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
+        let run = dir.path().join("run");
+        let recipe = Recipe { epochs: 1, batch: 4, ..Recipe::best(NetKind::Nose) };
+        let device = Default::default();
+        start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
+        // A full-face run whose checkpoints are a nose's.
+        let (_, _, record) = RunDir::open(&run)?;
+        let record = Record { mean_shape: vec![0.5; 116], ..record };
+        fs::write(run.join("run.json"), serde_json::to_vec(&record)?)?;
+        Recipe { epochs: 2, batch: 4, ..Recipe::best(NetKind::FullFace) }.save(&run.join("recipe.toml"))?;
+        let error = resume::<Autodiff<Flex>>(&data, &run, None, &device).expect_err("it is another net's");
+        assert!(format!("{error:#}").contains("last.mpk is no checkpoint of this net"), "{error:#}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_that_gets_no_better_ends_early_and_fine_tuning_begins_where_another_ended() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
+        let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+        let device = Default::default();
+        let recipe = Recipe { epochs: 9, batch: 4, ..Recipe::best(NetKind::Nose) };
+        start::<Autodiff<Flex>>(&data, &first, &recipe, None, None, &device)?;
+        // A rate so small that no weight changes.
+        let still = Recipe { lr: 1e-30, ema: None, patience: Some(2), ..recipe };
+        start::<Autodiff<Flex>>(&data, &second, &still, Some(&Init::Run(first.clone())), None, &device)?;
+        // From an exported file all weights learn on.
+        let (file, third) = (dir.path().join("first.onnx"), dir.path().join("third"));
+        export::<Autodiff<Flex>>(&first, &file, Which::Best, Weights::F32, &device)?;
+        let moving = Recipe { epochs: 2, lr: 1e-3, ..still };
+        start::<Autodiff<Flex>>(&data, &third, &moving, Some(&Init::Onnx(file)), None, &device)?;
+        let third = curve(&third)?;
+        assert!((third[0].1 - third[1].1).abs() > 1e-3 * third[0].1, "{third:?}");
+        let (first, second) = (curve(&first)?, curve(&second)?);
+        assert_eq!(second.len(), 3, "the best is the first, and two more are waited for");
+        let best = first.iter().map(|epoch| epoch.1).fold(f64::INFINITY, f64::min);
+        assert!(second.iter().all(|epoch| (epoch.1 - best).abs() < 1e-4 * best), "{best} {second:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn smooth_l1_is_a_parabola_and_then_a_line() {
+        let device = Default::default();
+        let at = |error: f32| -> f32 {
+            let found = Tensor::<Flex, 2>::from_data([[error]], &device);
+            loss(found, Tensor::zeros([1, 1], &device), Loss::SmoothL1 { beta: 0.02 }).into_scalar()
+        };
+        assert!((at(-0.01) - 0.0025).abs() < 1e-7);
+        assert!((at(0.02) - 0.01).abs() < 1e-7);
+        assert!((at(0.12) - 0.11).abs() < 1e-7);
     }
 
     #[test]

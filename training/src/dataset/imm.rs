@@ -7,13 +7,13 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use facemark::face::Point;
-use facemark::frame::Plane;
 
-use super::{Annotation, number};
+use super::{Annotation, Part, Place, number};
 
-const N_POINTS: usize = 58;
+/// Points of a face.
+pub const N_POINTS: usize = 58;
 
 /// The bottom middle of the nose, which the nose net finds.
 pub const NOSE: usize = 52;
@@ -21,47 +21,45 @@ pub const NOSE: usize = 52;
 /// People with higher numbers are held out for validation.
 const LAST_TRAINED_PERSON: u32 = 32;
 
-/// Reads an `.asf` file. Its points are still relative to the picture; the number is the person's.
-pub fn read(file: &Path) -> Result<(Annotation, u32)> {
+/// Reads an `.asf` file.
+pub fn read(file: &Path) -> Result<Annotation> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let (points, picture) = parse(&text).with_context(|| format!("{}", file.display()))?;
-    let picture = file.with_file_name(picture);
-    Ok((Annotation { points, picture }, person(file)?))
+    let (points, picture) = parse(file, &text)?;
+    let person = person(file)?;
+    let is_held_out = person > LAST_TRAINED_PERSON;
+    Ok(Annotation {
+        place: Place::file(file),
+        points,
+        relative: true,
+        picture: file.with_file_name(picture),
+        face_box: None,
+        identity: format!("person {person}"),
+        part: if is_held_out { Part::HeldOut } else { Part::Training },
+    })
 }
 
-/// Turns relative points into pixels.
-pub fn in_pixels(annotation: Annotation, photo: &Plane) -> Annotation {
-    let (w, h) = (photo.width as f32, photo.height as f32);
-    let points = annotation.points.into_iter().map(|p| Point::new(p.x * w, p.y * h)).collect();
-    Annotation { points, ..annotation }
-}
-
-/// Whether a person's photos are held out.
-pub fn is_held_out(person: u32) -> bool {
-    person > LAST_TRAINED_PERSON
-}
-
-fn parse(text: &str) -> Result<(Vec<Point>, String)> {
+fn parse(file: &Path, text: &str) -> Result<(Vec<Point>, String)> {
+    let error = |line: usize, message: String| Place::line(file, line).error(message);
     let mut lines = text
         .lines()
         .enumerate()
         .map(|(index, line)| (index + 1, line.trim()))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let (number, count) = lines.next().context("it holds no point count")?;
-    ensure!(
-        count == N_POINTS.to_string(),
-        "line {number}: it announces {count:?} points instead of {N_POINTS}"
-    );
-    let mut points = Vec::with_capacity(N_POINTS);
-    for (number, line) in lines {
-        if line.split_whitespace().count() < 4 {
-            ensure!(points.len() == N_POINTS, "line {number}: only {} of {N_POINTS} points", points.len());
-            return Ok((points, line.to_owned()));
-        }
-        ensure!(points.len() < N_POINTS, "line {number}: more than {N_POINTS} points");
-        points.push(point(line).with_context(|| format!("line {number}"))?);
+    let (line, count) = lines.next().ok_or_else(|| Place::file(file).error("it holds no point count"))?;
+    if count != N_POINTS.to_string() {
+        return Err(error(line, format!("it announces {count:?} points instead of {N_POINTS}")));
     }
-    anyhow::bail!("it ends after {} points without naming its picture", points.len())
+    let mut points = Vec::with_capacity(N_POINTS);
+    for (line, text) in lines {
+        let is_point = text.split_whitespace().count() >= 4;
+        match (is_point, points.len()) {
+            (false, N_POINTS) => return Ok((points, text.to_owned())),
+            (false, n) => return Err(error(line, format!("only {n} of {N_POINTS} points"))),
+            (true, N_POINTS) => return Err(error(line, format!("more than {N_POINTS} points"))),
+            (true, _) => points.push(point(text).map_err(|e| error(line, format!("{e:#}")))?),
+        }
+    }
+    Err(anyhow!("{}: it ends after {} points without naming its picture", file.display(), points.len()))
 }
 
 fn point(line: &str) -> Result<Point> {
@@ -99,35 +97,38 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("07-1m.asf");
         fs::write(&file, asf(58, None))?;
-        let (annotation, person) = read(&file)?;
-        assert_eq!(person, 7);
+        let annotation = read(&file)?;
+        assert_eq!((annotation.identity.as_str(), annotation.part), ("person 7", Part::Training));
         assert_eq!(annotation.picture, dir.path().join("07-1m.jpg"));
-        let photo = Plane { data: Vec::new(), width: 640, height: 480 };
-        let points = in_pixels(annotation, &photo).points;
-        assert_eq!(points[50], Point::new(320.0, 240.0));
+        assert!(annotation.relative);
+        assert_eq!(annotation.points[50], Point::new(0.5, 0.5));
         Ok(())
     }
 
     #[test]
     fn bad_lines_and_counts_are_named() {
         let cases = [
-            (asf(57, None), "only 57 of 58"),
-            (asf(59, None), "more than 58"),
-            (asf(58, Some("0 4 nan 0.5 2 0 1")), "line 7: "),
-            (asf(58, Some("0 4 0.5 0.5 2 0")), "line 7: "),
+            (asf(57, None), "a.asf:64: only 57 of 58"),
+            (asf(59, None), "a.asf:63: more than 58"),
+            (asf(58, Some("0 4 nan 0.5 2 0 1")), "a.asf:7: "),
+            (asf(58, Some("0 4 0.5 0.5 2 0")), "a.asf:7: "),
             ("58\n0 4 0.5 0.5 2 0 1\n".to_owned(), "after 1 points"),
-            ("12\n".to_owned(), "\"12\" points"),
+            ("12\n".to_owned(), "a.asf:1: it announces \"12\" points"),
         ];
         for (text, part) in cases {
-            let message = format!("{:#}", parse(&text).expect_err("the text is bad"));
+            let message = format!("{:#}", parse(Path::new("a.asf"), &text).expect_err("the text is bad"));
             assert!(message.contains(part), "{message}");
         }
     }
 
     #[test]
     fn people_are_split_not_photos() -> Result<()> {
-        assert!(!is_held_out(person(Path::new("32-6m.asf"))?));
-        assert!(is_held_out(person(Path::new("33-1f.asf"))?));
+        let dir = tempfile::tempdir()?;
+        for (name, part) in [("32-6m.asf", Part::Training), ("33-1f.asf", Part::HeldOut)] {
+            let file = dir.path().join(name);
+            fs::write(&file, asf(58, None))?;
+            assert_eq!(read(&file)?.part, part);
+        }
         assert!(person(Path::new("face.asf")).is_err());
         Ok(())
     }

@@ -7,6 +7,7 @@ mod resnet18;
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
@@ -19,6 +20,7 @@ use facemark::spec::{ModelSpec, Normalisation};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
+use crate::init::Layers;
 use full_face::FullFace;
 use nose::Nose;
 use resnet18::Resnet18;
@@ -106,6 +108,27 @@ impl<B: Backend> Net<B> {
             Self::Nose(net) => net.forward(crops),
             Self::FullFace(net) => net.forward(crops),
             Self::Resnet18(net) => net.forward(crops),
+        }
+    }
+
+    /// Takes over the weights of an exported net, in the order of [`Net::export`].
+    ///
+    /// # Errors
+    /// If they are another net's.
+    pub fn import(self, layers: &mut Layers) -> Result<Self> {
+        Ok(match self {
+            Self::Nose(net) => Self::Nose(net.import(layers)?),
+            Self::FullFace(net) => Self::FullFace(net.import(layers)?),
+            Self::Resnet18(net) => Self::Resnet18(net.import(layers)?),
+        })
+    }
+
+    /// The same function with the batch normalisations' statistics taken from `crops`, so that training, which normalises
+    /// with each batch's own statistics, goes on where the net stands.
+    pub fn with_statistics_of(self, crops: Tensor<B, 4>) -> Self {
+        match self {
+            Self::Resnet18(net) => Self::Resnet18(net.with_statistics_of(crops)),
+            net @ (Self::Nose(_) | Self::FullFace(_)) => net,
         }
     }
 

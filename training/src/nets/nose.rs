@@ -1,5 +1,6 @@
 //! The course's first net: the middle of the nose's lower edge, from a whole photo shrunk to 60×80.
 
+use anyhow::Result;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
@@ -10,6 +11,7 @@ use burn::tensor::module::max_pool2d;
 
 use super::{hidden, shape_head, valid_conv};
 use crate::graph::Graph;
+use crate::init::Layers;
 
 /// Four convolutions, each with a ReLU and a 2×2 max-pool, and two fully connected layers.
 #[derive(Module, Debug)]
@@ -42,6 +44,14 @@ impl<B: Backend> Nose<B> {
             .fold(crops, |x, conv| max_pool2d(relu(conv.forward(x)), [2, 2], [2, 2], [0, 0], [1, 1], false));
         let x: Tensor<B, 2> = features.flatten(1, 3);
         self.fc2.forward(relu(self.fc1.forward(x)))
+    }
+
+    /// See [`Net::import`](super::Net::import).
+    pub fn import(mut self, layers: &mut Layers) -> Result<Self> {
+        self.convs.iter_mut().try_for_each(|conv| layers.conv_with_bias(conv))?;
+        layers.linear(&mut self.fc1)?;
+        layers.linear(&mut self.fc2)?;
+        Ok(self)
     }
 
     /// The forward pass as ONNX nodes.

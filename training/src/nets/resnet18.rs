@@ -1,6 +1,7 @@
 //! ResNet18 (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016) with one input channel and a
 //! regression head.
 
+use anyhow::Result;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, PaddingConfig2d};
@@ -9,9 +10,10 @@ use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::max_pool2d;
 
-use super::norm::batch_norm;
+use super::norm::{batch_norm, with_statistics_of};
 use super::{KAIMING, shape_head};
 use crate::graph::Graph;
+use crate::init::{self, Layers};
 
 /// A stem, eight residual blocks, the mean over the picture and one fully connected layer.
 #[derive(Module, Debug)]
@@ -60,12 +62,30 @@ impl<B: Backend> Resnet18<B> {
 
     /// `[n, 1, 112, 112]` → `[n, 2 points]`.
     pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
-        let x = relu(self.stem.forward(crops));
-        let x = max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], false);
+        let x = pooled(self.stem.forward(crops));
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
         let [n, channels, height, width] = x.dims();
         let mean = x.reshape([n, channels, height * width]).mean_dim(2);
         self.fc.forward(mean.reshape([n, channels]))
+    }
+
+    /// See [`Net::import`](super::Net::import).
+    pub fn import(mut self, layers: &mut Layers) -> Result<Self> {
+        self.stem.import(layers)?;
+        for block in &mut self.blocks {
+            block.conv1.import(layers)?;
+            block.conv2.import(layers)?;
+            block.shortcut.iter_mut().try_for_each(|shortcut| shortcut.import(layers))?;
+        }
+        layers.linear(&mut self.fc)?;
+        Ok(self)
+    }
+
+    /// See [`Net::with_statistics_of`](super::Net::with_statistics_of).
+    pub fn with_statistics_of(mut self, crops: Tensor<B, 4>) -> Self {
+        let x = pooled(self.stem.take_statistics(crops));
+        self.blocks.iter_mut().fold(x, |x, block| block.take_statistics(x));
+        self
     }
 
     /// The forward pass as ONNX nodes.
@@ -78,6 +98,11 @@ impl<B: Backend> Resnet18<B> {
         let x = graph.flatten(&x);
         graph.linear(&x, &self.fc)
     }
+}
+
+/// What follows the stem.
+fn pooled<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 4> {
+    max_pool2d(relu(x), [3, 3], [2, 2], [1, 1], [1, 1], false)
 }
 
 impl<B: Backend> Block<B> {
@@ -96,6 +121,16 @@ impl<B: Backend> Block<B> {
         let y = self.conv2.forward(y);
         let x = match &self.shortcut {
             Some(shortcut) => shortcut.forward(x),
+            None => x,
+        };
+        relu(y + x)
+    }
+
+    fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let y = relu(self.conv1.take_statistics(x.clone()));
+        let y = self.conv2.take_statistics(y);
+        let x = match &mut self.shortcut {
+            Some(shortcut) => shortcut.take_statistics(x),
             None => x,
         };
         relu(y + x)
@@ -128,6 +163,24 @@ impl<B: Backend> NormedConv<B> {
 
     fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         batch_norm(&self.norm, self.conv.forward(x))
+    }
+
+    /// The file's bias, into which export folded the normalisation, becomes the offset of one that changes nothing else.
+    fn import(&mut self, layers: &mut Layers) -> Result<()> {
+        let bias = layers.conv(&mut self.conv)?;
+        let (n, device) = (bias.len(), self.conv.weight.device());
+        self.norm = BatchNormConfig::new(n).init(&device);
+        self.norm.running_var.update(Tensor::full([n], 1.0 - self.norm.epsilon, &device));
+        self.norm.beta = init::vector(bias, &device);
+        Ok(())
+    }
+
+    /// Moves the statistics of `x`, `[n, channels, height, width]`, into the normalisation without changing the output,
+    /// which it gives.
+    fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let before = self.conv.forward(x).detach();
+        self.norm = with_statistics_of(self.norm.clone(), before.clone());
+        batch_norm(&self.norm, before)
     }
 
     fn export(&self, graph: &mut Graph, input: &str) -> String {

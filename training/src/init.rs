@@ -1,0 +1,143 @@
+//! Weights to begin a training with: those of another run, or of an ONNX file that `facemark-train export` wrote.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::vec;
+
+use anyhow::{Context, Result, ensure};
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::nn::conv::Conv2d;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use crate::nets::Net;
+use crate::run_dir::RunDir;
+
+/// Where a training's first weights come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// The best net of a run's folder.
+    Run(PathBuf),
+    /// An exported file. It has no batch normalisation any more, which is put back.
+    Onnx(PathBuf),
+}
+
+impl From<PathBuf> for Init {
+    fn from(path: PathBuf) -> Self {
+        if path.is_dir() { Self::Run(path) } else { Self::Onnx(path) }
+    }
+}
+
+impl fmt::Display for Init {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Run(path) | Self::Onnx(path)) = self;
+        write!(f, "{}", path.file_name().unwrap_or(path.as_os_str()).display())
+    }
+}
+
+/// Puts the weights of `init` into `net`. `crops`, `[n, 1, height, width]`, are such as the training will begin with.
+///
+/// # Errors
+/// If the weights cannot be read or belong to another net.
+pub fn load<B: Backend>(init: &Init, net: Net<B>, crops: Tensor<B, 4>, device: &B::Device) -> Result<Net<B>> {
+    match init {
+        Init::Run(path) => RunDir::open(path)?.0.load_best(net, device),
+        Init::Onnx(path) => {
+            let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let mut layers = Layers::read(&bytes).with_context(|| path.display().to_string())?;
+            let net = net.import(&mut layers).and_then(|net| layers.end().map(|()| net));
+            let net = net.with_context(|| format!("{} holds another net", path.display()))?;
+            Ok(net.with_statistics_of(crops))
+        }
+    }
+}
+
+/// The convolutions and fully connected layers of an ONNX file, in the order in which they were exported.
+pub struct Layers(vec::IntoIter<facemark::weights::Layer>);
+
+impl Layers {
+    /// Reads the bytes of an ONNX file.
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        Ok(Self(facemark::weights::layers(bytes)?.into_iter()))
+    }
+
+    /// The next layer's bias; its weights go into the convolution.
+    pub fn conv<B: Backend>(&mut self, conv: &mut Conv2d<B>) -> Result<Vec<f32>> {
+        self.next(&mut conv.weight)
+    }
+
+    /// The next layer's weights and bias go into the convolution.
+    pub fn conv_with_bias<B: Backend>(&mut self, conv: &mut Conv2d<B>) -> Result<()> {
+        conv.bias = Some(vector(self.conv(conv)?, &conv.weight.device()));
+        Ok(())
+    }
+
+    /// The next layer's weights and bias go into the fully connected layer.
+    pub fn linear<B: Backend>(&mut self, linear: &mut Linear<B>) -> Result<()> {
+        linear.bias = Some(vector(self.next(&mut linear.weight)?, &linear.weight.device()));
+        Ok(())
+    }
+
+    /// Checks that no layer is left.
+    pub fn end(mut self) -> Result<()> {
+        ensure!(self.0.next().is_none(), "it has more layers");
+        Ok(())
+    }
+
+    fn next<B: Backend, const D: usize>(&mut self, weight: &mut Param<Tensor<B, D>>) -> Result<Vec<f32>> {
+        let layer = self.0.next().context("it has fewer layers")?;
+        let shape = weight.dims();
+        ensure!(layer.shape == shape, "a layer's weights are {:?} instead of {shape:?}", layer.shape);
+        *weight = Param::from_data(TensorData::new(layer.weights, shape), &weight.device());
+        Ok(layer.bias)
+    }
+}
+
+/// A parameter from plain numbers.
+pub fn vector<B: Backend>(values: Vec<f32>, device: &B::Device) -> Param<Tensor<B, 1>> {
+    let n = values.len();
+    Param::from_data(TensorData::new(values, [n]), device)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::module::Module;
+    use burn::tensor::Distribution;
+    use burn_flex::Flex;
+    use facemark::face::Framing;
+
+    use super::*;
+    use crate::export::onnx_file;
+    use crate::graph::{Weights, values};
+    use crate::nets::NetKind;
+    use crate::test_data;
+
+    #[test]
+    fn a_net_read_from_its_file_answers_as_before_and_with_batch_statistics_too() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let device = Default::default();
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("net.onnx");
+        for kind in [NetKind::Nose, NetKind::FullFace, NetKind::Resnet18] {
+            let new = || Net::<Flex>::new(kind, &vec![0.5; 2 * kind.scheme().n_points()], &device);
+            let net = new().map(&mut test_data::Shaken);
+            let spec = kind.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
+            fs::write(&path, onnx_file(&net, &spec, Weights::F32))?;
+            let shape = [8, 1, spec.height, spec.width];
+            let crops = Tensor::<Flex, 4>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+            let init = Init::from(path.clone());
+            let read = load(&init, new(), crops.clone(), &device)?;
+            let (old, new) = (values(net.forward(crops.clone())), values(read.forward(crops)));
+            let largest = old.iter().zip(&new).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(largest < 1e-3, "{}: {largest}", kind.name());
+            let other = if kind == NetKind::Nose { NetKind::FullFace } else { NetKind::Nose };
+            let other = Net::<Flex>::new(other, &vec![0.5; 2 * other.scheme().n_points()], &device);
+            let crops = Tensor::<Flex, 4>::zeros([1, 1, 4, 4], &device);
+            let error = load(&init, other, crops, &device).expect_err("it is another net");
+            assert!(format!("{error:#}").contains("net.onnx holds another net"), "{error:#}");
+        }
+        Ok(())
+    }
+}
