@@ -78,8 +78,14 @@ pub struct Annotate {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write raw video instead; -o - is standard output then.
-    #[arg(long, value_enum, requires = "output", conflicts_with = "resume", value_name = "FORMAT")]
-    pub format: Option<VideoFormat>,
+    #[arg(
+        long = "format",
+        value_enum,
+        requires = "output",
+        conflicts_with = "resume",
+        value_name = "FORMAT"
+    )]
+    pub video_format: Option<VideoFormat>,
     /// Leave out the videos whose outputs are all there: goes on with a batch that was broken off.
     #[arg(long)]
     pub resume: bool,
@@ -150,8 +156,8 @@ pub struct Live {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write raw video instead; -o - is standard output then.
-    #[arg(long, value_enum, requires = "output", value_name = "FORMAT")]
-    pub format: Option<VideoFormat>,
+    #[arg(long = "format", value_enum, requires = "output", value_name = "FORMAT")]
+    pub video_format: Option<VideoFormat>,
     /// Where landmarks go.
     #[command(flatten)]
     pub data: Data,

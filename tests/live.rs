@@ -115,6 +115,32 @@ fn ffmpeg_reads_raw_video_with_its_size_rate_and_colours() {
 }
 
 #[test]
+fn live_raw_video_has_as_many_pictures_as_the_clip_though_frames_are_dropped() {
+    // 45 ms a frame and more: many of the clip's 24 a second are dropped.
+    let mut producer = facemark(&[
+        "live",
+        "--quiet",
+        "--no-window",
+        "--model",
+        "full-face",
+        "-o",
+        "-",
+        "--format",
+        "yuv4mpeg",
+    ]);
+    let mut producer = Running(producer.arg(clip()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut bytes = Vec::new();
+    producer.0.stdout.take().unwrap().read_to_end(&mut bytes).unwrap();
+    assert!(producer.0.wait().unwrap().success());
+    let header = bytes.iter().position(|&b| b == b'\n').unwrap() + 1;
+    let picture = "FRAME\n".len() + 480 * 480 * 3 / 2;
+    assert_eq!((bytes.len() - header) % picture, 0);
+    // The last frames may be among those dropped.
+    let pictures = (bytes.len() - header) / picture;
+    assert!((110..=122).contains(&pictures), "{pictures}");
+}
+
+#[test]
 fn a_reader_that_goes_ends_the_run_without_complaint() {
     let mut command = facemark(&["annotate", "--model", "nose", "-o", "-", "--format", "yuv4mpeg"]);
     let command = command.arg(clip()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -39,7 +39,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         return Err(Fault::Usage.error("nothing to write; pass -o FILE, --jsonl FILE or --csv FILE"));
     }
     if let Some(videos) = batch::videos(&args.input)? {
-        if args.format.is_some() {
+        if args.video_format.is_some() {
             return Err(Fault::Usage.error("--format is for one video, not for several or a folder of them"));
         }
         return batch::annotate(&videos, args, settings, stop);
@@ -50,7 +50,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     let job = Job {
         spec: SourceSpec::new(&args.input)?,
         output: args.output.clone(),
-        format: args.format,
+        format: args.video_format,
         data: args.data.clone(),
         overwrite: args.overwrite,
     };

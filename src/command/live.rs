@@ -81,7 +81,7 @@ fn outgoing(args: &Live, info: &SourceInfo, scheme: Scheme) -> Result<Vec<Box<dy
 /// The video of `-o`. These come last: raw video is drawn into, and all others want the picture as it was.
 fn recording(args: &Live, info: &SourceInfo, scheme: Scheme) -> Result<Vec<Box<dyn Sink>>> {
     let Some(path) = &args.output else { return Ok(Vec::new()) };
-    if let Some(VideoFormat::Yuv4mpeg) = args.format {
+    if let Some(VideoFormat::Yuv4mpeg) = args.video_format {
         let video = Y4m::create(path, info.clone(), args.overwrite)?;
         return Ok(vec![Box::new(Overlay::new(scheme, false)), Box::new(video)]);
     }
