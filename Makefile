@@ -39,7 +39,7 @@ soak: setup
 
 fuzz: SECONDS = 600
 fuzz: setup
-	FACEMARK_FUZZ=$(SECONDS) cargo test --release -p facemark --test fidelity -- fuzz --nocapture
+	FACEMARK_FUZZ=$(SECONDS) cargo test --release --workspace --test fidelity --test fuzz -- fuzz --nocapture
 
 build: setup
 	cargo build --release
