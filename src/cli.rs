@@ -1,5 +1,6 @@
 //! The command line: the last place that sees strings.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -19,9 +20,22 @@ Examples:
   facemark annotate photos/ --jsonl - | jq .faces
   facemark annotate talks/ -o annotated/ --resume
   facemark bench talk.mp4 --json
+  facemark live
 
 Exit codes: 0 done, 1 failure, 2 usage, 3 input, 4 device, 5 model, 6 output, 7 the input ended early
 (what could be read was annotated), 130 and 143 stopped by Ctrl-C and SIGTERM (the output is complete up to there)";
+
+const LIVE_HELP: &str = "\
+Keys in the window:
+  q, Esc  quit             m  mirror          r  record, and stop recording
+  space   pause            s  save a picture  o  overlay: both, points, contours, none
+                           l  latency panel
+
+Examples:
+  facemark live
+  facemark live talk.mp4 --serve 127.0.0.1:8080
+  facemark live --no-window --jsonl - | jq .faces
+  facemark live --no-window -o - --format yuv4mpeg | ffmpeg -i - -f v4l2 /dev/video9";
 
 /// Finds facial landmarks in video, frame by frame.
 #[derive(Debug, Parser)]
@@ -63,6 +77,15 @@ pub struct Annotate {
     /// --jsonl and --csv are folders, too.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write raw video instead; -o - is standard output then.
+    #[arg(
+        long = "format",
+        value_enum,
+        requires = "output",
+        conflicts_with = "resume",
+        value_name = "FORMAT"
+    )]
+    pub video_format: Option<VideoFormat>,
     /// Leave out the videos whose outputs are all there: goes on with a batch that was broken off.
     #[arg(long)]
     pub resume: bool,
@@ -110,24 +133,62 @@ pub struct Bench {
 
 /// Arguments of `live`.
 #[derive(Debug, Args)]
+#[command(after_help = LIVE_HELP)]
 pub struct Live {
     /// A video or a folder of pictures to play at its own speed, instead of the camera.
     pub input: Option<PathBuf>,
     /// The camera.
     #[command(flatten)]
     pub camera: CameraOptions,
-    /// Record the annotated video to this file (.mp4, .mov, .mkv) from the first frame.
+    /// Open no window.
+    #[arg(long)]
+    pub no_window: bool,
+    /// Exchange left and right in the window and on the page, never in files and data [default: on for a camera].
+    #[arg(long, value_enum, value_name = "SWITCH")]
+    pub mirror: Option<Switch>,
+    /// Show the picture on a page at this address instead of in a window; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub serve: Option<SocketAddr>,
+    /// Let other machines watch.
+    #[arg(long, requires = "serve")]
+    pub serve_allow_remote: bool,
+    /// Record the annotated video to this file (.mp4, .mov, .mkv), from the first frame.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write raw video instead; -o - is standard output then.
+    #[arg(long = "format", value_enum, requires = "output", value_name = "FORMAT")]
+    pub video_format: Option<VideoFormat>,
     /// Where landmarks go.
     #[command(flatten)]
     pub data: Data,
+    /// Send an OSC bundle per frame.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub osc: Option<String>,
+    /// Send a UDP datagram per frame, with the JSON of --jsonl.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub udp: Option<String>,
     /// Replace outputs that exist.
     #[arg(long)]
     pub overwrite: bool,
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
+}
+
+/// Values of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VideoFormat {
+    /// YUV4MPEG2: what ffmpeg, mpv and virtual cameras read.
+    Yuv4mpeg,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
 }
 
 /// Outputs that hold landmarks and no pictures.

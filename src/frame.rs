@@ -39,6 +39,16 @@ impl ColorTags {
 
     /// Video without any tags: limited range, everything unspecified.
     pub const UNSPECIFIED: Self = Self { full_range: false, primaries: 2, transfer: 2, matrix: 2 };
+
+    /// The shares of red and blue in luma, by the matrix coefficients (ITU-T H.273, table 4). Unknown ones are taken
+    /// as BT.601.
+    pub fn luma_weights(self) -> (f32, f32) {
+        match self.matrix {
+            1 => (0.2126, 0.0722),
+            9 | 10 => (0.2627, 0.0593),
+            _ => (0.299, 0.114),
+        }
+    }
 }
 
 /// One 8-bit plane, rows without padding.
@@ -57,6 +67,12 @@ impl Plane {
     pub fn resize(&mut self, width: usize, height: usize) {
         self.data.resize(width * height, 0);
         (self.width, self.height) = (width, height);
+    }
+
+    /// Becomes the same as `other`, keeping its memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.data.clone_from(&other.data);
+        (self.width, self.height) = (other.width, other.height);
     }
 }
 
@@ -88,6 +104,15 @@ impl Yuv420 {
         self.luma.resize(width, height);
         for plane in &mut self.chroma {
             plane.resize(width.div_ceil(2), height.div_ceil(2));
+        }
+    }
+
+    /// Becomes the same as `other`, keeping the planes' memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.color = other.color;
+        self.luma.copy_from(&other.luma);
+        for (plane, other) in self.chroma.iter_mut().zip(&other.chroma) {
+            plane.copy_from(other);
         }
     }
 }
@@ -182,6 +207,13 @@ impl Frame {
             image: Yuv420::default(),
             timing: Timing::default(),
         }
+    }
+
+    /// Becomes the same as `other`, keeping the planes' memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        let Self { index, time, captured, image, timing } = other;
+        (self.index, self.time, self.captured, self.timing) = (*index, *time, *captured, *timing);
+        self.image.copy_from(image);
     }
 }
 

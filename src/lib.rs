@@ -27,6 +27,7 @@
 //! | `track` | detection or the last landmarks, loss, IDs (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
 //! | `draw` | the overlay (feature `opencv`) |
+//! | [`view`] | a picture scaled, mirrored and in RGB, for a window |
 //! | [`source`], [`sink`] | where frames come from and go to |
 //! | `pipeline` | the threads and channels (feature `cli`, as all below) |
 //! | `report` | percentiles of the stages' times |
@@ -36,9 +37,9 @@
 //!
 //! # Invariants
 //!
-//! 1. libav is named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
-//! 2. Only `pipeline` makes threads and channels, and every channel is bounded.
-//! 3. Frames are dropped only at capture, only live, and are counted.
+//! 1. libav and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
+//! 2. Only `pipeline`, with its `worker`, makes threads and channels, and every channel is bounded.
+//! 3. Frames are dropped only at capture, only live, and are counted. (Who watches a page too slowly sees fewer.)
 //! 4. Crops are cut and normalised in [`crop`] and nowhere else, in the trainer too.
 //! 5. Time is data: smoothing and tracking take the frames' times, never a clock.
 //! 6. An output appears under its final name only once it is complete and, if a video, read again. Until then what
@@ -74,5 +75,6 @@ pub mod spec;
 pub mod track;
 #[cfg(feature = "onnx")]
 mod vet;
+pub mod view;
 #[cfg(feature = "onnx")]
 pub mod weights;

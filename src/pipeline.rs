@@ -1,4 +1,4 @@
-//! The three threads and the channels between them. No other file makes either.
+//! The three threads and the channels between them. Only [`worker`] makes others.
 //!
 //! ```text
 //! capture ──Frame──▶ inference ──Tracked──▶ main (sinks)
@@ -13,9 +13,10 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Result;
-use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use crate::error::Fault;
 use crate::frame::{Frame, Timing};
@@ -23,12 +24,17 @@ use crate::sink::{End, Sink};
 use crate::source::Source;
 use crate::track::{Tracked, Tracker};
 
+pub mod worker;
+
 /// Frames waiting between two stages of a file. Enough to ride out an uneven decoder or encoder.
 const QUEUE: usize = 2;
 /// Live, only the newest frame waits.
 const LIVE_QUEUE: usize = 1;
 /// All frames there are: both queues, and one in the hands of each stage.
 const FRAMES: usize = 2 * QUEUE + 3;
+
+/// While no frame comes, the sinks are asked this often whether they have something to do.
+const IDLE: Duration = Duration::from_millis(15);
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,13 +163,20 @@ fn infer(
 /// Returns how many frames were written.
 fn write(sinks: &mut [&mut dyn Sink], tracked: &Receiver<Tracked>, empty: &Sender<Frame>) -> Result<u64> {
     let mut frames = 0;
-    for mut tracked in tracked {
+    loop {
+        let mut tracked = match tracked.recv_timeout(IDLE) {
+            Ok(tracked) => tracked,
+            Err(RecvTimeoutError::Timeout) => {
+                sinks.iter_mut().try_for_each(|sink| sink.idle())?;
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(frames),
+        };
         sinks.iter_mut().try_for_each(|sink| sink.write(&mut tracked))?;
         frames += 1;
         // Has room; and if capture is gone, nobody needs the frame.
         let _ = empty.try_send(tracked.frame);
     }
-    Ok(frames)
 }
 
 /// What a thread returned; its panic as an error.
@@ -284,6 +297,7 @@ mod tests {
         finished: bool,
         fail_at: Option<u64>,
         pause: Duration,
+        idle: u64,
     }
 
     impl Sink for Record {
@@ -293,6 +307,11 @@ mod tests {
             }
             thread::sleep(self.pause);
             self.seen.push(tracked.frame.index);
+            Ok(())
+        }
+
+        fn idle(&mut self) -> Result<()> {
+            self.idle += 1;
             Ok(())
         }
 
@@ -330,6 +349,14 @@ mod tests {
         assert!(summary.dropped > 100, "{summary:?}");
         assert!(sink.seen.is_sorted());
         assert_eq!(sink.seen.last(), Some(&199), "the newest frame is never the one dropped");
+    }
+
+    #[test]
+    fn sinks_are_asked_while_no_frame_comes() {
+        let mut sink = Record::default();
+        let mut tracker = tracker(4 * IDLE, || ());
+        run_one(&mut counter(3, false, end), &mut tracker, &mut sink).unwrap();
+        assert!((1..=12).contains(&sink.idle), "{}", sink.idle);
     }
 
     #[test]

@@ -5,8 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::{Settings, batch, borrowed, data_sinks, open, outcome, picture_sink, refuse_clashes, tracker};
-use crate::cli::{Annotate, Data, SourceSpec};
+use super::{
+    Settings, batch, borrowed, data_sinks, open, outcome, picture_sink, refuse_clashes, refuse_stdout,
+    tracker,
+};
+use crate::cli::{Annotate, Data, SourceSpec, VideoFormat};
 use crate::error::Fault;
 use crate::pipeline;
 use crate::report::LatencyReport;
@@ -22,6 +25,7 @@ use crate::track::Tracker;
 pub(super) struct Job {
     pub(super) spec: SourceSpec,
     pub(super) output: Option<PathBuf>,
+    pub(super) format: Option<VideoFormat>,
     pub(super) data: Data,
     pub(super) overwrite: bool,
 }
@@ -35,6 +39,9 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         return Err(Fault::Usage.error("nothing to write; pass -o FILE, --jsonl FILE or --csv FILE"));
     }
     if let Some(videos) = batch::videos(&args.input)? {
+        if args.video_format.is_some() {
+            return Err(Fault::Usage.error("--format is for one video, not for several or a folder of them"));
+        }
         return batch::annotate(&videos, args, settings, stop);
     }
     if args.resume {
@@ -43,6 +50,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     let job = Job {
         spec: SourceSpec::new(&args.input)?,
         output: args.output.clone(),
+        format: args.video_format,
         data: args.data.clone(),
         overwrite: args.overwrite,
     };
@@ -65,11 +73,15 @@ impl Job {
         let files = self.spec.files();
         refuse_clashes(&self.outputs(), files)?;
         let inputs: Vec<_> = files.iter().map(PathBuf::as_path).collect();
-        if let (SourceSpec::Video(_), Some(path)) = (&self.spec, &self.output) {
+        if let (SourceSpec::Video(_), Some(path), None) = (&self.spec, &self.output, self.format) {
+            refuse_stdout(path)?;
             VideoSink::check(path, &inputs, self.overwrite)?;
         }
+        let raw = self.output.iter().filter(|_| self.format.is_some());
         let is_file = |path: &&PathBuf| path.as_os_str() != "-" && !is_special(path);
-        self.data.files().filter(is_file).try_for_each(|path| check_target(path, &inputs, self.overwrite))
+        raw.chain(self.data.files())
+            .filter(is_file)
+            .try_for_each(|path| check_target(path, &inputs, self.overwrite))
     }
 
     /// Does it, with a tracker of its own or a given one; returns the line for the end.
@@ -91,7 +103,7 @@ impl Job {
         let mut sinks = data_sinks(&self.data, &info, scheme, self.overwrite)?;
         if let Some(path) = &self.output {
             sinks.push(Box::new(Overlay::new(scheme, args.show_latency)));
-            sinks.push(picture_sink(path, &self.spec, &info, self.overwrite)?);
+            sinks.push(picture_sink(path, self.format, &self.spec, &info, self.overwrite)?);
         }
         let mut counts = LatencyReport::new(settings.started)?;
         let mut progress = Progress::new(&info, !settings.quiet);

@@ -126,6 +126,7 @@ fn job(video: &Path, args: &Annotate) -> Job {
     Job {
         spec: SourceSpec::Video(video.to_owned()),
         output: args.output.as_ref().map(|folder| folder.join(named(&PathBuf::new(), kept))),
+        format: None,
         data: Data {
             jsonl: args.data.jsonl.as_ref().map(|folder| named(folder, "jsonl")),
             csv: args.data.csv.as_ref().map(|folder| named(folder, "csv")),

@@ -25,8 +25,11 @@ pub fn bench(args: &Bench, settings: Settings, stop: &AtomicBool) -> Result<()> 
     let mut overlay = Overlay::new(tracker.scheme(), false);
     let mut report = LatencyReport::new(settings.started)?;
     let mut progress = Progress::new(&info, !settings.quiet);
-    let mut output =
-        args.output.as_ref().map(|path| picture_sink(path, &spec, &info, args.overwrite)).transpose()?;
+    let mut output = args
+        .output
+        .as_ref()
+        .map(|path| picture_sink(path, None, &spec, &info, args.overwrite))
+        .transpose()?;
     let mut sinks: Vec<&mut dyn Sink> = vec![&mut overlay];
     if let Some(output) = &mut output {
         sinks.push(output.as_mut());

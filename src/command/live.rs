@@ -1,46 +1,61 @@
 //! `facemark live`.
 
+use std::slice;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::{Settings, borrowed, data_sinks, open, outcome, picture_sink, refuse_clashes, tracker};
-use crate::cli::{Live, SourceSpec};
+use super::{Settings, borrowed, data_sinks, open, outcome, refuse_clashes, refuse_stdout, tracker};
+use crate::cli::{Live, SourceSpec, Switch, VideoFormat};
 use crate::error::Fault;
 use crate::pipeline;
 use crate::report::LatencyReport;
+use crate::scheme::Scheme;
 use crate::sink::Sink;
+use crate::sink::net::{Datagrams, Format};
 use crate::sink::overlay::Overlay;
 use crate::sink::progress::Progress;
-use crate::sink::video::VideoSink;
-use crate::source::{Source, camera};
+use crate::sink::record::Recording;
+use crate::sink::serve::Server;
+use crate::sink::window::Window;
+use crate::sink::y4m::Y4m;
+use crate::source::{Source, SourceInfo, camera};
 
 /// Shows the camera's picture, or a file at its own speed, with its landmarks.
 ///
 /// # Errors
 /// See [`Fault`] for the kinds.
 pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
-    let spec = args.input.as_ref().map(|input| SourceSpec::new(std::slice::from_ref(input))).transpose()?;
+    let outputs: Vec<_> = args.output.iter().chain(args.data.files()).collect();
+    let with_window = !args.no_window && args.serve.is_none();
+    let sends = args.serve.is_some() || args.osc.is_some() || args.udp.is_some();
+    if !with_window && !sends && outputs.is_empty() {
+        return Err(
+            Fault::Usage.error("nothing to show or write; drop --no-window, or pass --serve, --jsonl or -o")
+        );
+    }
+    // What cannot be served is said before anything is opened.
+    let server = args.serve.map(|address| Server::bind(address, args.serve_allow_remote)).transpose()?;
+    let spec = args.input.as_ref().map(|input| SourceSpec::new(slice::from_ref(input))).transpose()?;
     let mut source: Box<dyn Source> = match &spec {
         Some(spec) => open(spec, true)?,
         None => camera::open(&args.camera)?,
     };
     let info = source.info().clone();
-    let outputs: Vec<_> = args.output.iter().chain(args.data.files()).collect();
-    if outputs.is_empty() {
-        return Err(Fault::Usage.error("nothing to write; pass -o FILE, --jsonl FILE or --csv FILE"));
-    }
     refuse_clashes(&outputs, &info.files)?;
+    let mirrored = args.mirror.map_or(spec.is_none(), |switch| switch == Switch::On);
     let mut tracker = tracker(&args.tracking)?;
     let scheme = tracker.scheme();
-    let mut sinks = data_sinks(&args.data, &info, scheme, args.overwrite)?;
-    if let Some(path) = &args.output {
-        sinks.push(Box::new(Overlay::new(scheme, false)));
-        sinks.push(match &spec {
-            Some(spec) => picture_sink(path, spec, &info, args.overwrite)?,
-            None => Box::new(VideoSink::create(path, None, &info, args.overwrite)?),
-        });
+    let mut sinks: Vec<Box<dyn Sink + '_>> = Vec::new();
+    if with_window {
+        sinks.push(Box::new(Window::open(info.clone(), scheme, mirrored, stop)?));
     }
+    sinks.extend(outgoing(args, &info, scheme)?);
+    if let Some(server) = server {
+        eprintln!("watch at http://{}/ (Ctrl-C ends)", server.address());
+        sinks.push(Box::new(server.start(info.clone(), scheme, mirrored)?));
+    }
+    sinks.extend(recording(args, &info, scheme)?);
     let mut counts = LatencyReport::new(settings.started)?;
     let mut progress = Progress::new(&info, !settings.quiet);
     let mut all = borrowed(&mut sinks);
@@ -50,4 +65,27 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
         eprintln!("{}", outcome(&summary, counts.frames_with_face(), &outputs));
     }
     Ok(())
+}
+
+/// The outputs that take landmarks and no pictures.
+fn outgoing(args: &Live, info: &SourceInfo, scheme: Scheme) -> Result<Vec<Box<dyn Sink>>> {
+    let mut sinks = data_sinks(&args.data, info, scheme, args.overwrite)?;
+    for (target, format) in [(&args.osc, Format::Osc), (&args.udp, Format::Json)] {
+        if let Some(target) = target {
+            sinks.push(Box::new(Datagrams::open(target, format, info.clone())?));
+        }
+    }
+    Ok(sinks)
+}
+
+/// The video of `-o`. These come last: raw video is drawn into, and all others want the picture as it was.
+fn recording(args: &Live, info: &SourceInfo, scheme: Scheme) -> Result<Vec<Box<dyn Sink>>> {
+    let Some(path) = &args.output else { return Ok(Vec::new()) };
+    if let Some(VideoFormat::Yuv4mpeg) = args.video_format {
+        let video = Y4m::create(path, info.clone(), args.overwrite)?;
+        return Ok(vec![Box::new(Overlay::new(scheme, false)), Box::new(video)]);
+    }
+    refuse_stdout(path)?;
+    let recording = Recording::start(path.clone(), info, scheme, args.overwrite)?;
+    Ok(vec![Box::new(recording)])
 }

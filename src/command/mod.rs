@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::catalog;
-use crate::cli::{Data, SourceSpec, Tracking};
+use crate::cli::{Data, SourceSpec, Tracking, VideoFormat};
 use crate::detect::Cascade;
 use crate::error::Fault;
 use crate::pipeline::Summary;
@@ -16,6 +16,7 @@ use crate::sink::data::{DataFile, is_special};
 use crate::sink::images::ImagesSink;
 use crate::sink::jsonl::Jsonl;
 use crate::sink::video::VideoSink;
+use crate::sink::y4m::Y4m;
 use crate::sink::{Sink, same_file};
 use crate::source::images::ImagesSource;
 use crate::source::paced::Paced;
@@ -71,11 +72,29 @@ fn data_sinks(data: &Data, info: &SourceInfo, scheme: Scheme, overwrite: bool) -
 }
 
 /// The output that takes annotated pictures. What accompanies a video is copied along.
-fn picture_sink(path: &Path, spec: &SourceSpec, info: &SourceInfo, overwrite: bool) -> Result<Box<dyn Sink>> {
+fn picture_sink(
+    path: &Path,
+    format: Option<VideoFormat>,
+    spec: &SourceSpec,
+    info: &SourceInfo,
+    overwrite: bool,
+) -> Result<Box<dyn Sink>> {
+    if let Some(VideoFormat::Yuv4mpeg) = format {
+        return Ok(Box::new(Y4m::create(path, info.clone(), overwrite)?));
+    }
+    refuse_stdout(path)?;
     Ok(match spec {
         SourceSpec::Video(input) => Box::new(VideoSink::create(path, Some(input), info, overwrite)?),
         SourceSpec::Images(_) => Box::new(ImagesSink::create(path, info.clone(), overwrite)?),
     })
+}
+
+/// Refuses `-` for formats that cannot be written without going back.
+fn refuse_stdout(path: &Path) -> Result<()> {
+    if path == Path::new("-") {
+        return Err(Fault::Usage.error("only raw video goes to standard output; pass --format yuv4mpeg"));
+    }
+    Ok(())
 }
 
 /// Refuses outputs that would overwrite an input or each other.
@@ -107,7 +126,7 @@ fn outcome(summary: &Summary, with_face: u64, outputs: &[&PathBuf]) -> String {
 }
 
 /// The sinks as the pipeline wants them.
-fn borrowed(sinks: &mut [Box<dyn Sink>]) -> Vec<&mut dyn Sink> {
+fn borrowed<'a>(sinks: &'a mut [Box<dyn Sink + '_>]) -> Vec<&'a mut dyn Sink> {
     sinks.iter_mut().map(|sink| sink.as_mut() as &mut dyn Sink).collect()
 }
 

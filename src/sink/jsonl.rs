@@ -49,18 +49,23 @@ impl Jsonl {
 
 impl Sink for Jsonl {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
-        let frame = &tracked.frame;
-        let file = self.info.file(frame.index).to_string_lossy();
-        let time = round(frame.time.seconds(), 1e6);
-        let faces = tracked.faces.iter().map(LineFace::new).collect();
-        let line = Line { file: &file, frame: frame.index, time, faces };
-        let text = serde_json::to_string(&line).blame(Fault::Failure, || "turning a frame into JSON")?;
+        let text = to_line(tracked, &tracked.faces, &self.info)?;
         self.file.put(|out| writeln!(out, "{text}"))
     }
 
     fn finish(&mut self, _: End) -> Result<()> {
         self.file.finish()
     }
+}
+
+/// The line of a frame, with these of its faces, without its end.
+pub(super) fn to_line(tracked: &Tracked, faces: &[Face], info: &SourceInfo) -> Result<String> {
+    let frame = &tracked.frame;
+    let file = info.file(frame.index).to_string_lossy();
+    let time = round(frame.time.seconds(), 1e6);
+    let faces = faces.iter().map(LineFace::new).collect();
+    let line = Line { file: &file, frame: frame.index, time, faces };
+    serde_json::to_string(&line).blame(Fault::Failure, || "turning a frame into JSON")
 }
 
 impl LineFace {

@@ -22,6 +22,8 @@ pub mod jsonl;
 #[cfg(feature = "video")]
 mod mux;
 #[cfg(feature = "cli")]
+pub mod net;
+#[cfg(feature = "cli")]
 pub mod overlay;
 #[cfg(feature = "video")]
 pub mod partial;
@@ -29,12 +31,22 @@ pub mod partial;
 pub mod progress;
 #[cfg(feature = "video")]
 mod recheck;
+#[cfg(feature = "cli")]
+pub mod record;
 #[cfg(feature = "video")]
 mod remux;
+#[cfg(feature = "cli")]
+pub mod serve;
+#[cfg(feature = "cli")]
+pub mod snapshot;
 #[cfg(feature = "video")]
 mod tags;
 #[cfg(feature = "video")]
 pub mod video;
+#[cfg(feature = "cli")]
+pub mod window;
+#[cfg(feature = "cli")]
+pub mod y4m;
 
 /// Takes finished frames, one after another, on the main thread.
 #[cfg(feature = "cli")]
@@ -44,6 +56,14 @@ pub trait Sink {
     /// # Errors
     /// If it cannot be written.
     fn write(&mut self, tracked: &mut Tracked) -> Result<()>;
+
+    /// Called every few milliseconds while no frame comes, for what must not wait for one: keys, a window's size.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    fn idle(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// Completes the output. A sink that is dropped without this leaves nothing under the output's final name.
     ///

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::draw::draw;
+use crate::draw::{Style, draw};
 use crate::frame::Stage;
 use crate::scheme::Scheme;
 use crate::sink::{End, Sink};
@@ -27,7 +27,7 @@ impl Sink for Overlay {
         let track = frame.timing.get(Stage::Track).filter(|_| self.show_latency);
         let text = track.map(|time| format!("{:.1} ms", time.as_secs_f64() * 1e3));
         let image = &mut frame.image;
-        frame.timing.measure(Stage::Draw, || draw(image, faces, self.scheme, text.as_deref()))
+        frame.timing.measure(Stage::Draw, || draw(image, faces, self.scheme, Style::Full, text.as_deref()))
     }
 
     fn finish(&mut self, _: End) -> Result<()> {

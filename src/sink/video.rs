@@ -253,6 +253,10 @@ impl Writer {
     /// Writes what the encoder has ready.
     fn drain(&mut self) -> Result<()> {
         while let Some(mut packet) = self.encoder.receive()? {
+            // A video with no length for its last frame ends, for MP4 players, before it.
+            if self.remux.is_none() && packet.duration() == 0 {
+                packet.set_duration(self.step);
+            }
             packet.rescale_ts(self.encoder.base(), self.base);
             packet.set_stream(self.stream);
             self.mux.write(&packet)?;

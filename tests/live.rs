@@ -1,0 +1,154 @@
+//! `facemark live` and raw video, as a user and other programs meet them, without a camera and a display.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+const FACEMARK: &str = env!("CARGO_BIN_EXE_facemark");
+
+fn clip() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("media/talker.mp4")
+}
+
+fn facemark(args: &[&str]) -> Command {
+    let mut command = Command::new(FACEMARK);
+    command.args(args).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").stdin(Stdio::null());
+    command
+}
+
+/// Runs `live` on the clip, which must fail with this code and one line that holds all the words.
+fn fail(args: &[&str], code: i32, words: &[&str]) {
+    let output = facemark(&["live"]).arg(clip()).args(args).output().expect("facemark starts");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
+    assert_eq!(message.lines().count(), 1, "{args:?}: {message}");
+    for word in words {
+        assert!(message.contains(word), "{args:?}: {message:?} does not say {word:?}");
+    }
+}
+
+#[test]
+fn without_a_display_it_names_the_ways_out() {
+    fail(&[], 4, &["display", "--serve", "--no-window"]);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_is_opened() {
+    fail(&["--no-window"], 2, &["nothing to show", "--serve"]);
+    fail(&["--serve", "0.0.0.0:0"], 2, &["--serve-allow-remote"]);
+    fail(&["--no-window", "-o", "-"], 2, &["--format yuv4mpeg"]);
+    fail(&["--no-window", "--osc", "localhost"], 2, &["HOST:PORT"]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    fail(&["--serve", &taken.local_addr().unwrap().to_string()], 6, &["cannot serve", "another port"]);
+}
+
+/// A child that is ended whatever happens to the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_page_says_where_it_is_and_shows_the_faces() {
+    let mut command = facemark(&["live", "--serve", "127.0.0.1:0", "--model", "nose"]);
+    let mut child = Running(command.arg(clip()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    let mut stderr = BufReader::new(child.0.stderr.take().unwrap());
+    stderr.read_line(&mut line).unwrap();
+    let address =
+        line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&line).to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let events = BufReader::new(stream).lines().map_while(Result::ok);
+    let event = events.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).next().unwrap();
+    let event: Value = serde_json::from_str(&event).unwrap();
+    assert_eq!((&event["width"], &event["data"]["faces"][0]["id"]), (&480.into(), &1.into()));
+}
+
+#[test]
+fn datagrams_are_sent_while_the_file_plays() {
+    let [osc, json] = [(), ()].map(|()| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket
+    });
+    let address = |socket: &UdpSocket| socket.local_addr().unwrap().to_string();
+    let mut command = facemark(&["live", "--no-window", "--model", "nose"]);
+    command.args(["--osc", &address(&osc), "--udp", &address(&json)]).arg(clip());
+    let child = Running(command.stderr(Stdio::null()).spawn().unwrap());
+    let mut buffer = [0; 65_536];
+    let length = json.recv(&mut buffer).unwrap();
+    let line: Value = serde_json::from_slice(&buffer[..length]).unwrap();
+    assert_eq!(line["faces"][0]["points"].as_array().unwrap().len(), 1);
+    let length = osc.recv(&mut buffer).unwrap();
+    assert!(buffer.starts_with(b"#bundle\0") && buffer[..length].len() % 4 == 0);
+    drop(child);
+}
+
+#[test]
+fn ffmpeg_reads_raw_video_with_its_size_rate_and_colours() {
+    let mut producer =
+        facemark(&["annotate", "--quiet", "--model", "nose", "-o", "-", "--format", "yuv4mpeg"]);
+    let mut producer = Running(producer.arg(clip()).stdout(Stdio::piped()).spawn().unwrap());
+    let raw = producer.0.stdout.take().unwrap();
+    let entries = "stream=width,height,r_frame_rate,pix_fmt,color_range,nb_read_frames";
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-show_entries", entries, "-of", "json", "-i", "-"])
+        .stdin(raw)
+        .output()
+        .expect("ffprobe starts");
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let stream = &found["streams"][0];
+    assert_eq!((&stream["width"], &stream["height"]), (&480.into(), &480.into()));
+    assert_eq!((&stream["r_frame_rate"], &stream["nb_read_frames"]), (&"24/1".into(), &"120".into()));
+    assert_eq!((&stream["pix_fmt"], &stream["color_range"]), (&"yuv420p".into(), &"tv".into()));
+    assert!(producer.0.wait().unwrap().success());
+}
+
+#[test]
+fn live_raw_video_has_as_many_pictures_as_the_clip_though_frames_are_dropped() {
+    // 45 ms a frame and more: many of the clip's 24 a second are dropped.
+    let mut producer = facemark(&[
+        "live",
+        "--quiet",
+        "--no-window",
+        "--model",
+        "full-face",
+        "-o",
+        "-",
+        "--format",
+        "yuv4mpeg",
+    ]);
+    let mut producer = Running(producer.arg(clip()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut bytes = Vec::new();
+    producer.0.stdout.take().unwrap().read_to_end(&mut bytes).unwrap();
+    assert!(producer.0.wait().unwrap().success());
+    let header = bytes.iter().position(|&b| b == b'\n').unwrap() + 1;
+    let picture = "FRAME\n".len() + 480 * 480 * 3 / 2;
+    assert_eq!((bytes.len() - header) % picture, 0);
+    // The last frames may be among those dropped.
+    let pictures = (bytes.len() - header) / picture;
+    assert!((110..=122).contains(&pictures), "{pictures}");
+}
+
+#[test]
+fn a_reader_that_goes_ends_the_run_without_complaint() {
+    let mut command = facemark(&["annotate", "--model", "nose", "-o", "-", "--format", "yuv4mpeg"]);
+    let command = command.arg(clip()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = Running(command.spawn().unwrap());
+    let mut start = [0; 10];
+    child.0.stdout.take().unwrap().read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"YUV4MPEG2 ");
+    let mut message = String::new();
+    child.0.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+    assert_eq!((child.0.wait().unwrap().code(), message.as_str()), (Some(141), ""));
+}
