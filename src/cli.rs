@@ -9,7 +9,6 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::catalog;
 use crate::error::Fault;
 use crate::smooth::Smoothing;
-use crate::source::camera::CameraOptions;
 use crate::source::images::{is_picture, pictures_in};
 use crate::track::TrackOptions;
 
@@ -59,7 +58,7 @@ pub enum Command {
     Annotate(Annotate),
     /// Measure how long each stage takes per frame.
     Bench(Bench),
-    /// Show the camera's picture with its landmarks, in a window or on a page.
+    /// Play a video at its own speed with its landmarks, in a window or on a page.
     Live(Live),
     /// List the models.
     Models,
@@ -135,17 +134,14 @@ pub struct Bench {
 #[derive(Debug, Args)]
 #[command(after_help = LIVE_HELP)]
 pub struct Live {
-    /// A video or a folder of pictures to play at its own speed, instead of the camera.
-    pub input: Option<PathBuf>,
-    /// The camera.
-    #[command(flatten)]
-    pub camera: CameraOptions,
+    /// A video or a folder of pictures. (Cameras are not supported yet.)
+    pub input: PathBuf,
     /// Open no window.
     #[arg(long)]
     pub no_window: bool,
-    /// Exchange left and right in the window and on the page, never in files and data [default: on for a camera].
-    #[arg(long, value_enum, value_name = "SWITCH")]
-    pub mirror: Option<Switch>,
+    /// Exchange left and right in the window and on the page, never in files and data.
+    #[arg(long, value_enum, value_name = "SWITCH", default_value_t = Switch::Off)]
+    pub mirror: Switch,
     /// Show the picture on a page at this address instead of in a window; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub serve: Option<SocketAddr>,

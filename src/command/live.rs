@@ -19,9 +19,9 @@ use crate::sink::record::Recording;
 use crate::sink::serve::Server;
 use crate::sink::window::Window;
 use crate::sink::y4m::Y4m;
-use crate::source::{Source, SourceInfo, camera};
+use crate::source::SourceInfo;
 
-/// Shows the camera's picture, or a file at its own speed, with its landmarks.
+/// Shows a file at its own speed with its landmarks.
 ///
 /// # Errors
 /// See [`Fault`] for the kinds.
@@ -36,14 +36,10 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     }
     // What cannot be served is said before anything is opened.
     let server = args.serve.map(|address| Server::bind(address, args.serve_allow_remote)).transpose()?;
-    let spec = args.input.as_ref().map(|input| SourceSpec::new(slice::from_ref(input))).transpose()?;
-    let mut source: Box<dyn Source> = match &spec {
-        Some(spec) => open(spec, true)?,
-        None => camera::open(&args.camera)?,
-    };
+    let mut source = open(&SourceSpec::new(slice::from_ref(&args.input))?, true)?;
     let info = source.info().clone();
     refuse_clashes(&outputs, &info.files)?;
-    let mirrored = args.mirror.map_or(spec.is_none(), |switch| switch == Switch::On);
+    let mirrored = args.mirror == Switch::On;
     let mut tracker = tracker(&args.tracking)?;
     let scheme = tracker.scheme();
     let mut sinks: Vec<Box<dyn Sink + '_>> = Vec::new();

@@ -6,8 +6,6 @@ use anyhow::Result;
 
 use crate::frame::{ColorTags, Frame};
 
-#[cfg(feature = "cli")]
-pub mod camera;
 #[cfg(feature = "video")]
 mod convert;
 #[cfg(feature = "video")]

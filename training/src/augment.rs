@@ -93,7 +93,7 @@ impl Augment {
         };
         match net {
             // A trained photo shows little but one of 32 people before one wall: vary the framing more, blur less.
-            NetKind::Nose | NetKind::FullFace => {
+            NetKind::Nose | NetKind::Nose3 | NetKind::FullFace => {
                 Self { start: Start::Between, roll: 15.0, scale: 0.2, shift: 0.05, blur: 0.8, ..common }
             }
             NetKind::Resnet18 => common,
@@ -106,7 +106,7 @@ impl Augment {
     /// luma that the nets read as it is.
     pub fn course(net: NetKind) -> Self {
         match net {
-            NetKind::Nose => Self::none(Start::Photo),
+            NetKind::Nose | NetKind::Nose3 => Self::none(Start::Photo),
             // ±24 and ±18 px of 240×180.
             NetKind::FullFace => {
                 Self { roll: 15.0, shift: 0.1, brightness: 40.0, ..Self::none(Start::Photo) }

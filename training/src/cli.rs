@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use burn::backend::Autodiff;
-use burn::tensor::backend::AutodiffBackend;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Recipe;
@@ -14,6 +13,8 @@ use crate::export::{self, Which};
 use crate::graph::Weights;
 use crate::init::Init;
 use crate::nets::NetKind;
+use crate::report;
+use crate::study::{self, Subject};
 use crate::train;
 
 /// Trains facemark's landmark models and writes them as ONNX files.
@@ -32,6 +33,10 @@ enum Command {
     Export(Export),
     /// Measure an ONNX file on annotated photos.
     Eval(Eval),
+    /// Show a run on one HTML page: curves, errors, best and worst predictions, filters, architecture.
+    Report(Report),
+    /// Train variants of a net by the course's recipe and compare them on one HTML page.
+    Study(Study),
     /// Look into a data set.
     #[command(subcommand)]
     Data(Data),
@@ -135,6 +140,46 @@ struct Eval {
     json: bool,
 }
 
+#[derive(Args)]
+struct Report {
+    /// The folder that was --out of the training.
+    run: PathBuf,
+    /// The annotated photos that it was trained on.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+    /// Also show the net on the pictures in this folder; `facemark`, built beside this program, finds the faces in them.
+    #[arg(long, value_name = "DIR")]
+    photos: Option<PathBuf>,
+    /// Leave out the data set's pictures and show its landmarks alone, so that the page may be published.
+    #[arg(long)]
+    without_photos: bool,
+    /// The page; report.html in the run's folder if not given.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Study {
+    /// What is compared.
+    subject: Subject,
+    /// Folder with the annotated photos.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+    /// Folder for the runs and the page; what is finished there is not trained again.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Passes over the photos.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// What computes.
+    #[arg(long, value_enum, default_value_t)]
+    device: Device,
+}
+
 /// What computes; each needs the cargo feature of its name.
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Device {
@@ -155,36 +200,55 @@ impl Cli {
             Command::Train(args) => args.run(),
             Command::Export(args) => args.run(),
             Command::Eval(args) => args.run(),
+            Command::Report(args) => args.run(),
+            Command::Study(args) => args.run(),
             Command::Data(Data::Check(args)) => args.run(),
         }
     }
 }
 
+/// Calls a function with a device's backend as its type and the device as its last argument.
+macro_rules! on_device {
+    ($device:expr, $module:ident::$function:ident($($argument:expr),* $(,)?)) => {
+        match $device {
+            #[cfg(feature = "flex")]
+            Device::Flex => $module::$function::<Autodiff<burn_flex::Flex>>($($argument,)* &Default::default()),
+            #[cfg(feature = "tch")]
+            Device::Tch => {
+                $module::$function::<Autodiff<burn_tch::LibTorch>>($($argument,)* &burn_tch::LibTorchDevice::Cpu)
+            }
+            #[cfg(feature = "cuda")]
+            Device::Cuda => $module::$function::<Autodiff<burn_cuda::Cuda>>($($argument,)* &Default::default()),
+            #[allow(unreachable_patterns, reason = "with all features every device is there")]
+            device => Err(device.missing()),
+        }
+    };
+}
+
+impl Device {
+    #[allow(dead_code, reason = "with all features every device is there")]
+    fn missing(self) -> anyhow::Error {
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        anyhow!("this build lacks the device {name}; build with --features {name}")
+    }
+}
+
 impl Train {
     fn run(self) -> Result<()> {
-        match self.device {
-            #[cfg(feature = "flex")]
-            Device::Flex => self.run_on::<Autodiff<burn_flex::Flex>>(Default::default()),
-            #[cfg(feature = "tch")]
-            Device::Tch => self.run_on::<Autodiff<burn_tch::LibTorch>>(burn_tch::LibTorchDevice::Cpu),
-            #[cfg(feature = "cuda")]
-            Device::Cuda => self.run_on::<Autodiff<burn_cuda::Cuda>>(Default::default()),
-            #[allow(unreachable_patterns, reason = "with all features every device is there")]
-            device => {
-                let name =
-                    device.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-                bail!("this build lacks the device {name}; build with --features {name}")
-            }
-        }
-    }
-
-    fn run_on<B: AutodiffBackend>(self, device: B::Device) -> Result<()> {
         let data = Source { path: self.data.clone(), reading: self.reading.clone() };
         if self.resume {
-            return train::resume::<B>(&data, &self.out, self.stop_after, &device);
+            on_device!(self.device, train::resume(&data, &self.out, self.stop_after))?;
+        } else {
+            let init = self.init.clone().map(Init::from);
+            let recipe = self.recipe()?;
+            on_device!(self.device, train::start(&data, &self.out, &recipe, init.as_ref(), self.stop_after))?;
         }
-        let init = self.init.clone().map(Init::from);
-        train::start::<B>(&data, &self.out, &self.recipe()?, init.as_ref(), self.stop_after, &device)
+        match on_device!(self.device, report::write_beside(&self.out, &data)) {
+            Ok(file) => eprintln!("{}", file.display()),
+            // The training itself is safe.
+            Err(error) => eprintln!("facemark-train: no report could be written: {error:#}"),
+        }
+        Ok(())
     }
 
     fn recipe(&self) -> Result<Recipe> {
@@ -206,27 +270,7 @@ impl Train {
 impl Export {
     fn run(self) -> Result<()> {
         let Self { run, output, checkpoint, weights } = self;
-        #[cfg(feature = "flex")]
-        let n = export::export::<Autodiff<burn_flex::Flex>>(
-            &run,
-            &output,
-            checkpoint,
-            weights,
-            &Default::default(),
-        )?;
-        #[cfg(all(feature = "tch", not(feature = "flex")))]
-        let n = export::export::<Autodiff<burn_tch::LibTorch>>(
-            &run,
-            &output,
-            checkpoint,
-            weights,
-            &burn_tch::LibTorchDevice::Cpu,
-        )?;
-        #[cfg(not(any(feature = "flex", feature = "tch")))]
-        let n = {
-            let _ = (run, checkpoint, weights);
-            bail!("this build computes on no CPU; build with --features flex");
-        };
+        let n = on_device!(Device::default(), export::export(&run, &output, checkpoint, weights))?;
         eprintln!("{}: {:.1} MB", output.display(), n as f64 / 1e6);
         Ok(())
     }
@@ -243,6 +287,29 @@ impl Eval {
             report.print();
         }
         Ok(())
+    }
+}
+
+impl Report {
+    fn run(self) -> Result<()> {
+        let output = self.output.unwrap_or_else(|| self.run.join("report.html"));
+        let options = report::Options {
+            data: Source { path: self.data, reading: self.reading },
+            photos: self.photos,
+            without_photos: self.without_photos,
+            output,
+        };
+        on_device!(Device::default(), report::write(&self.run, &options))?;
+        eprintln!("{}", options.output.display());
+        Ok(())
+    }
+}
+
+impl Study {
+    fn run(self) -> Result<()> {
+        let Subject::Nose = self.subject;
+        let data = Source { path: self.data, reading: self.reading };
+        on_device!(self.device, study::nose(&data, &self.out, self.epochs))
     }
 }
 

@@ -103,7 +103,9 @@ impl Recipe {
             augment: Augment::best(net),
         };
         match net {
-            NetKind::Nose => Self { epochs: 1000, batch: 64, warmup_epochs: 10.0, loss: Loss::Mse, ..common },
+            NetKind::Nose | NetKind::Nose3 => {
+                Self { epochs: 1000, batch: 64, warmup_epochs: 10.0, loss: Loss::Mse, ..common }
+            }
             NetKind::FullFace => Self { epochs: 300, batch: 16, lr: 5e-4, ..common },
             NetKind::Resnet18 => common,
         }
@@ -114,7 +116,7 @@ impl Recipe {
     /// Numbers of epochs are ours, where the course's curves have long been flat.
     pub fn course(net: NetKind) -> Self {
         let (epochs, batch) = match net {
-            NetKind::Nose => (100, 64),
+            NetKind::Nose | NetKind::Nose3 => (100, 64),
             NetKind::FullFace => (30, 16),
             NetKind::Resnet18 => (20, 66),
         };
@@ -218,7 +220,7 @@ fn framing(net: NetKind) -> Framing {
     match net {
         // The whole photo for the mean face of IMM's people 1–32, whose region is 202 px wide and centred on (326.6, 299.3)
         // in photos of 640×480.
-        NetKind::Nose | NetKind::FullFace => {
+        NetKind::Nose | NetKind::Nose3 | NetKind::FullFace => {
             Framing { width: 3.168, height: 2.376, shift_x: -0.035, shift_y: -0.296 }
         }
         // 15 % of margin on each side: as many pixels on the face as possible, yet all landmarks stay inside a crop
@@ -235,7 +237,7 @@ mod tests {
     fn a_saved_recipe_reads_back_the_same() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("recipe.toml");
-        for net in [NetKind::Nose, NetKind::FullFace, NetKind::Resnet18] {
+        for net in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18] {
             for recipe in [Recipe::best(net), Recipe::course(net)] {
                 recipe.save(&path)?;
                 assert_eq!(Recipe::load(&path)?, recipe);

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use facemark::spec::ModelSpec;
 
 use crate::config::Recipe;
-use crate::graph::{Graph, Weights};
+use crate::graph::{Graph, Layer, Weights};
 use crate::nets::Net;
 use crate::onnx;
 use crate::run_dir::{Epoch, Record, RunDir, write_atomically};
@@ -28,14 +28,20 @@ pub enum Which {
     Last,
 }
 
-/// Writes a run's net to an ONNX file; its size in bytes.
-pub fn export<B: AutodiffBackend>(
+/// A run's net, ready to be used.
+pub struct Exported<B: Backend> {
+    /// The net.
+    pub net: Net<B>,
+    /// What its file says of it.
+    pub spec: ModelSpec,
+}
+
+/// Reads one of a run's nets.
+pub fn read<B: AutodiffBackend>(
     run: &Path,
-    output: &Path,
     which: Which,
-    weights: Weights,
     device: &B::Device,
-) -> Result<usize> {
+) -> Result<Exported<B::InnerBackend>> {
     let (dir, recipe, record) = RunDir::open(run)?;
     let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
     let net = match which {
@@ -44,6 +50,18 @@ pub fn export<B: AutodiffBackend>(
     };
     let mut spec = recipe.net.spec(recipe.framing);
     spec.training = training_record(&dir.metrics()?, &recipe, &record, which)?;
+    Ok(Exported { net, spec })
+}
+
+/// Writes a run's net to an ONNX file; its size in bytes.
+pub fn export<B: AutodiffBackend>(
+    run: &Path,
+    output: &Path,
+    which: Which,
+    weights: Weights,
+    device: &B::Device,
+) -> Result<usize> {
+    let Exported { net, spec } = read::<B>(run, which, device)?;
     let bytes = onnx_file(&net, &spec, weights);
     write_atomically(output, &bytes)?;
     Ok(bytes.len())
@@ -78,9 +96,16 @@ fn training_record(
     Ok(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
+/// The net's layers, in order.
+pub fn layers<B: Backend>(net: &Net<B>, spec: &ModelSpec) -> Vec<Layer> {
+    let mut graph = Graph::new(Weights::Int8, INPUT, [1, spec.height, spec.width]);
+    net.export(&mut graph, INPUT);
+    graph.layers().to_vec()
+}
+
 /// The ONNX file of a net.
 pub fn onnx_file<B: Backend>(net: &Net<B>, spec: &ModelSpec, weights: Weights) -> Vec<u8> {
-    let mut graph = Graph::new(weights);
+    let mut graph = Graph::new(weights, INPUT, [1, spec.height, spec.width]);
     let output = net.export(&mut graph, INPUT);
     let input = [1, 1, spec.height, spec.width];
     let graph = graph.into_message(&spec.name, (INPUT, &input), (&output, &[1, 2 * spec.scheme.n_points()]));
@@ -133,7 +158,7 @@ mod tests {
     #[test]
     fn tract_finds_the_points_that_burn_finds() {
         let _alone = test_data::random_numbers();
-        for kind in [NetKind::Nose, NetKind::FullFace, NetKind::Resnet18] {
+        for kind in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18] {
             let (mean, largest, spread) = compare(kind, Weights::F32);
             println!("{} f32: mean {mean:.1e}, largest {largest:.1e} of the crop side", kind.name());
             assert!(spread > 0.01, "{}: crops differ by {spread} alone, which tests nothing", kind.name());

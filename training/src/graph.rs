@@ -1,5 +1,7 @@
 //! An ONNX graph, layer by layer: batch normalisation folded into the convolutions, weights stored small.
 
+use std::collections::HashMap;
+
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
@@ -25,12 +27,34 @@ pub struct Graph {
     nodes: Vec<Message>,
     tensors: Vec<Message>,
     weights: Weights,
+    layers: Vec<Layer>,
+    /// Sizes of what the layers give, by name, without the batch.
+    sizes: HashMap<String, Vec<usize>>,
+}
+
+/// A line of the architecture's listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// ONNX's name of the operator.
+    pub operator: String,
+    /// Kernel and stride, where there are any.
+    pub window: String,
+    /// What it gives, without the batch: channels, height, width, or the number of values.
+    pub size: Vec<usize>,
+    /// Weights and biases, batch normalisation folded in.
+    pub n_parameters: usize,
 }
 
 impl Graph {
-    /// An empty graph.
-    pub fn new(weights: Weights) -> Self {
-        Self { nodes: Vec::new(), tensors: Vec::new(), weights }
+    /// An empty graph whose input has a name and channels, height and width.
+    pub fn new(weights: Weights, input: &str, size: [usize; 3]) -> Self {
+        let sizes = HashMap::from([(input.to_owned(), size.to_vec())]);
+        Self { nodes: Vec::new(), tensors: Vec::new(), weights, layers: Vec::new(), sizes }
+    }
+
+    /// The layers so far, in order.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
     }
 
     /// The finished graph (`GraphProto`) from `input` to `output`, each a name and a shape.
@@ -58,7 +82,13 @@ impl Graph {
             Attribute::Ints("strides", &conv.stride),
             Attribute::Ints("pads", &pads(conv)),
         ];
-        self.node("Conv", &[x, &weight, &bias], &attributes)
+        let y = self.node("Conv", &[x, &weight, &bias], &attributes);
+        let pads = pads(conv);
+        let mut size =
+            self.windowed(x, conv.kernel_size, conv.stride, [pads[0] + pads[2], pads[1] + pads[3]]);
+        size[0] = dims[0];
+        let window = window(conv.kernel_size, conv.stride);
+        self.list("Conv", window, size, dims.iter().product::<usize>() + dims[0], y)
     }
 
     /// A fully connected layer.
@@ -68,37 +98,73 @@ impl Graph {
         let weight = self.weight(&values(linear.weight.val()), &dims, 1);
         let bias = linear.bias.as_ref().map_or_else(|| vec![0.0; dims[1]], |bias| values(bias.val()));
         let bias = self.floats(&bias, &[dims[1]]);
-        self.node("Gemm", &[x, &weight, &bias], &[])
+        let y = self.node("Gemm", &[x, &weight, &bias], &[]);
+        self.list("Gemm", String::new(), vec![dims[1]], dims[0] * dims[1] + dims[1], y)
     }
 
     /// `max(x, 0)`.
     pub fn relu(&mut self, x: &str) -> String {
-        self.node("Relu", &[x], &[])
+        let y = self.node("Relu", &[x], &[]);
+        self.list("Relu", String::new(), self.size(x), 0, y)
     }
 
     /// The sum of two tensors of one shape.
     pub fn add(&mut self, a: &str, b: &str) -> String {
-        self.node("Add", &[a, b], &[])
+        let y = self.node("Add", &[a, b], &[]);
+        self.list("Add", String::new(), self.size(a), 0, y)
     }
 
-    /// A square max-pool.
-    pub fn max_pool(&mut self, x: &str, kernel: usize, stride: usize, pad: usize) -> String {
+    /// A max-pool with a window and steps of height and width, padded by `pad` on every side.
+    pub fn max_pool(&mut self, x: &str, kernel: [usize; 2], stride: [usize; 2], pad: usize) -> String {
         let attributes = [
-            Attribute::Ints("kernel_shape", &[kernel; 2]),
-            Attribute::Ints("strides", &[stride; 2]),
+            Attribute::Ints("kernel_shape", &kernel),
+            Attribute::Ints("strides", &stride),
             Attribute::Ints("pads", &[pad; 4]),
         ];
-        self.node("MaxPool", &[x], &attributes)
+        let y = self.node("MaxPool", &[x], &attributes);
+        let size = self.windowed(x, kernel, stride, [2 * pad; 2]);
+        self.list("MaxPool", window(kernel, stride), size, 0, y)
     }
 
     /// The mean over all pixels of each channel.
     pub fn global_average_pool(&mut self, x: &str) -> String {
-        self.node("GlobalAveragePool", &[x], &[])
+        let y = self.node("GlobalAveragePool", &[x], &[]);
+        let size = vec![self.size(x)[0], 1, 1];
+        self.list("GlobalAveragePool", String::new(), size, 0, y)
     }
 
     /// `[n, c, h, w]` → `[n, c h w]`.
     pub fn flatten(&mut self, x: &str) -> String {
-        self.node("Flatten", &[x], &[Attribute::Int("axis", 1)])
+        let y = self.node("Flatten", &[x], &[Attribute::Int("axis", 1)]);
+        let size = vec![self.size(x).iter().product()];
+        self.list("Flatten", String::new(), size, 0, y)
+    }
+
+    fn size(&self, name: &str) -> Vec<usize> {
+        self.sizes.get(name).cloned().unwrap_or_default()
+    }
+
+    /// What a window that moves over `x` gives; `pads` are the sums of both sides.
+    fn windowed(&self, x: &str, kernel: [usize; 2], stride: [usize; 2], pads: [usize; 2]) -> Vec<usize> {
+        let mut size = self.size(x);
+        for (i, side) in size.iter_mut().skip(1).enumerate() {
+            *side = (*side + pads[i] - kernel[i]) / stride[i] + 1;
+        }
+        size
+    }
+
+    /// Lists the layer that gives `y`.
+    fn list(
+        &mut self,
+        operator: &str,
+        window: String,
+        size: Vec<usize>,
+        n_parameters: usize,
+        y: String,
+    ) -> String {
+        self.sizes.insert(y.clone(), size.clone());
+        self.layers.push(Layer { operator: operator.to_owned(), window, size, n_parameters });
+        y
     }
 
     fn node(&mut self, operator: &str, inputs: &[&str], attributes: &[Attribute<'_>]) -> String {
@@ -143,6 +209,10 @@ impl Graph {
         self.tensors.push(onnx::tensor(&name, data_type, dims, raw));
         name
     }
+}
+
+fn window([height, width]: [usize; 2], stride: [usize; 2]) -> String {
+    format!("{height}×{width}, step {}", stride.iter().max().unwrap_or(&1))
 }
 
 /// Padding as ONNX orders it: top, left, bottom, right.

@@ -11,6 +11,7 @@
 //! | `run_dir` | a run's folder: checkpoints and metrics |
 //! | `metrics` | landmark errors and their summary |
 //! | `export`, `graph`, `onnx` | a trained net → an ONNX file; its graph; its protobuf |
+//! | `report`, `study` | pages that show a run, and the course's comparison of four |
 //! | `eval` | an ONNX file measured through the tracker's own code |
 
 mod augment;
@@ -27,7 +28,9 @@ mod init;
 mod metrics;
 mod nets;
 mod onnx;
+mod report;
 mod run_dir;
+mod study;
 #[cfg(test)]
 mod test_data;
 mod train;

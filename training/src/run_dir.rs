@@ -50,6 +50,9 @@ pub struct Epoch {
     pub epoch: usize,
     /// Mean loss over the training batches.
     pub loss: f64,
+    /// The same of the validation faces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
     /// Mean NME of the validation faces, per cent.
     pub validation_nme: f64,
     /// Mean point error of the validation faces, in pixels of their photos.

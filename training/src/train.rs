@@ -132,13 +132,14 @@ fn run<B: AutodiffBackend>(
         let trained =
             train_epoch(&mut state, &batches, recipe, &spec, first_step..first_step + n_steps, device)?;
         let train_seconds = started.elapsed().as_secs_f64();
-        let summary = validate(&state.best_net(), &views, recipe, &spec, device)?;
+        let (validation_loss, summary) = validate(&state.best_net(), &views, recipe, &spec, device)?;
         let is_best = state.progress.add(&summary);
         // The checkpoint first: a line about an epoch that could not be resumed from would be a lie.
         dir.save(&state, is_best)?;
         let epoch = Epoch {
             epoch: state.progress.epochs,
             loss: trained.loss,
+            validation_loss: Some(validation_loss),
             validation_nme: summary.nme_mean,
             validation_pixels: summary.pixels,
             lr: recipe.learning_rate(first_step + n_steps - 1, n_steps),
@@ -226,18 +227,23 @@ fn validation_views<'a>(validation: &'a [Sample], recipe: &Recipe) -> Vec<(&'a S
     boxes.filter(|_| start != Start::Photo).chain(photos.filter(|_| start != Start::Face)).collect()
 }
 
+/// Mean loss and errors of the held-out faces.
 fn validate<B: Backend>(
     net: &Net<B>,
     views: &[(&Sample, Region)],
     recipe: &Recipe,
     spec: &ModelSpec,
     device: &B::Device,
-) -> Result<Summary> {
+) -> Result<(f64, Summary)> {
     let mut errors = Vec::with_capacity(views.len());
+    let mut total = 0.0;
     for (batch, views) in batch::plain(views, spec, recipe.batch).into_iter().zip(views.chunks(recipe.batch))
     {
-        let (crops, _) = batch.into_tensors::<B>(spec, device);
-        let found: Vec<f32> = net.forward(crops).into_data().iter::<f32>().collect();
+        let (crops, targets) = batch.into_tensors::<B>(spec, device);
+        let found = net.forward(crops);
+        let loss = loss(found.clone(), targets, recipe.loss).into_data().iter::<f64>().sum::<f64>();
+        total += loss * views.len() as f64;
+        let found: Vec<f32> = found.into_data().iter::<f32>().collect();
         for ((sample, region), found) in views.iter().zip(found.chunks_exact(2 * spec.scheme.n_points())) {
             let to_image = spec.framing.crop_to_image(region);
             let found: Vec<Point> =
@@ -245,7 +251,7 @@ fn validate<B: Backend>(
             errors.push(FaceError::new(&found, sample, spec.scheme));
         }
     }
-    Ok(Summary::new(&errors, spec.scheme))
+    Ok((total / views.len() as f64, Summary::new(&errors, spec.scheme)))
 }
 
 /// The mean of the faces' points in crop sides, x0, y0, x1, y1 …

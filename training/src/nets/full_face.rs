@@ -64,7 +64,7 @@ impl<B: Backend> FullFace<B> {
     pub fn export(&self, graph: &mut Graph, input: &str) -> String {
         let features = self.convs.iter().zip(POOLED).fold(input.to_owned(), |x, (conv, pooled)| {
             let x = graph.conv(&x, conv, None);
-            let x = if pooled { graph.max_pool(&x, 2, 2, 0) } else { x };
+            let x = if pooled { graph.max_pool(&x, [2, 2], [2, 2], 0) } else { x };
             graph.relu(&x)
         });
         let x = graph.flatten(&features);

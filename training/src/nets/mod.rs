@@ -31,6 +31,8 @@ use resnet18::Resnet18;
 pub enum NetKind {
     /// The nose's lower middle from 60×80 px (course, part 1).
     Nose,
+    /// The same with three convolutions in place of four.
+    Nose3,
     /// 58 IMM points from 180×240 px (course, part 2).
     FullFace,
     /// 68 iBUG points from 112×112 px.
@@ -42,6 +44,7 @@ impl NetKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Nose => "nose",
+            Self::Nose3 => "nose3",
             Self::FullFace => "full-face",
             Self::Resnet18 => "resnet18",
         }
@@ -50,7 +53,7 @@ impl NetKind {
     /// The points that the net finds.
     pub fn scheme(self) -> Scheme {
         match self {
-            Self::Nose => Scheme::Nose,
+            Self::Nose | Self::Nose3 => Scheme::Nose,
             Self::FullFace => Scheme::Imm58,
             Self::Resnet18 => Scheme::Ibug68,
         }
@@ -59,7 +62,7 @@ impl NetKind {
     /// Width and height of the net's input in pixels.
     pub fn input_size(self) -> (usize, usize) {
         match self {
-            Self::Nose => (80, 60),
+            Self::Nose | Self::Nose3 => (80, 60),
             Self::FullFace => (240, 180),
             Self::Resnet18 => (112, 112),
         }
@@ -86,6 +89,8 @@ impl NetKind {
 pub enum Net<B: Backend> {
     /// See [`NetKind::Nose`].
     Nose(Nose<B>),
+    /// See [`NetKind::Nose3`].
+    Nose3(Nose<B>),
     /// See [`NetKind::FullFace`].
     FullFace(FullFace<B>),
     /// See [`NetKind::Resnet18`].
@@ -96,7 +101,8 @@ impl<B: Backend> Net<B> {
     /// A net with random weights whose last layer answers `mean_shape` (x0, y0, …) before any training.
     pub fn new(kind: NetKind, mean_shape: &[f32], device: &B::Device) -> Self {
         match kind {
-            NetKind::Nose => Self::Nose(Nose::new(mean_shape, device)),
+            NetKind::Nose => Self::Nose(Nose::four(mean_shape, device)),
+            NetKind::Nose3 => Self::Nose3(Nose::three(mean_shape, device)),
             NetKind::FullFace => Self::FullFace(FullFace::new(mean_shape, device)),
             NetKind::Resnet18 => Self::Resnet18(Resnet18::new(mean_shape, device)),
         }
@@ -105,7 +111,7 @@ impl<B: Backend> Net<B> {
     /// Finds the points in a batch of normalised crops.
     pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
         match self {
-            Self::Nose(net) => net.forward(crops),
+            Self::Nose(net) | Self::Nose3(net) => net.forward(crops),
             Self::FullFace(net) => net.forward(crops),
             Self::Resnet18(net) => net.forward(crops),
         }
@@ -118,6 +124,7 @@ impl<B: Backend> Net<B> {
     pub fn import(self, layers: &mut Layers) -> Result<Self> {
         Ok(match self {
             Self::Nose(net) => Self::Nose(net.import(layers)?),
+            Self::Nose3(net) => Self::Nose3(net.import(layers)?),
             Self::FullFace(net) => Self::FullFace(net.import(layers)?),
             Self::Resnet18(net) => Self::Resnet18(net.import(layers)?),
         })
@@ -128,14 +135,14 @@ impl<B: Backend> Net<B> {
     pub fn with_statistics_of(self, crops: Tensor<B, 4>) -> Self {
         match self {
             Self::Resnet18(net) => Self::Resnet18(net.with_statistics_of(crops)),
-            net @ (Self::Nose(_) | Self::FullFace(_)) => net,
+            net @ (Self::Nose(_) | Self::Nose3(_) | Self::FullFace(_)) => net,
         }
     }
 
     /// Writes the forward pass into an ONNX graph; `input` and the answer name its tensors.
     pub fn export(&self, graph: &mut Graph, input: &str) -> String {
         match self {
-            Self::Nose(net) => net.export(graph, input),
+            Self::Nose(net) | Self::Nose3(net) => net.export(graph, input),
             Self::FullFace(net) => net.export(graph, input),
             Self::Resnet18(net) => net.export(graph, input),
         }

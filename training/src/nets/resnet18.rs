@@ -92,7 +92,7 @@ impl<B: Backend> Resnet18<B> {
     pub fn export(&self, graph: &mut Graph, input: &str) -> String {
         let x = self.stem.export(graph, input);
         let x = graph.relu(&x);
-        let x = graph.max_pool(&x, 3, 2, 1);
+        let x = graph.max_pool(&x, [3, 3], [2, 2], 1);
         let x = self.blocks.iter().fold(x, |x, block| block.export(graph, &x));
         let x = graph.global_average_pool(&x);
         let x = graph.flatten(&x);

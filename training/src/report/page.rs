@@ -1,0 +1,204 @@
+//! The page itself.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::chart::{Scale, Series, chart};
+use super::picture::{Overlay, filters, picture};
+use super::{Contents, HeldOut, N_EXTREMES};
+use crate::graph::Layer;
+use crate::metrics::Summary;
+
+const STYLE: &str = include_str!("style.css");
+/// The cumulative error curve ends here, in per cent.
+const CURVE_END: f64 = 20.0;
+
+/// The whole page.
+pub fn page(contents: &Contents) -> Markup {
+    let name = contents.recipe.net.name();
+    frame(
+        &format!("facemark-train: {name}"),
+        html! {
+            (head(contents))
+            h2 { "Loss and error" } (curves(contents))
+            h2 { "Error on held-out faces" } (errors(contents))
+            h2 { "Samples with ground truth" } (samples(contents))
+            h2 { "Worst predictions" } (legend()) (faces(contents, contents.held_out.iter().take(N_EXTREMES)))
+            h2 { "Best predictions" } (legend()) (faces(contents, contents.held_out.iter().rev().take(N_EXTREMES)))
+            h2 { "First-layer filters" }
+            p { "Black is the most negative weight of a filter, white the most positive, middle grey none." }
+            (filters(&contents.filters.0, contents.filters.1))
+            @if !contents.own.is_empty() { h2 { "Other photos" } (own(contents)) }
+            h2 { "Architecture" } (architecture(&contents.layers))
+            h2 { "Recipe" } pre { (contents.recipe.to_toml().unwrap_or_default()) }
+        },
+    )
+}
+
+/// A page with a title.
+pub fn frame(title: &str, body: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { h1 { (title) } (body) }
+        }
+    }
+}
+
+fn head(contents: &Contents) -> Markup {
+    let record = &contents.record;
+    let best = contents.epochs.iter().min_by(|a, b| a.validation_nme.total_cmp(&b.validation_nme));
+    let seconds: f64 = contents.epochs.iter().map(|epoch| epoch.seconds).sum();
+    html! {
+        table {
+            tr { th { "Data" } td { (record.data) ": " (record.n_training) " faces to train on, " (record.n_validation) " held out" } }
+            tr { th { "Begun with" } td { (record.init.as_deref().unwrap_or("random weights")) } }
+            tr { th { "Epochs" } td { (contents.epochs.len()) " of " (contents.recipe.epochs)
+                @if let Some(best) = best { ", the best was " (best.epoch) } } }
+            tr { th { "Time" } td { (format!("{:.1} minutes", seconds / 60.0)) } }
+            tr { th { "Program" } td { (record.commit) } }
+        }
+        @if contents.without_photos {
+            p { "The data set's terms do not allow its photos to be published here: its faces are shown by their landmarks alone." }
+        }
+    }
+}
+
+fn curves(contents: &Contents) -> Markup {
+    let line = |pick: fn(&crate::run_dir::Epoch) -> Option<f64>| {
+        contents.epochs.iter().filter_map(move |e| Some((e.epoch as f64, pick(e)?)))
+    };
+    let losses = [
+        Series::new("training", line(|e| Some(e.loss))),
+        Series::new("held out", line(|e| e.validation_loss)),
+    ];
+    let has_validation = !losses[1].points.is_empty();
+    let losses = if has_validation { &losses[..] } else { &losses[..1] };
+    let error = [Series::new("held out", line(|e| Some(e.validation_nme)))];
+    html! {
+        div.charts {
+            (chart("Loss", ("epoch", "loss"), Scale::Logarithmic, losses))
+            (chart("Mean error of the held-out faces", ("epoch", "NME, %"), Scale::Linear, &error))
+        }
+        p { "The training loss is that of augmented crops, through a net that still changes; held-out faces are not augmented." }
+    }
+}
+
+fn errors(contents: &Contents) -> Markup {
+    let shares = |errors: Vec<f64>| {
+        let n = errors.len() as f64;
+        (0..=80).map(move |i| {
+            let limit = CURVE_END * f64::from(i) / 80.0;
+            (limit, 100.0 * errors.iter().filter(|&&e| e <= limit).count() as f64 / n)
+        })
+    };
+    let mut series =
+        vec![Series::new("the net", shares(contents.held_out.iter().map(|face| face.nme).collect()))];
+    let baseline: Option<Vec<f64>> = contents.held_out.iter().map(|face| face.baseline).collect();
+    series.extend(baseline.map(|errors| Series::new("mean shape", shares(errors))));
+    html! {
+        table {
+            tr { th { "given" } th { "faces" } th { "NME" } th { "median" } th { "P90" } th { "above 8 %" } th { "AUC@8 %" } th { "px" } th { "relative MSE" } }
+            @for (given, summary, baseline) in &contents.results {
+                (row(given, summary))
+                @if let Some(baseline) = baseline { (row(&format!("mean shape, {given}"), baseline)) }
+            }
+        }
+        p { "NME is the mean error over the distance of the outer eye corners (for the nose alone: over the face's size)." }
+        div.charts {
+            (chart("Share of faces below an error", ("NME, %", "faces, %"), Scale::Linear, &series))
+            div {
+                table {
+                    tr { th { "part" } th { "NME" } }
+                    @for (part, nme) in contents.results.iter().take(1).flat_map(|(_, summary, _)| &summary.regions) {
+                        tr { td { (part) } td { (format!("{:.2} %", nme.as_f64().unwrap_or(f64::NAN))) } }
+                    }
+                }
+                table {
+                    tr { th { "group" } th { "faces" } th { "NME" } }
+                    @for (group, (n, nme)) in &contents.groups {
+                        tr { td { (group) } td { (n) } td { (format!("{nme:.2} %")) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(name: &str, s: &Summary) -> Markup {
+    html! {
+        tr {
+            td { (name) } td { (s.n) } td { (format!("{:.2} %", s.nme_mean)) } td { (format!("{:.2} %", s.nme_median)) }
+            td { (format!("{:.2} %", s.nme_p90)) } td { (format!("{:.1} %", s.failure_8)) } td { (format!("{:.1}", s.auc_8)) }
+            td { (format!("{:.2}", s.pixels)) } td { (format!("{:.6}", s.relative_mse)) }
+        }
+    }
+}
+
+fn samples(contents: &Contents) -> Markup {
+    let (width, _) = contents.recipe.net.input_size();
+    let scheme = contents.recipe.net.scheme();
+    let hide = contents.without_photos;
+    let show = |example: &crate::augment::Example| {
+        let overlays = [Overlay { points: &example.points, class: "truth" }];
+        picture((&example.pixels, width), scheme, &overlays, "", hide)
+    };
+    html! {
+        h3 { "As they are" } div.pictures { @for (plain, _) in &contents.samples { (show(plain)) } }
+        h3 { "Augmented" } div.pictures { @for (_, augmented) in &contents.samples { (show(augmented)) } }
+    }
+}
+
+fn legend() -> Markup {
+    html! { p { span.truth { "■" } " truth " span.found { "■" } " found" } }
+}
+
+fn faces<'a>(contents: &Contents, faces: impl Iterator<Item = &'a HeldOut>) -> Markup {
+    let (width, _) = contents.recipe.net.input_size();
+    html! {
+        div.pictures {
+            @for face in faces {
+                @let overlays = [
+                    Overlay { points: &face.truth.points, class: "truth" },
+                    Overlay { points: &face.found, class: "found" },
+                ];
+                (picture((&face.truth.pixels, width), contents.recipe.net.scheme(), &overlays,
+                    &format!("{} {:.1} %", face.name, face.nme), contents.without_photos))
+            }
+        }
+    }
+}
+
+fn own(contents: &Contents) -> Markup {
+    html! {
+        div.pictures.large {
+            @for photo in &contents.own {
+                @let overlays: Vec<Overlay<'_>> =
+                    photo.faces.iter().map(|points| Overlay { points, class: "found" }).collect();
+                @let n = photo.faces.len();
+                (picture((&photo.pixels, photo.width), contents.recipe.net.scheme(), &overlays,
+                    &format!("{}: {n} {}, {}", photo.name, if n == 1 { "face" } else { "faces" }, photo.how), false))
+            }
+        }
+    }
+}
+
+fn architecture(layers: &[Layer]) -> Markup {
+    let total: usize = layers.iter().map(|layer| layer.n_parameters).sum();
+    html! {
+        table {
+            tr { th { "layer" } th { "window" } th { "gives" } th { "parameters" } }
+            @for layer in layers {
+                @let size: Vec<String> = layer.size.iter().map(usize::to_string).collect();
+                tr { td { (layer.operator) } td { (layer.window) } td { (size.join("×")) } td { (layer.n_parameters) } }
+            }
+            tr { th { "sum" } td {} td {} th { (total) } }
+        }
+        p { "As exported: batch normalisation is folded into the convolutions." }
+    }
+}
