@@ -12,13 +12,28 @@ use crate::error::Fault;
 use crate::face::{Point, Region};
 use crate::frame::Plane;
 
+/// A face that a detector sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// Where the landmarks are to be looked for.
+    pub region: Region,
+    /// How sure the detector is, 0 to 1.
+    pub score: f32,
+}
+
 /// Finds faces in a picture.
 pub trait Detector: Send {
-    /// The faces' regions, upright, the most certain first. None is an empty list.
+    /// The faces, the most certain first. None is an empty list.
     ///
     /// # Errors
     /// If the detector itself fails.
-    fn detect(&mut self, luma: &Plane) -> Result<Vec<Region>>;
+    fn detect(&mut self, luma: &Plane) -> Result<Vec<Detection>>;
+
+    /// Looks again at one place only, which is much cheaper: the face that is there, or `None`.
+    ///
+    /// # Errors
+    /// If the detector itself fails.
+    fn confirm(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>>;
 }
 
 /// Viola and Jones' cascade as trained by Lienhart for OpenCV: frontal faces that stand upright.
@@ -94,10 +109,15 @@ impl Cascade {
 }
 
 impl Detector for Cascade {
-    fn detect(&mut self, luma: &Plane) -> Result<Vec<Region>> {
+    fn confirm(&mut self, _: &Plane, near: &Region) -> Result<Option<Detection>> {
+        // The cascade is too slow to look at every frame.
+        Ok(Some(Detection { region: *near, score: 1.0 }))
+    }
+
+    fn detect(&mut self, luma: &Plane) -> Result<Vec<Detection>> {
         let ratio = self.shrink(luma).context("shrinking a picture for the face cascade")?;
         let squares = self.squares().context("running the face cascade")?;
-        Ok(squares.iter().map(|square| region(square, ratio)).collect())
+        Ok(squares.iter().map(|square| Detection { region: region(square, ratio), score: 1.0 }).collect())
     }
 }
 

@@ -198,7 +198,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::detect::Detector;
+    use crate::detect::{Detection, Detector};
     use crate::face::{Framing, Point, Region};
     use crate::frame::{ColorTags, Plane};
     use crate::model::Landmarker;
@@ -258,10 +258,14 @@ mod tests {
     struct Slow(Duration, fn());
 
     impl Detector for Slow {
-        fn detect(&mut self, _: &Plane) -> Result<Vec<Region>> {
+        fn detect(&mut self, _: &Plane) -> Result<Vec<Detection>> {
             thread::sleep(self.0);
             self.1();
             Ok(Vec::new())
+        }
+
+        fn confirm(&mut self, _: &Plane, _: &Region) -> Result<Option<Detection>> {
+            Ok(None)
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::detect::Detector;
+use crate::detect::{Detection, Detector};
 use crate::face::{Face, Point, Region, mean};
 use crate::frame::{Frame, Plane, Stage, Timing};
 use crate::model::Landmarker;
@@ -122,10 +122,13 @@ impl Tracker {
 
     /// Confirms the tracks that a detection lies on, starts one for each that lies on none, and ends the
     /// tracks that were missed too often.
-    fn match_detections(&mut self, found: &[Region]) {
+    fn match_detections(&mut self, found: &[Detection]) {
         let has_eyes = self.scheme().eyes().is_some();
         for track in &mut self.tracks {
-            let seen = found.iter().find(|region| region.overlap(&track.region) > SAME_FACE);
+            let seen = found
+                .iter()
+                .map(|face| &face.region)
+                .find(|region| region.overlap(&track.region) > SAME_FACE);
             track.misses = if seen.is_some() { 0 } else { track.misses + 1 };
             // Without eyes the landmarks tell nothing about size and roll: the detector has to.
             if let (Some(region), false) = (seen, has_eyes) {
@@ -133,7 +136,7 @@ impl Tracker {
             }
         }
         self.tracks.retain(|track| track.misses < track.max_misses());
-        for region in found {
+        for Detection { region, .. } in found {
             let is_new = self.tracks.iter().all(|track| track.region.overlap(region) <= SAME_FACE);
             if is_new && self.tracks.len() < self.options.max_faces {
                 self.tracks.push(Track::new(self.next_id, *region, self.options.smoothing));
@@ -245,8 +248,13 @@ mod tests {
     struct Scripted(std::vec::IntoIter<Vec<Region>>);
 
     impl Detector for Scripted {
-        fn detect(&mut self, _: &Plane) -> Result<Vec<Region>> {
-            Ok(self.0.next().unwrap_or_default())
+        fn detect(&mut self, _: &Plane) -> Result<Vec<Detection>> {
+            let regions = self.0.next().unwrap_or_default();
+            Ok(regions.into_iter().map(|region| Detection { region, score: 1.0 }).collect())
+        }
+
+        fn confirm(&mut self, _: &Plane, near: &Region) -> Result<Option<Detection>> {
+            Ok(Some(Detection { region: *near, score: 1.0 }))
         }
     }
 
