@@ -14,8 +14,22 @@ use crate::spec::ModelSpec;
 use crate::weights;
 
 /// What facemark-train exports.
-const OPERATORS: [&str; 9] =
-    ["Add", "Cast", "Conv", "DequantizeLinear", "Flatten", "Gemm", "GlobalAveragePool", "MaxPool", "Relu"];
+const OPERATORS: [&str; 14] = [
+    "Add",
+    "Cast",
+    "Concat",
+    "Conv",
+    "DequantizeLinear",
+    "Flatten",
+    "Gemm",
+    "GlobalAveragePool",
+    "MaxPool",
+    "Mul",
+    "ReduceSum",
+    "Relu",
+    "Reshape",
+    "Softmax",
+];
 /// Largest model file, in bytes; ours have 14 MB.
 pub const MAX_FILE: u64 = 64 << 20;
 const MAX_NODES: usize = 1000;

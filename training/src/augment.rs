@@ -96,7 +96,7 @@ impl Augment {
             NetKind::Nose | NetKind::Nose3 | NetKind::FullFace => {
                 Self { start: Start::Between, roll: 15.0, scale: 0.2, shift: 0.05, blur: 0.8, ..common }
             }
-            NetKind::Resnet18 => common,
+            NetKind::Resnet18 | NetKind::Compact => common,
         }
     }
 
@@ -111,7 +111,7 @@ impl Augment {
             NetKind::FullFace => {
                 Self { roll: 15.0, shift: 0.1, brightness: 40.0, ..Self::none(Start::Photo) }
             }
-            NetKind::Resnet18 => {
+            NetKind::Resnet18 | NetKind::Compact => {
                 Self { roll: 15.0, shift: 0.05, brightness: 40.0, ..Self::none(Start::Face) }
             }
         }

@@ -108,6 +108,7 @@ impl Recipe {
             }
             NetKind::FullFace => Self { epochs: 300, batch: 16, lr: 5e-4, ..common },
             NetKind::Resnet18 => common,
+            NetKind::Compact => Self { epochs: 400, lr: 2e-3, batch: 64, ..common },
         }
     }
 
@@ -118,7 +119,7 @@ impl Recipe {
         let (epochs, batch) = match net {
             NetKind::Nose | NetKind::Nose3 => (100, 64),
             NetKind::FullFace => (30, 16),
-            NetKind::Resnet18 => (20, 66),
+            NetKind::Resnet18 | NetKind::Compact => (20, 66),
         };
         Self {
             epochs,
@@ -225,7 +226,7 @@ fn framing(net: NetKind) -> Framing {
         }
         // 15 % of margin on each side: as many pixels on the face as possible, yet all landmarks stay inside a crop
         // that is off by as much as a detector's box or the last frame's region are.
-        NetKind::Resnet18 => Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 },
+        NetKind::Resnet18 | NetKind::Compact => Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 },
     }
 }
 
@@ -237,7 +238,7 @@ mod tests {
     fn a_saved_recipe_reads_back_the_same() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("recipe.toml");
-        for net in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18] {
+        for net in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18, NetKind::Compact] {
             for recipe in [Recipe::best(net), Recipe::course(net)] {
                 recipe.save(&path)?;
                 assert_eq!(Recipe::load(&path)?, recipe);

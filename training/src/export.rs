@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn tract_finds_the_points_that_burn_finds() {
         let _alone = test_data::random_numbers();
-        for kind in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18] {
+        for kind in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18, NetKind::Compact] {
             let (mean, largest, spread) = compare(kind, Weights::F32);
             println!("{} f32: mean {mean:.1e}, largest {largest:.1e} of the crop side", kind.name());
             assert!(spread > 0.01, "{}: crops differ by {spread} alone, which tests nothing", kind.name());

@@ -140,6 +140,61 @@ impl Graph {
         self.list("Flatten", String::new(), size, 0, y)
     }
 
+    /// Each row of `[c, n]` as positive weights that sum to 1.
+    pub fn softmax(&mut self, x: &str) -> String {
+        let y = self.node("Softmax", &[x], &[Attribute::Int("axis", 1)]);
+        self.list("Softmax", String::new(), self.size(x), 0, y)
+    }
+
+    /// `[1, c, h, w]` → `[c, h w]`.
+    pub fn rows(&mut self, x: &str) -> String {
+        let size = self.size(x);
+        let rows = [size[0], size[1] * size[2]];
+        self.reshape(x, &rows, rows.to_vec())
+    }
+
+    /// Adds the same numbers to each row of `[c, n]`.
+    pub fn add_row(&mut self, x: &str, row: &[f32]) -> String {
+        let row = self.floats(row, &[1, row.len()]);
+        let y = self.node("Add", &[x, &row], &[]);
+        self.list("Add", String::new(), self.size(x), 0, y)
+    }
+
+    /// The product of two tensors of one shape, element by element.
+    pub fn multiply(&mut self, a: &str, b: &str) -> String {
+        let y = self.node("Mul", &[a, b], &[]);
+        self.list("Mul", String::new(), self.size(a), 0, y)
+    }
+
+    /// `[c, n]` → `[c, 1]`.
+    pub fn row_sums(&mut self, x: &str) -> String {
+        let axes = self.integers(&[1]);
+        let y = self.node("ReduceSum", &[x, &axes], &[Attribute::Int("keepdims", 1)]);
+        let size = vec![self.size(x)[0], 1];
+        self.list("ReduceSum", String::new(), size, 0, y)
+    }
+
+    /// Two columns `[c, 1]` → `[1, 2 c]`: a0, b0, a1, b1 …
+    pub fn interleave(&mut self, a: &str, b: &str) -> String {
+        let n = self.size(a)[0];
+        let y = self.node("Concat", &[a, b], &[Attribute::Int("axis", 1)]);
+        let y = self.list("Concat", String::new(), vec![n, 2], 0, y);
+        self.reshape(&y, &[1, 2 * n], vec![2 * n])
+    }
+
+    /// `size` is what the listing calls the shape.
+    fn reshape(&mut self, x: &str, shape: &[usize], size: Vec<usize>) -> String {
+        let shape = self.integers(shape);
+        let y = self.node("Reshape", &[x, &shape], &[]);
+        self.list("Reshape", String::new(), size, 0, y)
+    }
+
+    /// Height and width of `[c, h, w]`.
+    pub fn picture_size(&self, x: &str) -> [usize; 2] {
+        let size = self.size(x);
+        [size[1], size[2]]
+    }
+
     fn size(&self, name: &str) -> Vec<usize> {
         self.sizes.get(name).cloned().unwrap_or_default()
     }
@@ -177,6 +232,12 @@ impl Graph {
     fn floats(&mut self, values: &[f32], dims: &[usize]) -> String {
         let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.tensor(DataType::Float, dims, &raw)
+    }
+
+    /// A constant of 64-bit integers, as shapes and axes are.
+    fn integers(&mut self, values: &[usize]) -> String {
+        let raw: Vec<u8> = values.iter().flat_map(|&v| (v as i64).to_le_bytes()).collect();
+        self.tensor(DataType::Int64, &[values.len()], &raw)
     }
 
     /// A layer's weights, stored as the graph's [`Weights`] say; `channel_axis` is that of the output channels.

@@ -61,6 +61,8 @@ pub enum DataType {
     Float = 1,
     /// 8-bit signed integers.
     Int8 = 3,
+    /// 64-bit signed integers.
+    Int64 = 7,
     /// 16-bit floats.
     Float16 = 10,
 }

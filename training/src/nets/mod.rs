@@ -1,5 +1,6 @@
 //! The nets, one a file: layers with their shapes, the forward pass, and beside it the same pass as an ONNX graph.
 
+mod compact;
 mod full_face;
 mod norm;
 mod nose;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
 use crate::init::Layers;
+use compact::Compact;
 use full_face::FullFace;
 use nose::Nose;
 use resnet18::Resnet18;
@@ -37,6 +39,8 @@ pub enum NetKind {
     FullFace,
     /// 68 iBUG points from 112×112 px.
     Resnet18,
+    /// 68 iBUG points from 96×96 px, in a ninth of the time.
+    Compact,
 }
 
 impl NetKind {
@@ -47,6 +51,7 @@ impl NetKind {
             Self::Nose3 => "nose3",
             Self::FullFace => "full-face",
             Self::Resnet18 => "resnet18",
+            Self::Compact => "compact",
         }
     }
 
@@ -55,7 +60,7 @@ impl NetKind {
         match self {
             Self::Nose | Self::Nose3 => Scheme::Nose,
             Self::FullFace => Scheme::Imm58,
-            Self::Resnet18 => Scheme::Ibug68,
+            Self::Resnet18 | Self::Compact => Scheme::Ibug68,
         }
     }
 
@@ -65,6 +70,7 @@ impl NetKind {
             Self::Nose | Self::Nose3 => (80, 60),
             Self::FullFace => (240, 180),
             Self::Resnet18 => (112, 112),
+            Self::Compact => (96, 96),
         }
     }
 
@@ -95,6 +101,8 @@ pub enum Net<B: Backend> {
     FullFace(FullFace<B>),
     /// See [`NetKind::Resnet18`].
     Resnet18(Resnet18<B>),
+    /// See [`NetKind::Compact`].
+    Compact(Compact<B>),
 }
 
 impl<B: Backend> Net<B> {
@@ -105,6 +113,7 @@ impl<B: Backend> Net<B> {
             NetKind::Nose3 => Self::Nose3(Nose::three(mean_shape, device)),
             NetKind::FullFace => Self::FullFace(FullFace::new(mean_shape, device)),
             NetKind::Resnet18 => Self::Resnet18(Resnet18::new(mean_shape, device)),
+            NetKind::Compact => Self::Compact(Compact::new(mean_shape, device)),
         }
     }
 
@@ -114,6 +123,7 @@ impl<B: Backend> Net<B> {
             Self::Nose(net) | Self::Nose3(net) => net.forward(crops),
             Self::FullFace(net) => net.forward(crops),
             Self::Resnet18(net) => net.forward(crops),
+            Self::Compact(net) => net.forward(crops),
         }
     }
 
@@ -127,6 +137,7 @@ impl<B: Backend> Net<B> {
             Self::Nose3(net) => Self::Nose3(net.import(layers)?),
             Self::FullFace(net) => Self::FullFace(net.import(layers)?),
             Self::Resnet18(net) => Self::Resnet18(net.import(layers)?),
+            Self::Compact(net) => Self::Compact(net.import(layers)?),
         })
     }
 
@@ -135,6 +146,7 @@ impl<B: Backend> Net<B> {
     pub fn with_statistics_of(self, crops: Tensor<B, 4>) -> Self {
         match self {
             Self::Resnet18(net) => Self::Resnet18(net.with_statistics_of(crops)),
+            Self::Compact(net) => Self::Compact(net.with_statistics_of(crops)),
             net @ (Self::Nose(_) | Self::Nose3(_) | Self::FullFace(_)) => net,
         }
     }
@@ -145,6 +157,7 @@ impl<B: Backend> Net<B> {
             Self::Nose(net) | Self::Nose3(net) => net.export(graph, input),
             Self::FullFace(net) => net.export(graph, input),
             Self::Resnet18(net) => net.export(graph, input),
+            Self::Compact(net) => net.export(graph, input),
         }
     }
 }
@@ -164,12 +177,14 @@ fn hidden<B: Backend>(inputs: usize, outputs: usize, device: &B::Device) -> Line
 
 /// A last layer that answers `mean_shape` at first: small weights, the shape as bias.
 fn shape_head<B: Backend>(inputs: usize, mean_shape: &[f32], device: &B::Device) -> Linear<B> {
-    let small = Initializer::Normal { mean: 0.0, std: 1e-3 };
-    let mut head = LinearConfig::new(inputs, mean_shape.len()).with_initializer(small).init(device);
+    let mut head = LinearConfig::new(inputs, mean_shape.len()).with_initializer(SMALL).init(device);
     let bias = TensorData::new(mean_shape.to_vec(), [mean_shape.len()]);
     head.bias = Some(Param::from_data(bias, device));
     head
 }
+
+/// For last layers, which then answer their bias at first.
+const SMALL: Initializer = Initializer::Normal { mean: 0.0, std: 1e-3 };
 
 /// He et al., "Delving Deep into Rectifiers", ICCV 2015; the gain of a ReLU is the square root of 2.
 const KAIMING: Initializer =

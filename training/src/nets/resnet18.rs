@@ -72,11 +72,7 @@ impl<B: Backend> Resnet18<B> {
     /// See [`Net::import`](super::Net::import).
     pub fn import(mut self, layers: &mut Layers) -> Result<Self> {
         self.stem.import(layers)?;
-        for block in &mut self.blocks {
-            block.conv1.import(layers)?;
-            block.conv2.import(layers)?;
-            block.shortcut.iter_mut().try_for_each(|shortcut| shortcut.import(layers))?;
-        }
+        self.blocks.iter_mut().try_for_each(|block| block.import(layers))?;
         layers.linear(&mut self.fc)?;
         Ok(self)
     }
@@ -106,7 +102,7 @@ fn pooled<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 4> {
 }
 
 impl<B: Backend> Block<B> {
-    fn new(channels: [usize; 2], stride: usize, device: &B::Device) -> Self {
+    pub fn new(channels: [usize; 2], stride: usize, device: &B::Device) -> Self {
         let [inputs, outputs] = channels;
         let changes_shape = stride != 1 || inputs != outputs;
         Self {
@@ -116,7 +112,7 @@ impl<B: Backend> Block<B> {
         }
     }
 
-    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+    pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let y = relu(self.conv1.forward(x.clone()));
         let y = self.conv2.forward(y);
         let x = match &self.shortcut {
@@ -126,7 +122,13 @@ impl<B: Backend> Block<B> {
         relu(y + x)
     }
 
-    fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+    pub fn import(&mut self, layers: &mut Layers) -> Result<()> {
+        self.conv1.import(layers)?;
+        self.conv2.import(layers)?;
+        self.shortcut.iter_mut().try_for_each(|shortcut| shortcut.import(layers))
+    }
+
+    pub fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let y = relu(self.conv1.take_statistics(x.clone()));
         let y = self.conv2.take_statistics(y);
         let x = match &mut self.shortcut {
@@ -136,7 +138,7 @@ impl<B: Backend> Block<B> {
         relu(y + x)
     }
 
-    fn export(&self, graph: &mut Graph, input: &str) -> String {
+    pub fn export(&self, graph: &mut Graph, input: &str) -> String {
         let y = self.conv1.export(graph, input);
         let y = graph.relu(&y);
         let y = self.conv2.export(graph, &y);
@@ -150,7 +152,7 @@ impl<B: Backend> Block<B> {
 }
 
 impl<B: Backend> NormedConv<B> {
-    fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &B::Device) -> Self {
+    pub fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &B::Device) -> Self {
         let pad = kernel / 2;
         let conv = Conv2dConfig::new(channels, [kernel, kernel])
             .with_stride([stride, stride])
@@ -161,12 +163,12 @@ impl<B: Backend> NormedConv<B> {
         Self { conv, norm: BatchNormConfig::new(channels[1]).init(device) }
     }
 
-    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+    pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         batch_norm(&self.norm, self.conv.forward(x))
     }
 
     /// The file's bias, into which export folded the normalisation, becomes the offset of one that changes nothing else.
-    fn import(&mut self, layers: &mut Layers) -> Result<()> {
+    pub fn import(&mut self, layers: &mut Layers) -> Result<()> {
         let bias = layers.conv(&mut self.conv)?;
         let (n, device) = (bias.len(), self.conv.weight.device());
         self.norm = BatchNormConfig::new(n).init(&device);
@@ -177,13 +179,13 @@ impl<B: Backend> NormedConv<B> {
 
     /// Moves the statistics of `x`, `[n, channels, height, width]`, into the normalisation without changing the output,
     /// which it gives.
-    fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+    pub fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let before = self.conv.forward(x).detach();
         self.norm = with_statistics_of(self.norm.clone(), before.clone());
         batch_norm(&self.norm, before)
     }
 
-    fn export(&self, graph: &mut Graph, input: &str) -> String {
+    pub fn export(&self, graph: &mut Graph, input: &str) -> String {
         graph.conv(input, &self.conv, Some(&self.norm))
     }
 }
