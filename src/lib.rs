@@ -60,10 +60,12 @@ pub mod draw;
 pub mod error;
 pub mod face;
 pub mod frame;
+pub mod measure;
 #[cfg(feature = "onnx")]
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod pipeline;
+pub mod pose;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod scheme;
