@@ -15,10 +15,10 @@ pub struct Smoothing {
 }
 
 impl Smoothing {
-    /// Takes the tremble off and adds hardly any lag.
-    pub const LOW: Self = Self { min_cutoff: 4.0, beta: 20.0 };
+    /// Takes the tremble off and adds hardly any lag. Both are from the table in docs/tracking.md.
+    pub const LOW: Self = Self { min_cutoff: 1.0, beta: 30.0 };
     /// For calm faces, when steadiness counts more than the present.
-    pub const HIGH: Self = Self { min_cutoff: 1.0, beta: 10.0 };
+    pub const HIGH: Self = Self { min_cutoff: 0.5, beta: 10.0 };
 }
 
 /// Cut-off of the speed estimate in Hz; the paper's own default.

@@ -2,6 +2,7 @@
 
 mod face;
 mod matching;
+mod motion;
 mod scene;
 #[cfg(test)]
 mod tests;
@@ -172,19 +173,22 @@ impl Tracker {
         Ok(faces)
     }
 
-    /// Two tracks may slide onto the same face; the older one keeps it.
+    /// Two tracks may slide onto the same face, as when one person passes another: it stays with the one that was going
+    /// there.
     fn without_doubles(&mut self, mut faces: Vec<Face>) -> Vec<Face> {
-        let mut i = 1;
-        while i < faces.len() {
-            let (older, younger) = faces.split_at(i);
-            if older.iter().any(|face| overlap(&face.region, &younger[0].region).is_some()) {
-                faces.remove(i);
-                // There is one face per track here, in the same order.
-                self.lost.push(self.tracks.remove(i));
-            } else {
-                i += 1;
-            }
+        // There is one face per track here, in the same order.
+        while let Some((i, j)) = double(&faces) {
+            let surprise = |k: usize| self.tracks[k].motion.surprise();
+            let stray = if surprise(i) > surprise(j) { i } else { j };
+            faces.remove(stray);
+            self.lost.push(self.tracks.remove(stray));
         }
         faces
     }
+}
+
+/// Two faces that are one, the older one first.
+fn double(faces: &[Face]) -> Option<(usize, usize)> {
+    let pairs = (1..faces.len()).flat_map(|j| (0..j).map(move |i| (i, j)));
+    pairs.into_iter().find(|&(i, j)| overlap(&faces[i].region, &faces[j].region).is_some())
 }

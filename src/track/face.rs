@@ -11,6 +11,7 @@ use crate::scheme::Scheme;
 use crate::smooth::Smoother;
 
 use super::TrackOptions;
+use super::motion::Motion;
 
 /// A face smaller than this, in pixels, has nothing to see landmarks in.
 const MIN_SIZE: f32 = 12.0;
@@ -29,6 +30,8 @@ pub struct Track {
     pub region: Region,
     /// When it was seen last, in seconds.
     pub seen: f64,
+    /// How it has moved since it was found.
+    pub motion: Motion,
     smoother: Option<Smoother>,
     with_measures: bool,
     /// Whether the region is the detector's, not yet one from landmarks.
@@ -52,14 +55,20 @@ pub struct Eyes<'a> {
 impl Track {
     /// A face that the detector has found.
     pub fn new(region: Region, options: &TrackOptions) -> Self {
-        let smoother = options.smoothing.map(Smoother::new);
-        let with_measures = options.measures;
-        Self { id: None, region, seen: f64::NEG_INFINITY, smoother, with_measures, is_rough: true }
+        Self {
+            id: None,
+            region,
+            seen: f64::NEG_INFINITY,
+            motion: Motion::new(),
+            smoother: options.smoothing.map(Smoother::new),
+            with_measures: options.measures,
+            is_rough: true,
+        }
     }
 
     /// The same face, found again here.
     pub fn back_at(self, region: Region) -> Self {
-        Self { region, is_rough: true, ..self }
+        Self { region, motion: Motion::new(), is_rough: true, ..self }
     }
 
     /// The face in this picture, or `None` if it cannot be seen. When it is seen for the first time it takes the next
@@ -77,6 +86,7 @@ impl Track {
         let Some(found) = eyes.confirm(&region)? else { return Ok(None) };
         self.region = region;
         self.seen = eyes.time;
+        self.motion.step(&region, eyes.time);
         if eyes.scheme().eyes().is_none() {
             // Such landmarks tell nothing about size and roll: the detector has to.
             (self.region.size, self.region.angle) = (found.region.size, found.region.angle);

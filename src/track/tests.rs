@@ -312,6 +312,34 @@ fn two_tracks_on_one_face_become_the_older_one() {
 }
 
 #[test]
+fn two_faces_that_pass_one_another_keep_their_numbers() {
+    for front_first in [true, false] {
+        let world: World = (0..60)
+            .map(|i| {
+                let (front, back) = (region(60.0 + 4.0 * i as f32), region(300.0 - 4.0 * i as f32));
+                match (front.iou(&back) > 0.15, front_first) {
+                    (true, _) => vec![front],
+                    (_, true) => vec![front, back],
+                    (_, false) => vec![back, front],
+                }
+            })
+            .collect();
+        let seen = Run::new(world).run(60);
+        let last = 60.0 + 4.0 * 59.0;
+        let mut faces = seen[59].clone();
+        faces.sort_by_key(|&(id, _)| id);
+        let (front, back) = if front_first { (1, 2) } else { (2, 1) };
+        let mut expected = [(front, last), (back, 300.0 - 4.0 * 59.0)];
+        expected.sort_by_key(|&(id, _)| id);
+        assert_eq!(faces, expected);
+        assert!(
+            seen.iter().all(|faces| faces.iter().any(|&(id, _)| id == front)),
+            "the one in front is never lost"
+        );
+    }
+}
+
+#[test]
 fn smoothing_begins_anew_when_a_face_is_back_late() {
     let options = TrackOptions { smoothing: Some(Smoothing { min_cutoff: 1.0, beta: 0.0 }), ..OPTIONS };
     let x = |seconds: &[f64], places: &[f32]| {
