@@ -76,6 +76,9 @@ fn main() -> Result<()> {
             error.unwrap_or_else(|| "-".to_owned()),
         );
     }
+    if let Some(truth) = &truth {
+        println!("| the truth itself | 0 | {:.3} | 0 | 0 |", movement(truth, [1.0, -2.0, 1.0]));
+    }
     Ok(())
 }
 
