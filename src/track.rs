@@ -40,7 +40,7 @@ pub struct TrackOptions {
 pub struct Tracked {
     /// The picture they were found in.
     pub frame: Frame,
-    /// The faces in the order in which they were found.
+    /// The faces in order of their IDs.
     pub faces: Vec<Face>,
 }
 
@@ -118,17 +118,35 @@ impl Tracker {
         self.lost.retain(|lost| (0.0..=MEMORY).contains(&(time - lost.seen)));
         self.frames_since_detection += 1;
         let all_seen = !self.tracks.is_empty() && self.lost.is_empty();
-        if !all_seen || self.frames_since_detection >= self.options.redetect_every {
-            self.frames_since_detection = 0;
-            let luma = &frame.image.luma;
-            let found = frame.timing.measure(Stage::Detect, || self.detector.detect(luma))?;
-            self.take_in(&found);
+        let is_due = !all_seen || self.frames_since_detection >= self.options.redetect_every;
+        if is_due {
+            self.look_for_faces(frame)?;
         }
-        let faces = self.follow(frame, time)?;
-        Ok(self.without_doubles(faces))
+        let mut faces = Vec::with_capacity(self.tracks.len());
+        self.follow(0, frame, &mut faces)?;
+        if !is_due && !self.lost.is_empty() {
+            // It may only have jumped.
+            let n_followed = self.tracks.len();
+            self.look_for_faces(frame)?;
+            self.follow(n_followed, frame, &mut faces)?;
+        }
+        // From here on there is one face per track, in the same order.
+        self.tracks.sort_by_key(|track| track.id);
+        faces.sort_by_key(|face| face.id);
+        self.drop_doubles(&mut faces);
+        Ok(faces)
     }
 
-    /// Follows each detection that lies on no track: as a lost face that is back, or as a new one.
+    /// Asks the detector for all faces of the picture and takes them in.
+    fn look_for_faces(&mut self, frame: &mut Frame) -> Result<()> {
+        self.frames_since_detection = 0;
+        let Frame { image, timing, .. } = frame;
+        let found = timing.measure(Stage::Detect, || self.detector.detect(&image.luma))?;
+        self.take_in(&found);
+        Ok(())
+    }
+
+    /// Adds a track for each detection that lies on none: a lost face's that is back, or a new one.
     fn take_in(&mut self, found: &[Detection]) {
         let found: Vec<Region> = found.iter().map(|face| face.region).collect();
         let followed: Vec<Region> = self.tracks.iter().map(|track| track.region).collect();
@@ -152,14 +170,13 @@ impl Tracker {
         self.lost.extend(lost.into_iter().flatten());
     }
 
-    /// The faces of the tracks. Those that are not seen go over to the lost ones.
-    fn follow(&mut self, frame: &mut Frame, time: f64) -> Result<Vec<Face>> {
-        let Frame { image, timing, .. } = frame;
+    /// Adds the faces of the tracks from the `start`th on. Tracks whose face is not seen go over to the lost ones.
+    fn follow(&mut self, start: usize, frame: &mut Frame, faces: &mut Vec<Face>) -> Result<()> {
+        let Frame { image, time, timing, .. } = frame;
         let Self { detector, model, tracks, lost, next_id, .. } = self;
-        let mut eyes =
-            Eyes { detector: detector.as_mut(), model: model.as_mut(), luma: &image.luma, time, timing };
-        let mut faces = Vec::with_capacity(tracks.len());
-        let mut i = 0;
+        let (detector, model) = (detector.as_mut(), model.as_mut());
+        let mut eyes = Eyes { detector, model, luma: &image.luma, time: time.seconds(), timing };
+        let mut i = start;
         while i < tracks.len() {
             if let Some(face) = tracks[i].follow(&mut eyes, next_id)? {
                 faces.push(face);
@@ -170,20 +187,18 @@ impl Tracker {
                 lost.extend(track.id.is_some().then_some(track));
             }
         }
-        Ok(faces)
+        Ok(())
     }
 
     /// Two tracks may slide onto the same face, as when one person passes another: it stays with the one that was going
     /// there.
-    fn without_doubles(&mut self, mut faces: Vec<Face>) -> Vec<Face> {
-        // There is one face per track here, in the same order.
-        while let Some((i, j)) = double(&faces) {
+    fn drop_doubles(&mut self, faces: &mut Vec<Face>) {
+        while let Some((i, j)) = double(faces) {
             let surprise = |k: usize| self.tracks[k].motion.surprise();
             let stray = if surprise(i) > surprise(j) { i } else { j };
             faces.remove(stray);
             self.lost.push(self.tracks.remove(stray));
         }
-        faces
     }
 }
 
