@@ -2,6 +2,7 @@
 # make test   sets the system up and runs all tests
 # make lint   formatting and lints, as CI wants them
 # make bench  the table of the README
+# make steadiness  how still the landmarks stand and how far they lag (CLIP=media/talker.mp4)
 # make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
 # make soak   two hours of a paced loop (SECONDS=7200)
 # make fuzz   mutated models and videos, each kind as long as wanted (SECONDS=600)
@@ -12,7 +13,7 @@ PACKAGES = libopencv-dev opencv-data clang libclang-dev pkg-config \
 FACEMARK = target/release/facemark
 CLIP = media/talker.mp4
 
-.PHONY: demo test lint bench matrix soak fuzz setup build
+.PHONY: demo test lint bench steadiness matrix soak fuzz setup build
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -27,6 +28,9 @@ lint:
 
 bench: build
 	for model in resnet18 full-face nose; do $(FACEMARK) bench $(CLIP) --model $$model || exit; done
+
+steadiness: setup
+	cargo run --release --quiet --example steadiness -- $(CLIP)
 
 matrix: setup
 	rm -f target/matrix

@@ -217,12 +217,15 @@ pub struct Tracking {
     /// Follow at most this many faces.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_faces: u16,
-    /// Look for new faces every so many frames.
-    #[arg(long, default_value_t = 15, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Look for new faces every so many frames; in each while one is missing.
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redetect_every: u32,
     /// How much to smooth the landmarks over time.
     #[arg(long, value_enum, default_value_t = Smooth::Low)]
     pub smooth: Smooth,
+    /// Also tell where each head is turned to and how far eyes and mouth are open (68 points only).
+    #[arg(long)]
+    pub measures: bool,
 }
 
 /// Values of `--smooth`.
@@ -247,6 +250,7 @@ impl Tracking {
                 Smooth::Low => Some(Smoothing::LOW),
                 Smooth::High => Some(Smoothing::HIGH),
             },
+            measures: self.measures,
         }
     }
 }

@@ -128,9 +128,11 @@ pub enum Stage {
     Crop,
     /// The landmark net, all faces together.
     Infer,
+    /// The detector's second look at each face, which tells whether it still is there.
+    Confirm,
     /// Smoothing.
     Smooth,
-    /// Everything between a decoded frame and its faces, the four above included.
+    /// Everything between a decoded frame and its faces, the five above included.
     Track,
     /// Drawing the overlay.
     Draw,
@@ -140,11 +142,12 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Decode,
         Self::Detect,
         Self::Crop,
         Self::Infer,
+        Self::Confirm,
         Self::Smooth,
         Self::Track,
         Self::Draw,
@@ -153,13 +156,13 @@ impl Stage {
 
     /// The name in reports.
     pub fn name(self) -> &'static str {
-        ["decode", "detect", "crop", "infer", "smooth", "track", "draw", "encode"][self as usize]
+        ["decode", "detect", "crop", "infer", "confirm", "smooth", "track", "draw", "encode"][self as usize]
     }
 }
 
 /// How long each stage took for one frame. A stage that did not run has no entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timing([Option<Duration>; 8]);
+pub struct Timing([Option<Duration>; 9]);
 
 impl Timing {
     /// Adds `elapsed` to the stage's time: a stage may run several times, once per face.

@@ -10,8 +10,9 @@
 //! ```
 //!
 //! Pixels travel as the video's own 4:2:0 planes. The nets read luma alone, the overlay is drawn into the planes,
-//! and the encoder takes the planes: annotating a file converts no colours. The detector runs only while a face
-//! is missing and every so often; otherwise the next crop comes from the last landmarks.
+//! and the encoder takes the planes: annotating a file converts no colours. The detector looks at the whole picture only
+//! while a face is missing and every so often; otherwise the next crop comes from the last landmarks, and the detector tells
+//! whether a face is there.
 //!
 //! # Layout
 //!
@@ -24,8 +25,9 @@
 //! | [`crop`] | luma and a region in, a net's input out |
 //! | `model` | a landmark model run by tract, checked beforehand (feature `onnx`) |
 //! | `detect` | the face detector (feature `opencv`) |
-//! | `track` | detection or the last landmarks, loss, IDs (features `onnx` and `opencv`) |
+//! | `track` | following faces: new, seen, lost and back; matching, cuts, IDs (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
+//! | [`pose`], [`measure`] | what follows from the landmarks: head pose; eyes and mouth |
 //! | `draw` | the overlay (feature `opencv`) |
 //! | [`view`] | a picture scaled, mirrored and in RGB, for a window |
 //! | [`source`], [`sink`] | where frames come from and go to |
@@ -60,10 +62,12 @@ pub mod draw;
 pub mod error;
 pub mod face;
 pub mod frame;
+pub mod measure;
 #[cfg(feature = "onnx")]
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod pipeline;
+pub mod pose;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod scheme;

@@ -291,7 +291,7 @@ mod tests {
             framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
             training: Default::default(),
         };
-        let options = TrackOptions { max_faces: 1, redetect_every: 1, smoothing: None };
+        let options = TrackOptions { max_faces: 1, redetect_every: 1, smoothing: None, measures: false };
         Tracker::new(Box::new(Slow(pause, effect)), Box::new(Never(spec)), options)
     }
 

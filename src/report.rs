@@ -19,7 +19,7 @@ pub const WARM_UP: u64 = 30;
 pub struct LatencyReport {
     started: Instant,
     /// Nanoseconds per stage, three significant digits.
-    stages: [Histogram<u64>; 8],
+    stages: [Histogram<u64>; 9],
     frames: u64,
     frames_with_face: u64,
     first: Option<Instant>,

@@ -100,7 +100,7 @@ impl Job {
             None => own.insert(tracker(&args.tracking)?),
         };
         let scheme = tracker.scheme();
-        let mut sinks = data_sinks(&self.data, &info, scheme, self.overwrite)?;
+        let mut sinks = data_sinks(&self.data, &info, tracker, self.overwrite)?;
         if let Some(path) = &self.output {
             sinks.push(Box::new(Overlay::new(scheme, args.show_latency)));
             sinks.push(picture_sink(path, self.format, &self.spec, &info, self.overwrite)?);

@@ -20,6 +20,7 @@ use crate::sink::serve::Server;
 use crate::sink::window::Window;
 use crate::sink::y4m::Y4m;
 use crate::source::SourceInfo;
+use crate::track::Tracker;
 
 /// Shows a file at its own speed with its landmarks.
 ///
@@ -46,7 +47,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     if with_window {
         sinks.push(Box::new(Window::open(info.clone(), scheme, mirrored, stop)?));
     }
-    sinks.extend(outgoing(args, &info, scheme)?);
+    sinks.extend(outgoing(args, &info, &tracker)?);
     if let Some(server) = server {
         eprintln!("watch at http://{}/ (Ctrl-C ends)", server.address());
         sinks.push(Box::new(server.start(info.clone(), scheme, mirrored)?));
@@ -64,8 +65,8 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
 }
 
 /// The outputs that take landmarks and no pictures.
-fn outgoing(args: &Live, info: &SourceInfo, scheme: Scheme) -> Result<Vec<Box<dyn Sink>>> {
-    let mut sinks = data_sinks(&args.data, info, scheme, args.overwrite)?;
+fn outgoing(args: &Live, info: &SourceInfo, tracker: &Tracker) -> Result<Vec<Box<dyn Sink>>> {
+    let mut sinks = data_sinks(&args.data, info, tracker, args.overwrite)?;
     for (target, format) in [(&args.osc, Format::Osc), (&args.udp, Format::Json)] {
         if let Some(target) = target {
             sinks.push(Box::new(Datagrams::open(target, format, info.clone())?));

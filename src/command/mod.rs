@@ -10,7 +10,6 @@ use crate::cli::{Data, SourceSpec, Tracking, VideoFormat};
 use crate::detect::Cascade;
 use crate::error::Fault;
 use crate::pipeline::Summary;
-use crate::scheme::Scheme;
 use crate::sink::csv::Csv;
 use crate::sink::data::{DataFile, is_special};
 use crate::sink::images::ImagesSink;
@@ -56,17 +55,33 @@ fn open(spec: &SourceSpec, live: bool) -> Result<Box<dyn Source>> {
 fn tracker(tracking: &Tracking) -> Result<Tracker> {
     let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
     let detector = Cascade::load().context("the face detector cannot be loaded")?;
-    Ok(Tracker::new(Box::new(detector), Box::new(model), tracking.options()))
+    let tracker = Tracker::new(Box::new(detector), Box::new(model), tracking.options());
+    if tracking.measures && !tracker.measures() {
+        let scheme = tracker.scheme().name();
+        log::warn!("--measures needs the 68 points of ibug68; {} has those of {scheme}", tracking.model);
+    }
+    Ok(tracker)
 }
 
 /// The outputs that take landmarks and no pictures.
-fn data_sinks(data: &Data, info: &SourceInfo, scheme: Scheme, overwrite: bool) -> Result<Vec<Box<dyn Sink>>> {
+fn data_sinks(
+    data: &Data,
+    info: &SourceInfo,
+    tracker: &Tracker,
+    overwrite: bool,
+) -> Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(path) = &data.jsonl {
         sinks.push(Box::new(Jsonl::create(path, info.clone(), overwrite)?));
     }
     if let Some(path) = &data.csv {
-        sinks.push(Box::new(Csv::create(path, info.clone(), scheme, overwrite)?));
+        sinks.push(Box::new(Csv::create(
+            path,
+            info.clone(),
+            tracker.scheme(),
+            tracker.measures(),
+            overwrite,
+        )?));
     }
     Ok(sinks)
 }
