@@ -5,6 +5,7 @@
 # make steadiness  how still the landmarks stand and how far they lag (CLIP=media/talker.mp4)
 # make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
 # make soak   two hours of a paced loop (SECONDS=7200)
+# make test-camera   the program on virtual cameras in a virtual machine; needs Debian 12 and its archive
 # make fuzz   mutated models and videos, each kind as long as wanted (SECONDS=600)
 
 # What Debian 12 and Ubuntu 24.04 call the libraries we build against; ffmpeg makes the tests' videos.
@@ -13,7 +14,7 @@ PACKAGES = libopencv-dev opencv-data clang libclang-dev pkg-config \
 FACEMARK = target/release/facemark
 CLIP = media/talker.mp4
 
-.PHONY: demo test lint bench steadiness matrix soak fuzz setup build
+.PHONY: demo test test-camera lint bench steadiness matrix soak fuzz setup build
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -21,6 +22,9 @@ demo: build
 
 test: setup
 	cargo test --release --workspace
+
+test-camera: build
+	tests/camera/run.sh
 
 lint:
 	cargo fmt --all --check

@@ -32,16 +32,16 @@
 //! | [`view`] | a picture scaled, mirrored and in RGB, for a window |
 //! | [`source`], [`sink`] | where frames come from and go to |
 //! | `pipeline` | the threads and channels (feature `cli`, as all below) |
-//! | `report` | percentiles of the stages' times |
+//! | `report` | percentiles of the stages' times, as text, JSON and a page |
 //! | `catalog` | the models that are there |
 //! | `cli`, `command` | arguments, and what the subcommands do |
 //! | [`error`] | faults and exit codes |
 //!
 //! # Invariants
 //!
-//! 1. libav and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
+//! 1. libav, nokhwa and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
 //! 2. Only `pipeline`, with its `worker`, makes threads and channels, and every channel is bounded.
-//! 3. Frames are dropped only at capture, only live, and are counted. (Who watches a page too slowly sees fewer.)
+//! 3. Frames are dropped only at capture, only live, and are counted: each leaves a gap in the numbers. (Who watches a page too slowly sees fewer.)
 //! 4. Crops are cut and normalised in [`crop`] and nowhere else, in the trainer too.
 //! 5. Time is data: smoothing and tracking take the frames' times, never a clock.
 //! 6. An output appears under its final name only once it is complete and, if a video, read again. Until then what

@@ -207,6 +207,45 @@ fn live_plays_at_the_clips_own_speed() {
 }
 
 #[test]
+fn a_paced_run_is_measured_from_when_frames_were_due_and_leaves_a_page_and_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (page, trace) = (folder.path().join("report.html"), folder.path().join("trace.json"));
+    let clip = media("talker.mp4");
+    let outputs = ["--html", page.to_str().unwrap(), "--trace", trace.to_str().unwrap()];
+    let args = ["bench", clip.to_str().unwrap(), "--json", "--paced", "60", "--model", "nose"];
+    let report: Value = serde_json::from_str(&succeed(&[&args[..], &outputs[..]].concat())).unwrap();
+    assert_eq!(report["frames"].as_u64().unwrap() + report["dropped"].as_u64().unwrap(), 120);
+    assert_eq!(report["deadline_ms"].as_f64(), Some(16.667));
+    let [data, track] = ["to data", "track"].map(|stage| report["stages"][stage]["p50"].as_f64().unwrap());
+    assert!(data >= track, "{report}");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("capture to data") && page.contains("polyline"));
+    let events: Vec<Value> = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    let tracked = events.iter().filter(|event| event["name"] == "track").count() as u64;
+    assert_eq!(Some(tracked), report["frames"].as_u64());
+    fail(&["bench", clip.to_str().unwrap(), "--html", clip.to_str().unwrap()], 6, "is the input itself");
+}
+
+#[test]
+fn a_file_that_is_annotated_leaves_a_trace_of_every_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let (video, trace) = (folder.path().join("out.mp4"), folder.path().join("trace.json"));
+    let clip = media("talker.mp4");
+    let args = ["annotate", clip.to_str().unwrap(), "-o", video.to_str().unwrap(), "--model", "nose"];
+    succeed(&[&args[..], &["--trace", trace.to_str().unwrap()]].concat());
+    let events: Vec<Value> = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    for stage in ["decode", "track", "crop", "infer", "draw", "encode"] {
+        let mut frames: Vec<_> = events
+            .iter()
+            .filter(|e| e["name"] == stage)
+            .map(|e| e["args"]["frame"].as_u64().unwrap())
+            .collect();
+        frames.dedup();
+        assert_eq!(frames, (0..120).collect::<Vec<_>>(), "{stage}");
+    }
+}
+
+#[test]
 fn models_are_listed() {
     let list = succeed(&["models"]);
     for name in ["resnet18", "full-face", "nose"] {

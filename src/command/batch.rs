@@ -131,6 +131,7 @@ fn job(video: &Path, args: &Annotate) -> Job {
             jsonl: args.data.jsonl.as_ref().map(|folder| named(folder, "jsonl")),
             csv: args.data.csv.as_ref().map(|folder| named(folder, "csv")),
         },
+        trace: None,
         // What is left of a video that was not finished is done again.
         overwrite: args.overwrite || args.resume,
     }

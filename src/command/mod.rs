@@ -1,7 +1,7 @@
 //! What the subcommands do: open the parts, run the pipeline, report.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -14,6 +14,7 @@ use crate::sink::csv::Csv;
 use crate::sink::data::{DataFile, is_special};
 use crate::sink::images::ImagesSink;
 use crate::sink::jsonl::Jsonl;
+use crate::sink::trace::Trace;
 use crate::sink::video::VideoSink;
 use crate::sink::y4m::Y4m;
 use crate::sink::{Sink, same_file};
@@ -26,11 +27,13 @@ use crate::track::Tracker;
 mod annotate;
 mod batch;
 mod bench;
+mod devices;
 mod live;
 mod models;
 
 pub use annotate::annotate;
 pub use bench::bench;
+pub use devices::devices;
 pub use live::live;
 pub use models::models;
 
@@ -43,13 +46,28 @@ pub struct Settings {
     pub started: Instant,
 }
 
-/// Opens files; live ones play at their own speed.
-fn open(spec: &SourceSpec, live: bool) -> Result<Box<dyn Source>> {
+/// How fast a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// As fast as it is annotated.
+    Free,
+    /// At its own speed, as a camera would.
+    Live,
+    /// So many frames a second, as a camera would.
+    Rate(u32),
+}
+
+/// Opens files.
+fn open(spec: &SourceSpec, pace: Pace) -> Result<Box<dyn Source>> {
     let source: Box<dyn Source> = match spec {
         SourceSpec::Video(path) => Box::new(VideoSource::open(path, 0)?),
         SourceSpec::Images(paths) => Box::new(ImagesSource::open(paths.clone())?),
     };
-    Ok(if live { Box::new(Paced::new(source)) } else { source })
+    Ok(match pace {
+        Pace::Free => source,
+        Pace::Live => Box::new(Paced::new(source, None)),
+        Pace::Rate(rate) => Box::new(Paced::new(source, Some(rate))),
+    })
 }
 
 fn tracker(tracking: &Tracking) -> Result<Tracker> {
@@ -84,6 +102,19 @@ fn data_sinks(
         )?));
     }
     Ok(sinks)
+}
+
+/// The trace, if there is to be one. It comes last: it tells of all other sinks.
+fn trace(path: Option<&PathBuf>, settings: Settings, overwrite: bool) -> Result<Option<Box<dyn Sink>>> {
+    let create = |path: &PathBuf| -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Trace::create(path, settings.started, overwrite)?))
+    };
+    path.map(create).transpose()
+}
+
+/// The time from one frame to the next of a live source.
+fn interval(info: &SourceInfo) -> Option<Duration> {
+    info.frame_rate.map(|(n, d)| Duration::from_secs_f64(f64::from(d) / f64::from(n.max(1))))
 }
 
 /// The output that takes annotated pictures. What accompanies a video is copied along.

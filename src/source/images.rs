@@ -69,7 +69,7 @@ impl Source for ImagesSource {
                     frame.index = index;
                     frame.time = MediaTime { ticks: index as i64, base: TIME_BASE };
                     frame.captured = Instant::now();
-                    frame.timing = Default::default();
+                    frame.timing.clear();
                     frame.timing.add(Stage::Decode, start.elapsed());
                     return Ok(true);
                 }

@@ -188,7 +188,7 @@ impl Source for VideoSource {
         frame.index = self.index;
         self.index += 1;
         frame.captured = Instant::now();
-        frame.timing = Default::default();
+        frame.timing.clear();
         frame.timing.add(Stage::Decode, start.elapsed());
         Ok(true)
     }

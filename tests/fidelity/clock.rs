@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::table::Row;
 
+/// nokhwa gives the drivers' monotonic time stamps on the wall clock. Here they are taken back at once, and one that a
+/// jump in between has spoilt is not used.
+const EXCEPT: &str = "camera/driver.rs";
+
 #[test]
 fn only_the_monotonic_clock_is_read() {
     let mut row = Row::new("wall-clock jump");
@@ -15,6 +19,9 @@ fn only_the_monotonic_clock_is_read() {
             let path: PathBuf = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
+                continue;
+            }
+            if path.ends_with(EXCEPT) {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
