@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 
 use crate::fixtures::Bench;
+use crate::mutate::Random;
 use crate::program::{annotate, frames, records};
-use crate::table::{Random, Row, times};
+use crate::table::{Row, times};
 
 /// What a damaged file may lead to: as much as can be read and exit code 7, or nothing and exit code 3. `Some` is the
 /// number of frames.

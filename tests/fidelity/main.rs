@@ -17,6 +17,7 @@ mod fixtures;
 mod fuzz;
 mod geometry;
 mod models;
+mod mutate;
 mod names;
 mod network;
 mod outputs;

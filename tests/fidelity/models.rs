@@ -13,8 +13,9 @@ use tract_onnx::pb::{
 };
 
 use crate::fixtures::Bench;
+use crate::mutate::Random;
 use crate::program::{Run, finish, media, records, talker};
-use crate::table::{Random, Row, times};
+use crate::table::{Row, times};
 
 /// The program's address space in kB for photos. It takes half of that with a good model, libraries and threads' stacks
 /// included; who believes a claim of 2 GB fails.
