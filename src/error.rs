@@ -1,6 +1,7 @@
 //! Who is to blame when something fails, and the exit code that says so.
 
 use std::fmt::Display;
+use std::io::{self, Write as _};
 
 use anyhow::Error;
 
@@ -66,6 +67,11 @@ impl<T, E: Into<Error>> Blame<T> for Result<T, E> {
     fn blame<M: Display>(self, fault: Fault, message: impl FnOnce() -> M) -> anyhow::Result<T> {
         self.map_err(|error| error.into().context(Blamed { fault, message: message().to_string() }))
     }
+}
+
+/// Writes a line to standard error. Where that takes nothing (its disk is full, its terminal gone), the work goes on.
+pub fn tell(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 #[cfg(test)]

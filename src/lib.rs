@@ -25,6 +25,7 @@
 //! | `model` | a landmark model run by tract, checked beforehand (feature `onnx`) |
 //! | `detect` | the face detector (feature `opencv`) |
 //! | `track` | detection or the last landmarks, loss, IDs (features `onnx` and `opencv`) |
+//! | `square` | pictures whose pixels are not square, as they look (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
 //! | `draw` | the overlay (feature `opencv`) |
 //! | [`view`] | a picture scaled, mirrored and in RGB, for a window |
@@ -71,6 +72,8 @@ pub mod sink;
 pub mod smooth;
 pub mod source;
 pub mod spec;
+#[cfg(all(feature = "onnx", feature = "opencv"))]
+pub mod square;
 #[cfg(all(feature = "onnx", feature = "opencv"))]
 pub mod track;
 #[cfg(feature = "onnx")]

@@ -22,6 +22,7 @@ use crate::error::Fault;
 use crate::frame::{Frame, Timing};
 use crate::sink::{End, Sink};
 use crate::source::Source;
+use crate::square::Square;
 use crate::track::{Tracked, Tracker};
 
 pub mod worker;
@@ -70,6 +71,7 @@ pub fn run(
     let (tracked_in, tracked_out) = bounded(queue);
     let stills = source.info().stills;
 
+    let square = Square::new(source.info().pixel_aspect);
     let over = AtomicBool::new(false);
     let (captured, inferred, written) = thread::scope(|scope| {
         let stale = source.is_live().then(|| (frames_out.clone(), empty_in.clone()));
@@ -79,7 +81,7 @@ pub fn run(
             let end = capture(source, &empty_out, &mut outlet, may_go_on);
             (outlet.dropped, end)
         });
-        let inference = scope.spawn(move || infer(tracker, stills, &frames_out, &tracked_in));
+        let inference = scope.spawn(move || infer(tracker, square, stills, &frames_out, &tracked_in));
         let written = catch_unwind(AssertUnwindSafe(|| write(sinks, &tracked_out, &empty_in)));
         // This is what tells the other two to end, should they not know.
         over.store(true, Ordering::Relaxed);
@@ -145,6 +147,7 @@ fn capture(
 
 fn infer(
     tracker: &mut Tracker,
+    mut square: Option<Square>,
     stills: bool,
     frames: &Receiver<Frame>,
     tracked: &Sender<Tracked>,
@@ -153,7 +156,11 @@ fn infer(
         if stills {
             tracker.reset();
         }
-        if tracked.send(tracker.track(frame)?).is_err() {
+        let found = match &mut square {
+            Some(square) => square.track(tracker, frame)?,
+            None => tracker.track(frame)?,
+        };
+        if tracked.send(found).is_err() {
             break;
         }
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::{Settings, borrowed, data_sinks, open, outcome, refuse_clashes, refuse_stdout, tracker};
 use crate::cli::{Live, SourceSpec, Switch, VideoFormat};
-use crate::error::Fault;
+use crate::error::{Fault, tell};
 use crate::pipeline;
 use crate::report::LatencyReport;
 use crate::scheme::Scheme;
@@ -48,7 +48,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     }
     sinks.extend(outgoing(args, &info, scheme)?);
     if let Some(server) = server {
-        eprintln!("watch at http://{}/ (Ctrl-C ends)", server.address());
+        tell(format_args!("watch at http://{}/ (Ctrl-C ends)", server.address()));
         sinks.push(Box::new(server.start(info.clone(), scheme, mirrored)?));
     }
     sinks.extend(recording(args, &info, scheme)?);
@@ -58,7 +58,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     all.extend([&mut counts as &mut dyn Sink, &mut progress]);
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut all, stop)?;
     if !settings.quiet {
-        eprintln!("{}", outcome(&summary, counts.frames_with_face(), &outputs));
+        tell(outcome(&summary, counts.frames_with_face(), &outputs));
     }
     Ok(())
 }

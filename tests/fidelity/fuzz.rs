@@ -43,9 +43,7 @@ fn fuzz_models() {
 #[test]
 fn fuzz_metadata() {
     let mut row = Row::new("fuzz: metadata of models (mutations)");
-    let text = "facemark.format=1\nfacemark.name=x\nfacemark.input=112x96\nfacemark.channel=luma\n\
-        facemark.scheme=ibug68\nfacemark.normalisation=fixed 0.5 0.25\nfacemark.framing=1.3 1.1 0 -0.05\n\
-        facemark.training.data=300-W";
+    let text = include_str!("../../fuzz/seeds/meta");
     let per_crop = text.replace("fixed 0.5 0.25", "per-crop").replace("ibug68", "nose");
     let seeds = [text.as_bytes().to_vec(), per_crop.into_bytes()];
     let taken = fuzz(&mut row, &seeds, |bytes| {

@@ -20,6 +20,7 @@ mod models;
 mod mutate;
 mod names;
 mod network;
+mod odd;
 mod outputs;
 mod pixels;
 mod program;
