@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_outermost_blame_wins_and_no_blame_is_failure() {
-        let inner: anyhow::Result<()> = Err(std::io::Error::other("disk")).blame(Fault::Input, || "reading");
+        let inner: anyhow::Result<()> = Err(io::Error::other("disk")).blame(Fault::Input, || "reading");
         let outer = inner.blame(Fault::Output, || "writing").unwrap_err();
         assert_eq!(Fault::of(&outer), Fault::Output);
         assert_eq!(Fault::of(&anyhow::anyhow!("?")), Fault::Failure);
