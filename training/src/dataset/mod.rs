@@ -263,15 +263,12 @@ mod tests {
 
     #[test]
     fn bad_annotations_and_pictures_stop_or_are_skipped_by_name() -> Result<()> {
-        let cases: [(&str, fn(&Path) -> Result<()>, &str); 6] = [
-            (
-                "b.pts",
-                |file| Ok(test_data::write_pts(file, 67, (40.0, 40.0), 30.0)?),
-                "67 points instead of 68",
-            ),
-            ("b.pts", |file| Ok(test_data::write_pts(file, 68, (400.0, 40.0), 30.0)?), "outside the picture"),
-            ("b.pts", |file| Ok(test_data::write_pts(file, 68, (40.0, f32::NAN), 30.0)?), "b.pts:4: "),
-            ("b.pts", |file| Ok(test_data::write_pts(file, 68, (40.0, 40.0), 0.0)?), "in one place"),
+        type Spoil = fn(&Path) -> Result<()>;
+        let cases: [(&str, Spoil, &str); 6] = [
+            ("b.pts", |file| test_data::write_pts(file, 67, (40.0, 40.0), 30.0), "67 points instead of 68"),
+            ("b.pts", |file| test_data::write_pts(file, 68, (400.0, 40.0), 30.0), "outside the picture"),
+            ("b.pts", |file| test_data::write_pts(file, 68, (40.0, f32::NAN), 30.0), "b.pts:4: "),
+            ("b.pts", |file| test_data::write_pts(file, 68, (40.0, 40.0), 0.0), "in one place"),
             ("b.jpg", |file| Ok(std::fs::remove_file(file)?), "no .jpg or .png"),
             ("b.jpg", |file| Ok(std::fs::write(file, b"no picture")?), "cannot read the picture"),
         ];

@@ -13,7 +13,7 @@ const STYLE: &str = include_str!("style.css");
 const CURVE_END: f64 = 20.0;
 
 /// The whole page.
-pub fn page(contents: &Contents) -> Markup {
+pub(super) fn page(contents: &Contents) -> Markup {
     let name = contents.recipe.net.name();
     frame(
         &format!("facemark-train: {name}"),
