@@ -26,6 +26,7 @@
 //! | `model` | a landmark model run by tract, checked beforehand (feature `onnx`) |
 //! | `detect` | the face detector (feature `opencv`) |
 //! | `track` | following faces: new, seen, lost and back; matching, cuts, IDs (features `onnx` and `opencv`) |
+//! | `square` | pictures whose pixels are not square, as they look (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
 //! | [`pose`], [`measure`] | what follows from the landmarks: head pose; eyes and mouth |
 //! | `draw` | the overlay (feature `opencv`) |
@@ -75,6 +76,8 @@ pub mod sink;
 pub mod smooth;
 pub mod source;
 pub mod spec;
+#[cfg(all(feature = "onnx", feature = "opencv"))]
+pub mod square;
 #[cfg(all(feature = "onnx", feature = "opencv"))]
 pub mod track;
 #[cfg(feature = "onnx")]

@@ -14,7 +14,7 @@ use signal_hook::flag;
 
 use facemark::cli::{Cli, Command};
 use facemark::command::{self, Settings};
-use facemark::error::Fault;
+use facemark::error::{Fault, tell};
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -74,7 +74,7 @@ fn catch_signals(stop: &Arc<AtomicBool>, caught: &Arc<AtomicUsize>) -> Result<()
 fn report(error: &anyhow::Error) -> ExitCode {
     let fault = Fault::of(error);
     if fault != Fault::ClosedPipe {
-        eprintln!("facemark: {error:#}");
+        tell(format_args!("facemark: {error:#}"));
     }
     ExitCode::from(fault as u8)
 }

@@ -22,6 +22,7 @@ use crate::error::Fault;
 use crate::frame::Frame;
 use crate::sink::{End, Sink};
 use crate::source::Source;
+use crate::square::Square;
 use crate::track::{Tracked, Tracker};
 
 pub mod worker;
@@ -70,13 +71,14 @@ pub fn run(
     let (frames_in, frames_out) = bounded(queue);
     let (tracked_in, tracked_out) = bounded(queue);
 
+    let square = Square::new(source.info().pixel_aspect);
     let over = AtomicBool::new(false);
     let (captured, inferred, written) = thread::scope(|scope| {
         let stale = live.then(|| (frames_out.clone(), empty_in.clone()));
         let outlet = Outlet { frames: frames_in, stale };
         let may_go_on = || !stop.load(Ordering::Relaxed) && !over.load(Ordering::Relaxed);
         let capture = scope.spawn(move || capture(source, &empty_out, &outlet, may_go_on));
-        let inference = scope.spawn(move || infer(tracker, stills, &frames_out, &tracked_in));
+        let inference = scope.spawn(move || infer(tracker, square, stills, &frames_out, &tracked_in));
         let written = catch_unwind(AssertUnwindSafe(|| write(sinks, &tracked_out, &empty_in, live)));
         // This is what tells the other two to end, should they not know.
         over.store(true, Ordering::Relaxed);
@@ -143,6 +145,7 @@ fn capture(
 
 fn infer(
     tracker: &mut Tracker,
+    mut square: Option<Square>,
     stills: bool,
     frames: &Receiver<Frame>,
     tracked: &Sender<Tracked>,
@@ -151,7 +154,11 @@ fn infer(
         if stills {
             tracker.reset();
         }
-        if tracked.send(tracker.track(frame)?).is_err() {
+        let found = match &mut square {
+            Some(square) => square.track(tracker, frame)?,
+            None => tracker.track(frame)?,
+        };
+        if tracked.send(found).is_err() {
             break;
         }
     }

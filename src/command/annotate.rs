@@ -10,7 +10,7 @@ use super::{
     trace, tracker,
 };
 use crate::cli::{Annotate, Data, SourceSpec, VideoFormat};
-use crate::error::Fault;
+use crate::error::{Fault, tell};
 use crate::pipeline;
 use crate::report::LatencyReport;
 use crate::sink::Sink;
@@ -60,7 +60,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     job.check()?;
     let outcome = job.run(args, None, settings, stop)?;
     if !settings.quiet {
-        eprintln!("{outcome}");
+        tell(outcome);
     }
     Ok(())
 }

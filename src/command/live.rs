@@ -10,7 +10,7 @@ use super::{
     tracker,
 };
 use crate::cli::{Live, SourceSpec, Switch, VideoFormat};
-use crate::error::Fault;
+use crate::error::{Fault, tell};
 use crate::frame::Stage;
 use crate::pipeline;
 use crate::report::LatencyReport;
@@ -58,7 +58,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
         sinks.push(Box::new(Window::open(info.clone(), scheme, mirrored, stop)?));
     }
     if let Some(server) = server {
-        eprintln!("watch at http://{}/ (Ctrl-C ends)", server.address());
+        tell(format_args!("watch at http://{}/ (Ctrl-C ends)", server.address()));
         sinks.push(Box::new(server.start(info.clone(), scheme, mirrored)?));
     }
     sinks.extend(recording(args, &info, scheme)?);
@@ -69,8 +69,10 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     all.extend([&mut report as &mut dyn Sink, &mut progress]);
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut all, stop)?;
     if !settings.quiet {
-        eprintln!("{}", outcome(&summary, report.frames_with_face(), &outputs));
-        report.latencies().inspect(|line| eprintln!("{line}"));
+        tell(outcome(&summary, report.frames_with_face(), &outputs));
+        if let Some(line) = report.latencies() {
+            tell(line);
+        }
     }
     Ok(())
 }
@@ -85,7 +87,7 @@ fn source(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<Option<B
         && !settings.quiet
     {
         let Mode { encoding, width, height, rate } = mode;
-        eprintln!("{name} ({path}): {width}x{height}, {rate} frames/s, {}", encoding.name());
+        tell(format_args!("{name} ({path}): {width}x{height}, {rate} frames/s, {}", encoding.name()));
     }
     Ok(camera.map(|camera| Box::new(camera) as Box<dyn Source>))
 }

@@ -9,7 +9,7 @@ use anyhow::{Error, Result};
 use minifb::{ScaleMode, WindowOptions};
 
 use crate::draw::{Style, draw_on_window, notice, panel};
-use crate::error::Fault;
+use crate::error::{Fault, tell};
 use crate::frame::{Frame, Stage};
 use crate::pipeline::worker::spawn;
 use crate::scheme::Scheme;
@@ -229,7 +229,7 @@ impl<'a> Window<'a> {
             Ok(what) => {
                 // Not a warning, but -q silences both.
                 if log::log_enabled!(log::Level::Warn) {
-                    eprintln!("saved {what}");
+                    tell(format_args!("saved {what}"));
                 }
                 self.view.say(format!("saved {what}"));
             }

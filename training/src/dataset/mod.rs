@@ -7,6 +7,8 @@ pub mod check;
 mod csv;
 mod dlib_xml;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod ibug;
 mod imm;
 mod picture;
