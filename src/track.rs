@@ -197,7 +197,7 @@ impl Track {
             return Ok(None);
         }
         let scheme = model.spec().scheme;
-        let next = next_region(&self.region, &landmarks, scheme);
+        let next = self.region.moved_to(&landmarks, scheme);
         let Some(region) = next.filter(|next| is_plausible(&self.region, next, luma)) else {
             return Ok(None);
         };
@@ -205,16 +205,6 @@ impl Track {
         self.frontal = is_frontal(&region, &landmarks, scheme);
         Ok(Some(landmarks))
     }
-}
-
-/// Where these landmarks say that the face is. A single point moves the region along and leaves its size.
-fn next_region(last: &Region, landmarks: &[Point], scheme: Scheme) -> Option<Region> {
-    if scheme.eyes().is_some() {
-        return Region::from_landmarks(landmarks, scheme);
-    }
-    // The bottom of the nose is the centre of the landmarks' box (mean over IMM: 0.00 ± 0.03 sizes below).
-    let region = Region { center: mean(landmarks), ..*last };
-    region.is_usable().then_some(region)
 }
 
 /// Whether a landmark can be one of this face at all. What is no number is not near anything.
