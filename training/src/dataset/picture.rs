@@ -3,12 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use facemark::frame::Plane;
 
 /// Reads a picture's luma.
 pub fn luma(path: &Path) -> Result<Plane> {
-    let picture = image::open(path).with_context(|| format!("cannot read the picture {}", path.display()))?;
+    let picture = image::open(path).map_err(|error| {
+        // What decoders say can have several lines.
+        let words = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        anyhow!("cannot read the picture {}: {words}", path.display())
+    })?;
     let luma = picture.into_luma8();
     let (width, height) = (luma.width() as usize, luma.height() as usize);
     Ok(Plane { data: luma.into_raw(), width, height })
