@@ -164,7 +164,7 @@ impl DetectorBoxes {
 }
 
 /// The box that covers the face best, if any does so well enough.
-fn best_match(boxes: &Vec<FaceBox>, truth: &FaceBox) -> Option<FaceBox> {
+fn best_match(boxes: &[FaceBox], truth: &FaceBox) -> Option<FaceBox> {
     let best = boxes.iter().max_by(|a, b| a.iou(truth).total_cmp(&b.iou(truth)))?;
     (best.iou(truth) >= SAME_FACE).then_some(*best)
 }

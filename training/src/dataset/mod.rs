@@ -264,25 +264,27 @@ mod tests {
         Ok(())
     }
 
+    fn cut_short(file: &Path) -> Result<()> {
+        let bytes = std::fs::read(file)?;
+        Ok(std::fs::write(file, &bytes[..bytes.len() - 20])?)
+    }
+
     #[test]
     fn bad_annotations_and_pictures_stop_or_are_skipped_by_name() -> Result<()> {
-        let cases: [(&str, fn(&Path) -> Result<()>, &str); 7] = [
-            (
-                "b.pts",
-                |file| Ok(test_data::write_pts(file, 67, (40.0, 40.0), 30.0)?),
-                "67 points instead of 68",
-            ),
+type Spoil = fn(&Path) -> Result<()>;
+        let cases: [(&str, Spoil, &str); 7] = [
+            ("b.pts", |file| test_data::write_pts(file, 67, (40.0, 40.0), 30.0), "67 points instead of 68"),
             // Point 1 is the circle's rightmost.
             (
                 "b.pts",
-                |file| Ok(test_data::write_pts(file, 68, (400.0, 40.0), 30.0)?),
+                |file| test_data::write_pts(file, 68, (400.0, 40.0), 30.0),
                 "point 1 lies outside the picture, by 11.18",
             ),
-            ("b.pts", |file| Ok(test_data::write_pts(file, 68, (40.0, f32::NAN), 30.0)?), "b.pts:4: "),
-            ("b.pts", |file| Ok(test_data::write_pts(file, 68, (40.0, 40.0), 0.0)?), "in one place"),
+            ("b.pts", |file| test_data::write_pts(file, 68, (40.0, f32::NAN), 30.0), "b.pts:4: "),
+            ("b.pts", |file| test_data::write_pts(file, 68, (40.0, 40.0), 0.0), "in one place"),
             ("b.jpg", |file| Ok(std::fs::remove_file(file)?), "no .jpg or .png"),
             ("b.jpg", |file| Ok(std::fs::write(file, b"no picture")?), "cannot read the picture"),
-            ("b.jpg", |file| Ok(std::fs::write(file, &std::fs::read(file)?[..400])?), "cannot read the picture"),
+            ("b.jpg", cut_short, "b.jpg: it is cut short"),
         ];
         for (name, spoil, part) in cases {
             let dir = tempfile::tempdir()?;
