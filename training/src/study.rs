@@ -99,7 +99,7 @@ fn table(runs: &[Run], mean_point: f64) -> Markup {
         let last = run.epochs.last()?;
         Some(html! {
             tr {
-                td { (run.title) } td { (format!("{:.6}", last.loss)) } td { (format!("{:.6}", last.validation_loss?)) }
+                td { (run.title) } td { (format!("{:.1e}", last.loss)) } td { (format!("{:.6}", last.validation_loss?)) }
                 td { (format!("{:.6}", best.0)) } td { (best.1) }
             }
         })

@@ -74,7 +74,7 @@ pub fn chart(title: &str, (x_title, y_title): (&str, &str), scale: Scale, series
             }
             p.legend {
                 @for (line, colour) in series.iter().zip(COLOURS.iter().cycle()) {
-                    span style=(PreEscaped(format!("color:{colour}"))) { "■ " } (line.name) " "
+                    span.entry { span style=(PreEscaped(format!("color:{colour}"))) { "■ " } (line.name) } " "
                 }
             }
         }
@@ -105,10 +105,11 @@ fn ticks(low: f64, high: f64, scale: Scale) -> Vec<f64> {
     if scale == Scale::Linear {
         return even(low, high);
     }
-    let decades = low.floor() as i32..=high.floor() as i32;
-    let digits = |decade: i32| [1.0, 2.0, 5.0].map(|digit| digit * 10.0_f64.powi(decade));
+    let digits: &[f64] = if high - low > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let decades = (low.floor() as i32..=high.floor() as i32).map(|decade| 10.0_f64.powi(decade));
     let inside = |y: &f64| (low - 1e-9..=high + 1e-9).contains(&y.log10());
-    let ticks: Vec<f64> = decades.flat_map(digits).filter(inside).collect();
+    let ticks: Vec<f64> =
+        decades.flat_map(|decade| digits.iter().map(move |digit| digit * decade)).filter(inside).collect();
     // Less than a decade has too few of these.
     if ticks.len() < 3 { even(10.0_f64.powf(low), 10.0_f64.powf(high)) } else { ticks }
 }
@@ -154,6 +155,8 @@ mod tests {
         assert!(close(&epochs, &[20.0, 40.0, 60.0, 80.0, 100.0]), "{epochs:?}");
         let losses = ticks(-3.2, -1.9, Scale::Logarithmic);
         assert!(close(&losses, &[0.001, 0.002, 0.005, 0.01]), "{losses:?}");
+        let decades = ticks(-6.7, -0.7, Scale::Logarithmic);
+        assert!(close(&decades, &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1]), "{decades:?}");
         let narrow = ticks(1.01_f64.log10(), 1.3_f64.log10(), Scale::Logarithmic);
         assert!(close(&narrow, &[1.1, 1.2, 1.3]), "{narrow:?}");
     }

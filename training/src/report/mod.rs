@@ -28,7 +28,7 @@ use page::page;
 use photos::OwnPhoto;
 
 /// Faces shown as samples, and as many augmented.
-const N_SAMPLES: usize = 8;
+const N_SAMPLES: usize = 6;
 /// Faces shown of the best and of the worst.
 const N_EXTREMES: usize = 12;
 
@@ -233,7 +233,7 @@ mod tests {
         let recipe = Recipe { epochs: 2, batch: 4, ..Recipe::best(NetKind::Nose) };
         train::start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
         fs::write(&notes, "It fails\nin <fog>.\n\n\nMore light was tried.\n")?;
-        for (without_photos, n_photos) in [(false, 6 + 6 + 4 + 4), (true, 0)] {
+        for (without_photos, n_photos) in [(false, 2 * (6 + 4)), (true, 0)] {
             let output = dir.path().join("page.html");
             let options =
                 Options { data: data.clone(), photos: None, notes: Some(notes.clone()), without_photos, output };
