@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::detect::{Detection, Detector};
-use crate::face::{Face, Point, Region, mean};
+use crate::face::{Face, Point, Region};
 use crate::frame::{Plane, Stage, Timing};
 use crate::measure::Measures;
 use crate::model::Landmarker;
@@ -119,7 +119,7 @@ impl Eyes<'_> {
         if !landmarks.iter().all(|&point| is_near(point, region)) {
             return Ok(None);
         }
-        let next = next_region(region, &landmarks, self.scheme());
+        let next = region.moved_to(&landmarks, self.scheme());
         Ok(next.filter(|next| is_plausible(region, next, self.luma)).map(|next| (next, landmarks)))
     }
 
@@ -128,16 +128,6 @@ impl Eyes<'_> {
         let Self { detector, luma, timing, .. } = self;
         timing.measure(Stage::Confirm, || detector.confirm(luma, region))
     }
-}
-
-/// Where these landmarks say that the face is. A single point moves the region along and leaves its size.
-fn next_region(last: &Region, landmarks: &[Point], scheme: Scheme) -> Option<Region> {
-    if scheme.eyes().is_some() {
-        return Region::from_landmarks(landmarks, scheme);
-    }
-    // The bottom of the nose is the centre of the landmarks' box (mean over IMM: 0.00 ± 0.03 sizes below).
-    let region = Region { center: mean(landmarks), ..*last };
-    region.is_usable().then_some(region)
 }
 
 /// Whether a landmark can be one of this face at all. What is no number is not near anything.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use burn::backend::Autodiff;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::config::Recipe;
 use crate::dataset::{Reading, Source, check};
@@ -129,6 +129,10 @@ struct Eval {
     /// `source` if rows called `landmarks` are in it, too. Faces that the detector missed are failures.
     #[arg(long, value_name = "CSV", conflicts_with = "given")]
     boxes: Option<PathBuf>,
+    /// Look at each face so often. With 2 the first landmarks only say where to look properly, as when the tracker meets a
+    /// new face; that is the default with --boxes, elsewhere it is 1.
+    #[arg(long, value_name = "1|2", value_parser = value_parser!(u8).range(1..=2))]
+    looks: Option<u8>,
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
@@ -152,6 +156,9 @@ struct Report {
     /// Also show the net on the pictures in this folder; `facemark`, built beside this program, finds the faces in them.
     #[arg(long, value_name = "DIR")]
     photos: Option<PathBuf>,
+    /// Show this text, too: say where the net fails and what was tried. Empty lines part its paragraphs.
+    #[arg(long, value_name = "FILE")]
+    notes: Option<PathBuf>,
     /// Leave out the data set's pictures and show its landmarks alone, so that the page may be published.
     #[arg(long)]
     without_photos: bool,
@@ -278,9 +285,10 @@ impl Export {
 
 impl Eval {
     fn run(self) -> Result<()> {
-        let Self { model, data, reading, given, boxes, held_out, worst: n_worst, json } = self;
+        let Self { model, data, reading, given, boxes, looks, held_out, worst: n_worst, json } = self;
         let data = Source { path: data, reading };
-        let report = eval::evaluate(&eval::Job { model, data, given, boxes, held_out, n_worst })?;
+        let twice = looks.map_or(boxes.is_some(), |n| n == 2);
+        let report = eval::evaluate(&eval::Job { model, data, given, boxes, twice, held_out, n_worst })?;
         if json {
             println!("{}", serde_json::to_string(&report)?);
         } else {
@@ -296,6 +304,7 @@ impl Report {
         let options = report::Options {
             data: Source { path: self.data, reading: self.reading },
             photos: self.photos,
+            notes: self.notes,
             without_photos: self.without_photos,
             output,
         };

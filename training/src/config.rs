@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
 use crate::nets::NetKind;
+use crate::run_dir::write_atomically;
 
 /// How to train one net.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,9 +112,10 @@ impl Recipe {
         }
     }
 
-    /// The course's settings: Adam at a constant rate, MSE, whole photos; the nose without any augmentation.
+    /// The course's settings: Adam at a constant rate, MSE, whole photos (resnet18: the face); the nose without any
+    /// augmentation.
     ///
-    /// Numbers of epochs are ours, where the course's curves have long been flat.
+    /// Numbers of epochs are ours, where the course's curves have long been flat, as is full-face's batch.
     pub fn course(net: NetKind) -> Self {
         let (epochs, batch) = match net {
             NetKind::Nose | NetKind::Nose3 => (100, 64),
@@ -123,6 +125,7 @@ impl Recipe {
         Self {
             epochs,
             batch,
+            lr: 1e-3,
             warmup_epochs: 0.0,
             schedule: Schedule::Constant,
             weight_decay: 0.0,
@@ -183,7 +186,7 @@ impl Recipe {
 
     /// Writes the recipe to a TOML file.
     pub fn save(&self, path: &Path) -> Result<()> {
-        fs::write(path, self.to_toml()?).with_context(|| format!("cannot write {}", path.display()))
+        write_atomically(path, self.to_toml()?.as_bytes())
     }
 
     /// Refuses values that cannot train anything.
@@ -244,6 +247,7 @@ fn framing(net: NetKind) -> Framing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::augment::Start;
 
     #[test]
     fn a_saved_recipe_reads_back_the_same() -> Result<()> {
@@ -303,9 +307,19 @@ mod tests {
     }
 
     #[test]
-    fn the_course_trains_at_a_constant_rate() {
-        let recipe = Recipe::course(NetKind::Nose);
-        assert_eq!((recipe.learning_rate(0, 3), recipe.learning_rate(299, 3)), (1e-3, 1e-3));
+    fn the_course_trains_all_nets_by_adam_at_a_constant_rate() {
+        for (net, batch) in [(NetKind::Nose, 64), (NetKind::Nose3, 64), (NetKind::Resnet18, 66)] {
+            assert_eq!(Recipe::course(net).batch, batch);
+        }
+        for net in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18] {
+            let recipe = Recipe::course(net);
+            assert_eq!((recipe.learning_rate(0, 3), recipe.learning_rate(299, 3)), (1e-3, 1e-3));
+            assert_eq!((recipe.loss, recipe.weight_decay, recipe.ema), (Loss::Mse, 0.0, None));
+        }
+        // ±15°, ±24 of 240 and ±18 of 180 px, and brightness; nothing else.
+        let shaken = Augment { roll: 15.0, shift: 0.1, brightness: 40.0, ..Augment::none(Start::Photo) };
+        assert_eq!(Recipe::course(NetKind::FullFace).augment, shaken);
+        assert_eq!(Recipe::course(NetKind::Nose).augment, Augment::none(Start::Photo));
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub struct Epoch {
     pub lr: f64,
     /// Training photos per second.
     pub photos_per_second: f64,
+    /// Share of the training time in which the net waited for the loader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited: Option<f64>,
     /// Seconds since the epoch's start, validation included.
     pub seconds: f64,
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use burn::grad_clipping::GradientClippingConfig;
@@ -144,6 +144,7 @@ fn run<B: AutodiffBackend>(
             validation_pixels: summary.pixels,
             lr: recipe.learning_rate(first_step + n_steps - 1, n_steps),
             photos_per_second: trained.n_photos as f64 / train_seconds,
+            waited: Some(trained.waited.as_secs_f64() / train_seconds),
             seconds: started.elapsed().as_secs_f64(),
         };
         dir.log(&epoch)?;
@@ -158,6 +159,8 @@ struct Trained {
     loss: f64,
     /// Photos seen.
     n_photos: usize,
+    /// Time in which the net had no batch.
+    waited: Duration,
 }
 
 /// One pass over the training faces; `steps` are counted from the run's beginning.
@@ -173,9 +176,11 @@ fn train_epoch<B: AutodiffBackend>(
     let bar = ProgressBar::new(n_steps as u64);
     let mut net = state.net.clone();
     let mut total = Tensor::<B::InnerBackend, 1>::zeros([1], device);
-    let mut n_photos = 0;
+    let (mut n_photos, mut waited) = (0, Duration::ZERO);
     for step in steps {
+        let asked = Instant::now();
         let batch = batches.recv().context("the loader thread died")?;
+        waited += asked.elapsed();
         n_photos += batch.len;
         let (crops, targets) = batch.into_tensors::<B>(spec, device);
         let loss = loss(net.forward(crops), targets, recipe.loss);
@@ -192,7 +197,7 @@ fn train_epoch<B: AutodiffBackend>(
     state.net = net;
     let loss = total.into_data().iter::<f64>().sum::<f64>() / n_steps as f64;
     ensure!(loss.is_finite(), "the loss is no longer a number; try a smaller --lr");
-    Ok(Trained { loss, n_photos })
+    Ok(Trained { loss, n_photos, waited })
 }
 
 /// The mean loss over all coordinates.
@@ -340,6 +345,53 @@ mod tests {
             assert!((a.0 - b.0).abs() < 1e-6 * a.0 && (a.1 - b.1).abs() < 1e-5 * a.1, "{whole:?} {broken:?}");
         }
         assert!(whole[4].0 < whole[0].0, "the loss falls: {whole:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_file_and_another_seed_another() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
+        let device = Default::default();
+        let train = |name: &str, seed: u64| -> Result<_> {
+            let run = dir.path().join(name);
+            let recipe = Recipe { epochs: 3, batch: 4, seed, ..Recipe::best(NetKind::Nose) };
+            start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
+            let file = run.join("net.onnx");
+            export::<Autodiff<Flex>>(&run, &file, Which::Last, Weights::F32, &device)?;
+            Ok((curve(&run)?, fs::read(file)?))
+        };
+        let (first, again, other) = (train("first", 7)?, train("again", 7)?, train("other", 8)?);
+        assert!(first == again, "{:?} {:?}", first.0, again.0);
+        assert_ne!(first.0, other.0);
+        Ok(())
+    }
+
+    /// Whatever is written to /dev/full meets a full disk.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_leaves_the_last_checkpoint_whole_and_the_run_resumes() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
+        let (run, whole) = (dir.path().join("run"), dir.path().join("whole"));
+        let device = Default::default();
+        let recipe = Recipe { epochs: 4, batch: 4, ..Recipe::best(NetKind::Nose) };
+        start::<Autodiff<Flex>>(&data, &whole, &recipe, None, None, &device)?;
+        start::<Autodiff<Flex>>(&data, &run, &recipe, None, Some(2), &device)?;
+        let checkpoint = fs::read(run.join("last.mpk"))?;
+        std::os::unix::fs::symlink("/dev/full", run.join("last.partial"))?;
+        let error = resume::<Autodiff<Flex>>(&data, &run, None, &device).expect_err("the disk is full");
+        let message = format!("{error:#}");
+        assert!(message.contains("last.mpk: No space left"), "{message}");
+        assert!(fs::read(run.join("last.mpk"))? == checkpoint && !run.join("last.partial").exists());
+        resume::<Autodiff<Flex>>(&data, &run, None, &device)?;
+        let (whole, resumed) = (curve(&whole)?, curve(&run)?);
+        assert_eq!(whole.len(), resumed.len());
+        for (a, b) in whole.iter().zip(&resumed) {
+            assert!((a.0 - b.0).abs() < 1e-6 * a.0, "{whole:?} {resumed:?}");
+        }
         Ok(())
     }
 
