@@ -65,7 +65,7 @@ impl Trace {
 fn lane(stage: Stage) -> usize {
     match stage {
         Stage::Decode => 0,
-        Stage::Detect | Stage::Crop | Stage::Infer | Stage::Smooth | Stage::Track => 1,
+        Stage::Detect | Stage::Crop | Stage::Infer | Stage::Confirm | Stage::Smooth | Stage::Track => 1,
         Stage::Draw | Stage::Encode | Stage::Data | Stage::Display => 2,
     }
 }
