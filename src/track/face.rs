@@ -26,16 +26,16 @@ const MAX_REACH: f32 = 4.0;
 pub struct Track {
     /// The face's number, once it has been seen.
     pub id: Option<u32>,
-    /// Where the face was seen last, and the next crop is taken.
+    /// Where the face was seen last.
     pub region: Region,
+    /// Where the detector has found it, if it has to be looked for there.
+    found: Option<Region>,
     /// When it was seen last, in seconds.
     pub seen: f64,
     /// How it has moved since it was found.
     pub motion: Motion,
     smoother: Option<Smoother>,
     with_measures: bool,
-    /// Whether the region is the detector's, not yet one from landmarks.
-    is_rough: bool,
 }
 
 /// What looking for faces takes.
@@ -58,17 +58,17 @@ impl Track {
         Self {
             id: None,
             region,
+            found: Some(region),
             seen: f64::NEG_INFINITY,
             motion: Motion::new(),
             smoother: options.smoothing.map(Smoother::new),
             with_measures: options.measures,
-            is_rough: true,
         }
     }
 
     /// The same face, found again here.
     pub fn back_at(self, region: Region) -> Self {
-        Self { region, motion: Motion::new(), is_rough: true, ..self }
+        Self { found: Some(region), motion: Motion::new(), ..self }
     }
 
     /// The face in this picture, or `None` if it cannot be seen. When it is seen for the first time it takes the next
@@ -77,12 +77,13 @@ impl Track {
     /// # Errors
     /// If the net or the detector cannot be run.
     pub fn follow(&mut self, eyes: &mut Eyes, next_id: &mut u32) -> Result<Option<Face>> {
-        if std::mem::take(&mut self.is_rough) {
-            // These landmarks only say where to look properly.
-            let Some((region, _)) = eyes.landmarks(&self.region)? else { return Ok(None) };
-            self.region = region;
-        }
-        let Some((region, landmarks)) = eyes.landmarks(&self.region)? else { return Ok(None) };
+        let start = match self.found.take() {
+            // The detector's region is a rough one: the first landmarks only say where to look properly.
+            Some(rough) => eyes.landmarks(&rough)?.map(|(region, _)| region),
+            None => Some(self.region),
+        };
+        let Some(start) = start else { return Ok(None) };
+        let Some((region, landmarks)) = eyes.landmarks(&start)? else { return Ok(None) };
         let Some(found) = eyes.confirm(&region)? else { return Ok(None) };
         self.region = region;
         self.seen = eyes.time;
