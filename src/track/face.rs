@@ -13,6 +13,10 @@ use crate::smooth::Smoother;
 use super::TrackOptions;
 use super::motion::Motion;
 
+/// A face that is new or back has to be as certain as this where its landmarks are …
+const ENTER: f32 = 0.5;
+/// … and one that is followed as this: it may be covered in part or turned away, where a false alarm would be as faint.
+const HOLD: f32 = 0.3;
 /// A face smaller than this, in pixels, has nothing to see landmarks in.
 const MIN_SIZE: f32 = 12.0;
 /// From one frame to the next a face neither grows nor shrinks by more than this factor …
@@ -77,14 +81,16 @@ impl Track {
     /// # Errors
     /// If the net or the detector cannot be run.
     pub fn follow(&mut self, eyes: &mut Eyes, next_id: &mut u32) -> Result<Option<Face>> {
-        let start = match self.found.take() {
+        let (start, enough) = match self.found.take() {
             // The detector's region is a rough one: the first landmarks only say where to look properly.
-            Some(rough) => eyes.landmarks(&rough)?.map(|(region, _)| region),
-            None => Some(self.region),
+            Some(rough) => (eyes.landmarks(&rough)?.map(|(region, _)| region), ENTER),
+            None => (Some(self.region), HOLD),
         };
         let Some(start) = start else { return Ok(None) };
         let Some((region, landmarks)) = eyes.landmarks(&start)? else { return Ok(None) };
-        let Some(found) = eyes.confirm(&region)? else { return Ok(None) };
+        let Some(found) = eyes.confirm(&region)?.filter(|found| found.score >= enough) else {
+            return Ok(None);
+        };
         self.region = region;
         self.seen = eyes.time;
         self.motion.step(&region, eyes.time);
