@@ -22,8 +22,8 @@
 //! | [`scheme`] | the point schemes: contours, mirror pairs, eye corners |
 //! | [`spec`] | what a model file says of itself |
 //! | [`crop`] | luma and a region in, a net's input out |
-//! | `model` | a landmark model run by tract, checked beforehand (feature `onnx`) |
-//! | `detect` | the face detector (feature `opencv`) |
+//! | `net`, `model` | an ONNX file run by tract, checked beforehand; a landmark model (feature `onnx`) |
+//! | [`detect`] | the face detector: a net's grids of cells, non-maximum suppression, and a look at one place (feature `onnx`) |
 //! | `track` | detection or the last landmarks, loss, IDs (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
 //! | `draw` | the overlay (feature `opencv`) |
@@ -37,7 +37,7 @@
 //!
 //! # Invariants
 //!
-//! 1. libav and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
+//! 1. libav and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`] and `draw`.
 //! 2. Only `pipeline`, with its `worker`, makes threads and channels, and every channel is bounded.
 //! 3. Frames are dropped only at capture, only live, and are counted. (Who watches a page too slowly sees fewer.)
 //! 4. Crops are cut and normalised in [`crop`] and nowhere else, in the trainer too.
@@ -53,7 +53,6 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod crop;
-#[cfg(feature = "opencv")]
 pub mod detect;
 #[cfg(feature = "opencv")]
 pub mod draw;
@@ -62,6 +61,8 @@ pub mod face;
 pub mod frame;
 #[cfg(feature = "onnx")]
 pub mod model;
+#[cfg(feature = "onnx")]
+mod net;
 #[cfg(feature = "cli")]
 pub mod pipeline;
 #[cfg(feature = "cli")]
