@@ -79,6 +79,18 @@ pub enum Loss {
         /// How sharply the logarithm bends at zero, in crop sides.
         curvature: f32,
     },
+    /// For the detector: focal loss for the scores (Lin et al., "Focal loss for dense object detection", ICCV 2017), and
+    /// smooth L1 for where the faces are.
+    Focal {
+        /// How much less a cell counts the surer it is.
+        gamma: f32,
+        /// The weight of cells with a face; that of the others is the rest to 1.
+        alpha: f32,
+        /// Where smooth L1 turns into a line, in sizes of the face.
+        beta: f32,
+        /// Weight of smooth L1, in units of `beta`.
+        place: f32,
+    },
 }
 
 impl Recipe {
@@ -108,6 +120,13 @@ impl Recipe {
             }
             NetKind::FullFace => Self { epochs: 300, batch: 16, lr: 5e-4, ..common },
             NetKind::Resnet18 => common,
+            NetKind::Face => Self {
+                epochs: 60,
+                batch: 32,
+                lr: 2e-3,
+                loss: Loss::Focal { gamma: 2.0, alpha: 0.25, beta: 0.1, place: 0.5 },
+                ..common
+            },
         }
     }
 
@@ -119,6 +138,8 @@ impl Recipe {
             NetKind::Nose | NetKind::Nose3 => (100, 64),
             NetKind::FullFace => (30, 16),
             NetKind::Resnet18 => (20, 66),
+            // The course has no detector.
+            NetKind::Face => return Self::best(net),
         };
         Self {
             epochs,
@@ -195,6 +216,8 @@ impl Recipe {
         ensure!(self.ema.is_none_or(|ema| (0.0..1.0).contains(&ema)), "ema must be at least 0 and below 1");
         ensure!(self.clip_norm.is_none_or(|norm| norm > 0.0), "clip_norm must be positive");
         ensure!(self.patience != Some(0), "patience must be at least 1");
+        let is_focal = matches!(self.loss, Loss::Focal { .. });
+        ensure!(is_focal == self.net.is_detector(), "the focal loss is for the net face, and no other");
         Ok(())
     }
 }
@@ -226,6 +249,8 @@ fn framing(net: NetKind) -> Framing {
         // 15 % of margin on each side: as many pixels on the face as possible, yet all landmarks stay inside a crop
         // that is off by as much as a detector's box or the last frame's region are.
         NetKind::Resnet18 => Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 },
+        // It looks at the whole picture.
+        NetKind::Face => Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
     }
 }
 

@@ -9,7 +9,7 @@ mod dlib_xml;
 mod format;
 mod ibug;
 mod imm;
-mod picture;
+pub mod picture;
 mod split;
 mod wflw;
 
@@ -26,7 +26,8 @@ use rayon::prelude::*;
 
 use crate::boxes::FaceBox;
 pub use format::Format;
-pub use split::{Part, split};
+pub use ibug::points as pts;
+pub use split::{Part, is_for_testing, photo_name, split};
 
 /// A photo with one annotated face.
 #[derive(Clone, Debug)]
