@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use burn::backend::Autodiff;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::config::Recipe;
 use crate::dataset::{Reading, Source, check};
 use crate::eval::{self, Given};
 use crate::export::{self, Which};
+use crate::faces;
 use crate::graph::Weights;
 use crate::init::Init;
 use crate::nets::NetKind;
@@ -61,7 +62,8 @@ struct Check {
 struct Train {
     /// The net.
     net: NetKind,
-    /// Folder with annotated photos: IMM's for nose and full-face, 300-W's for resnet18.
+    /// Folder with annotated photos: IMM's for nose and full-face, 300-W's for resnet18; for face, one with a table of the
+    /// boxes of all faces, `file,x,y,w,h,source`.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     #[command(flatten)]
@@ -125,10 +127,14 @@ struct Eval {
     /// What the model is told of where the face is.
     #[arg(long, value_enum, default_value_t = Given::Box)]
     given: Given,
-    /// Tell the model a face detector's boxes instead: a table `file,x,y,w,h` with paths from its own folder, and a column
+    /// Tell the model a face detector's boxes instead (or, for the model face, the boxes of all faces that it may find): a table `file,x,y,w,h` with paths from its own folder, and a column
     /// `source` if rows called `landmarks` are in it, too. Faces that the detector missed are failures.
     #[arg(long, value_name = "CSV", conflicts_with = "given")]
     boxes: Option<PathBuf>,
+    /// Look at each face so often. With 2 the first landmarks only say where to look properly, as when the tracker meets a
+    /// new face; that is the default with --boxes, elsewhere it is 1.
+    #[arg(long, value_name = "1|2", value_parser = value_parser!(u8).range(1..=2))]
+    looks: Option<u8>,
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
@@ -152,6 +158,9 @@ struct Report {
     /// Also show the net on the pictures in this folder; `facemark`, built beside this program, finds the faces in them.
     #[arg(long, value_name = "DIR")]
     photos: Option<PathBuf>,
+    /// Show this text, too: say where the net fails and what was tried. Empty lines part its paragraphs.
+    #[arg(long, value_name = "FILE")]
+    notes: Option<PathBuf>,
     /// Leave out the data set's pictures and show its landmarks alone, so that the page may be published.
     #[arg(long)]
     without_photos: bool,
@@ -243,6 +252,9 @@ impl Train {
             let recipe = self.recipe()?;
             on_device!(self.device, train::start(&data, &self.out, &recipe, init.as_ref(), self.stop_after))?;
         }
+        if self.net.is_detector() {
+            return Ok(());
+        }
         match on_device!(self.device, report::write_beside(&self.out, &data)) {
             Ok(file) => eprintln!("{}", file.display()),
             // The training itself is safe.
@@ -278,9 +290,19 @@ impl Export {
 
 impl Eval {
     fn run(self) -> Result<()> {
-        let Self { model, data, reading, given, boxes, held_out, worst: n_worst, json } = self;
+        let Self { model, data, reading, given, boxes, looks, held_out, worst: n_worst, json } = self;
         let data = Source { path: data, reading };
-        let report = eval::evaluate(&eval::Job { model, data, given, boxes, held_out, n_worst })?;
+        if let Some(mut detector) = faces::eval::load(&model)? {
+            let job = faces::eval::Job { data, boxes, held_out, n_worst };
+            let report = faces::eval::evaluate(&mut detector, &job)?;
+            return if json {
+                Ok(println!("{}", serde_json::to_string(&report)?))
+            } else {
+                Ok(report.print())
+            };
+        }
+        let twice = looks.map_or(boxes.is_some(), |n| n == 2);
+        let report = eval::evaluate(&eval::Job { model, data, given, boxes, twice, held_out, n_worst })?;
         if json {
             println!("{}", serde_json::to_string(&report)?);
         } else {
@@ -296,6 +318,7 @@ impl Report {
         let options = report::Options {
             data: Source { path: self.data, reading: self.reading },
             photos: self.photos,
+            notes: self.notes,
             without_photos: self.without_photos,
             output,
         };

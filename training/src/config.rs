@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
 use crate::nets::NetKind;
+use crate::run_dir::write_atomically;
 
 /// How to train one net.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +80,18 @@ pub enum Loss {
         /// How sharply the logarithm bends at zero, in crop sides.
         curvature: f32,
     },
+    /// For the detector: focal loss for the scores (Lin et al., "Focal loss for dense object detection", ICCV 2017), and
+    /// smooth L1 for where the faces are.
+    Focal {
+        /// How much less a cell counts the surer it is.
+        gamma: f32,
+        /// The weight of cells with a face; that of the others is the rest to 1.
+        alpha: f32,
+        /// Where smooth L1 turns into a line, in sizes of the face.
+        beta: f32,
+        /// Weight of smooth L1, in units of `beta`.
+        place: f32,
+    },
 }
 
 impl Recipe {
@@ -109,21 +122,32 @@ impl Recipe {
             NetKind::FullFace => Self { epochs: 300, batch: 16, lr: 5e-4, ..common },
             NetKind::Resnet18 => common,
             NetKind::Compact => Self { epochs: 400, lr: 2e-3, batch: 64, ..common },
+            NetKind::Face => Self {
+                epochs: 60,
+                batch: 32,
+                lr: 2e-3,
+                loss: Loss::Focal { gamma: 2.0, alpha: 0.25, beta: 0.1, place: 0.5 },
+                ..common
+            },
         }
     }
 
-    /// The course's settings: Adam at a constant rate, MSE, whole photos; the nose without any augmentation.
+    /// The course's settings: Adam at a constant rate, MSE, whole photos (resnet18: the face); the nose without any
+    /// augmentation.
     ///
-    /// Numbers of epochs are ours, where the course's curves have long been flat.
+    /// Numbers of epochs are ours, where the course's curves have long been flat, as is full-face's batch.
     pub fn course(net: NetKind) -> Self {
         let (epochs, batch) = match net {
             NetKind::Nose | NetKind::Nose3 => (100, 64),
             NetKind::FullFace => (30, 16),
             NetKind::Resnet18 | NetKind::Compact => (20, 66),
+            // The course has no detector.
+            NetKind::Face => return Self::best(net),
         };
         Self {
             epochs,
             batch,
+            lr: 1e-3,
             warmup_epochs: 0.0,
             schedule: Schedule::Constant,
             weight_decay: 0.0,
@@ -184,7 +208,7 @@ impl Recipe {
 
     /// Writes the recipe to a TOML file.
     pub fn save(&self, path: &Path) -> Result<()> {
-        fs::write(path, self.to_toml()?).with_context(|| format!("cannot write {}", path.display()))
+        write_atomically(path, self.to_toml()?.as_bytes())
     }
 
     /// Refuses values that cannot train anything.
@@ -192,11 +216,26 @@ impl Recipe {
         ensure!(self.epochs > 0, "epochs must be at least 1");
         ensure!(self.batch > 0, "batch must be at least 1");
         ensure!(self.lr > 0.0 && self.lr.is_finite(), "lr must be positive, not {}", self.lr);
-        ensure!(self.warmup_epochs >= 0.0, "warmup_epochs must not be negative");
+        let is_length = |value: f64| (0.0..f64::INFINITY).contains(&value);
+        ensure!(is_length(self.warmup_epochs), "warmup_epochs must not be negative");
+        ensure!(is_length(self.weight_decay.into()), "weight_decay must not be negative");
         ensure!(self.ema.is_none_or(|ema| (0.0..1.0).contains(&ema)), "ema must be at least 0 and below 1");
         ensure!(self.clip_norm.is_none_or(|norm| norm > 0.0), "clip_norm must be positive");
         ensure!(self.patience != Some(0), "patience must be at least 1");
-        Ok(())
+        let is_size = |value: &f32| value.is_finite() && *value > 0.0;
+        let loss = match self.loss {
+            Loss::Mse => vec![],
+            Loss::SmoothL1 { beta } => vec![beta],
+            Loss::Wing { width, curvature } => vec![width, curvature],
+            Loss::Focal { gamma, alpha, beta, place } => vec![gamma, alpha, beta, place],
+        };
+        ensure!(loss.iter().all(is_size), "the loss's numbers must be positive");
+        let is_focal = matches!(self.loss, Loss::Focal { .. });
+        ensure!(is_focal == self.net.is_detector(), "the focal loss is for the net face, and no other");
+        let Framing { width, height, shift_x, shift_y } = self.framing;
+        ensure!([width, height].iter().all(is_size), "the framing's width and height must be positive");
+        ensure!(shift_x.is_finite() && shift_y.is_finite(), "the framing's shifts must be finite");
+        self.augment.check()
     }
 }
 
@@ -226,13 +265,18 @@ fn framing(net: NetKind) -> Framing {
         }
         // 15 % of margin on each side: as many pixels on the face as possible, yet all landmarks stay inside a crop
         // that is off by as much as a detector's box or the last frame's region are.
-        NetKind::Resnet18 | NetKind::Compact => Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 },
+        NetKind::Resnet18 | NetKind::Compact => {
+            Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 }
+        }
+        // It looks at the whole picture.
+        NetKind::Face => Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::augment::Start;
 
     #[test]
     fn a_saved_recipe_reads_back_the_same() -> Result<()> {
@@ -271,7 +315,19 @@ mod tests {
         let augment = Augment { blur: 0.0, ..best.augment.clone() };
         let loss = Loss::SmoothL1 { beta: 0.02 };
         assert_eq!(Recipe::custom(NetKind::Resnet18, &path)?, Recipe { lr: 0.01, loss, augment, ..best });
-        for wrong in ["lr = -1.0", "hue = 1", "net = \"nose\"", "[loss]\nwidth = \"wide\"", "lr ="] {
+        for wrong in [
+            "lr = -1.0",
+            "hue = 1",
+            "net = \"nose\"",
+            "[loss]\nwidth = \"wide\"",
+            "lr =",
+            "weight_decay = nan",
+            "warmup_epochs = inf",
+            "[loss]\nkind = \"wing\"\nwidth = 0.1\ncurvature = 0.0",
+            "[framing]\nheight = -1.0",
+            "[augment]\nblur = inf",
+            "[augment]\nroll = -5.0",
+        ] {
             fs::write(&path, wrong)?;
             let error = Recipe::custom(NetKind::Resnet18, &path).expect_err(wrong);
             assert!(format!("{error:#}").contains("mine.toml is no recipe"), "{error:#}");
@@ -280,9 +336,19 @@ mod tests {
     }
 
     #[test]
-    fn the_course_trains_at_a_constant_rate() {
-        let recipe = Recipe::course(NetKind::Nose);
-        assert_eq!((recipe.learning_rate(0, 3), recipe.learning_rate(299, 3)), (1e-3, 1e-3));
+    fn the_course_trains_all_nets_by_adam_at_a_constant_rate() {
+        for (net, batch) in [(NetKind::Nose, 64), (NetKind::Nose3, 64), (NetKind::Resnet18, 66)] {
+            assert_eq!(Recipe::course(net).batch, batch);
+        }
+        for net in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18] {
+            let recipe = Recipe::course(net);
+            assert_eq!((recipe.learning_rate(0, 3), recipe.learning_rate(299, 3)), (1e-3, 1e-3));
+            assert_eq!((recipe.loss, recipe.weight_decay, recipe.ema), (Loss::Mse, 0.0, None));
+        }
+        // ±15°, ±24 of 240 and ±18 of 180 px, and brightness; nothing else.
+        let shaken = Augment { roll: 15.0, shift: 0.1, brightness: 40.0, ..Augment::none(Start::Photo) };
+        assert_eq!(Recipe::course(NetKind::FullFace).augment, shaken);
+        assert_eq!(Recipe::course(NetKind::Nose).augment, Augment::none(Start::Photo));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use facemark::spec::ModelSpec;
 use serde::Serialize;
 
 use crate::augment::whole_photo;
-use crate::boxes::DetectorBoxes;
+use crate::boxes::{DetectorBoxes, FaceBox};
 use crate::dataset::{self, Sample, Source};
 use crate::metrics::{FaceError, Summary};
 
@@ -40,6 +40,8 @@ pub struct Job {
     pub given: Given,
     /// A detector's boxes, in place of `given`.
     pub boxes: Option<PathBuf>,
+    /// Whether to look twice, as the tracker does at a new face.
+    pub twice: bool,
     /// Whether to use held-out faces only.
     pub held_out: bool,
     /// How many of the worst faces to list.
@@ -55,6 +57,8 @@ pub struct Report {
     data: String,
     /// Where the faces were said to be.
     given: String,
+    /// How many crops were looked at for a face: with two, the first one's landmarks only place the second.
+    looks: u8,
     /// Milliseconds to load the file and make it ready to run.
     load_ms: f64,
     /// Milliseconds for a face, cropping included, on one thread: the median.
@@ -86,7 +90,7 @@ struct Worst {
 pub struct Look {
     /// What the first crop is framed by.
     pub region: Region,
-    /// Whether the first landmarks only say where to look properly, as when the tracker begins with a detector's box.
+    /// Whether the first landmarks only say where to look properly, as when the tracker meets a new face.
     pub twice: bool,
 }
 
@@ -122,6 +126,7 @@ pub fn evaluate(job: &Job) -> Result<Report> {
         model: job.model.display().to_string(),
         data: job.data.path.display().to_string(),
         given,
+        looks: 1 + u8::from(job.twice),
         worst: worst(&samples, &found, job.n_worst),
         missed_faces: missed.map(|(sample, _)| sample.name.clone()).collect(),
         summary: summary(&found, spec.scheme),
@@ -158,7 +163,7 @@ fn find(
     let started = Instant::now();
     let mut points = model.landmarks(&sample.photo, &look.region, &mut Timing::default())?;
     if look.twice {
-        let region = next_region(&look.region, &points, scheme);
+        let region = look.region.moved_to(&points, scheme).unwrap_or(look.region);
         points = model.landmarks(&sample.photo, &region, &mut Timing::default())?;
     }
     let ms = milliseconds(started);
@@ -170,34 +175,27 @@ fn find(
     Ok(Found { error: FaceError::new(&points, sample, scheme), points, baseline, ms })
 }
 
-/// Where the tracker would look next.
-fn next_region(region: &Region, points: &[Point], scheme: Scheme) -> Region {
-    Region::from_landmarks(points, scheme).unwrap_or(*region)
-}
-
 /// The looks that the protocol allows, `None` for faces that the detector missed, and the protocol's name.
 fn looks(job: &Job, samples: &[Sample], spec: &ModelSpec) -> Result<(Vec<Option<Look>>, String)> {
     let Some(boxes) = &job.boxes else {
         let looks: Result<Vec<_>> =
-            samples.iter().map(|sample| look(sample, spec, job.given).map(Some)).collect();
+            samples.iter().map(|sample| look(sample, spec, job.given, job.twice).map(Some)).collect();
         return Ok((looks?, job.given.title().to_owned()));
     };
     let boxes = DetectorBoxes::read(boxes)?;
     let matched = boxes.of(samples)?;
     let (habit, is_own) = boxes.habit(samples, &matched);
-    let looks = matched.iter().map(|found| Some(Look { region: habit.region(&(*found)?), twice: true }));
+    let look = |face_box: FaceBox| Look { region: habit.region(&face_box), twice: job.twice };
+    let looks = matched.into_iter().map(|found| found.map(look)).collect();
     let learnt = if is_own { "these faces" } else { "other photos" };
-    Ok((
-        looks.collect(),
-        format!("a detector's boxes, placed as on {learnt}; two looks, as the tracker does"),
-    ))
+    Ok((looks, format!("a detector's boxes, placed as on {learnt}")))
 }
 
 /// Where to look for one face.
 ///
 /// # Errors
 /// If the data set's box is wanted and there is none.
-pub fn look(sample: &Sample, spec: &ModelSpec, given: Given) -> Result<Look> {
+pub fn look(sample: &Sample, spec: &ModelSpec, given: Given, twice: bool) -> Result<Look> {
     let region = match given {
         Given::Box => sample.region,
         Given::Photo => whole_photo(&spec.framing, &sample.photo),
@@ -205,7 +203,7 @@ pub fn look(sample: &Sample, spec: &ModelSpec, given: Given) -> Result<Look> {
             sample.face_box.with_context(|| format!("{}: the data set gives no box", sample.name))?.region()
         }
     };
-    Ok(Look { region, twice: false })
+    Ok(Look { region, twice })
 }
 
 impl Given {
@@ -217,6 +215,11 @@ impl Given {
             Self::DataBox => "the data set's boxes",
         }
     }
+}
+
+/// How often a face is looked at, for people.
+pub fn looks_title(twice: bool) -> &'static str {
+    if twice { "two looks" } else { "one look" }
 }
 
 /// The model's errors; faces without a find count as missed.
@@ -258,7 +261,9 @@ impl Report {
     /// Prints the figures for people.
     pub fn print(&self) {
         let Summary { n, missed, .. } = self.summary;
-        println!("{} on {} faces of {}, given {}", self.model, n + missed, self.data, self.given);
+        let Self { model, data, given, looks, .. } = self;
+        let looks = looks_title(*looks == 2);
+        println!("{model} on {} faces of {data}, given {given}, {looks}", n + missed);
         println!("loaded in {:.0} ms, {:.2} ms a face", self.load_ms, self.face_ms);
         if missed > 0 {
             let share = 100.0 * missed as f64 / (n + missed) as f64;
@@ -282,4 +287,46 @@ fn print_summary(title: &str, summary: &Summary) {
         "{title}NME {nme_mean:.2} %, median {nme_median:.2}, P90 {nme_p90:.2}, above 8 %: {failure_8:.1} %, AUC@8 % {auc_8:.1}"
     );
     println!("{title}mean point error {pixels:.2} px, relative MSE {relative_mse:.6}");
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::sync::Arc;
+
+    use burn_flex::Flex;
+    use facemark::face::Framing;
+    use facemark::frame::Plane;
+
+    use super::*;
+    use crate::export::onnx_file;
+    use crate::graph::Weights;
+    use crate::nets::{Net, NetKind};
+    use crate::test_data;
+
+    #[test]
+    fn a_second_look_begins_where_the_first_one_ended() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        // A new net answers three quarters to the right, wherever it looks.
+        let net = Net::<Flex>::new(NetKind::Nose, &[0.75, 0.5], &Default::default());
+        let spec = NetKind::Nose.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
+        let mut model = LandmarkModel::from_bytes(&onnx_file(&net, &spec, Weights::F32), 1)?;
+        let region = Region { center: Point::new(100.0, 80.0), size: 40.0, angle: 0.0 };
+        let sample = Sample {
+            name: "grey".to_owned(),
+            picture: PathBuf::new(),
+            photo: Arc::new(Plane { data: vec![90; 200 * 160], width: 200, height: 160 }),
+            points: vec![region.center],
+            region,
+            face_box: None,
+            held_out: true,
+        };
+        let mut x = |twice| -> Result<f32> {
+            let look = look(&sample, &spec, Given::Box, twice)?;
+            Ok(find(&mut model, &sample, look, None)?.points[0].x)
+        };
+        // A quarter of 40 px from the centre, and another quarter from there.
+        let (once, twice) = (x(false)?, x(true)?);
+        assert!((once - 110.0).abs() < 1.0 && (twice - 120.0).abs() < 2.0, "{once} {twice}");
+        Ok(())
+    }
 }

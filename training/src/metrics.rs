@@ -39,16 +39,6 @@ impl FaceError {
         }
     }
 
-    /// Each point's error, as a share of the eyes' distance.
-    pub fn points(&self) -> &[f64] {
-        &self.points
-    }
-
-    /// Mean point error in pixels of the photo.
-    pub fn pixels(&self) -> f64 {
-        self.pixels
-    }
-
     /// The normalised mean error.
     pub fn nme(&self) -> f64 {
         mean(self.points.iter().copied())

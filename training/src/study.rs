@@ -4,10 +4,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::tensor::backend::AutodiffBackend;
+use facemark::face::Point;
+use facemark::scheme::Scheme;
 use maud::{Markup, html};
 
 use crate::config::Recipe;
-use crate::dataset::Source;
+use crate::dataset::{self, Sample, Source};
+use crate::metrics::mean;
 use crate::nets::NetKind;
 use crate::report::chart::{Scale, Series, chart};
 use crate::report::page;
@@ -50,12 +53,28 @@ pub fn nose<B: AutodiffBackend>(
         }
     }
     let file = out.join("study.html");
-    write_atomically(&file, html(&runs).into_string().as_bytes())?;
+    write_atomically(&file, html(&runs, mean_point(data)?).into_string().as_bytes())?;
     eprintln!("{}", file.display());
     Ok(())
 }
 
-fn html(runs: &[Run]) -> Markup {
+/// The held-out error of whoever always answers the mean of the training photos' points.
+fn mean_point(data: &Source) -> Result<f64> {
+    let (training, held_out) = dataset::split(dataset::load_for_training(data, Scheme::Nose)?)?;
+    let relative = |sample: &Sample| {
+        let Point { x, y } = sample.points[0];
+        [x / sample.photo.width as f32, y / sample.photo.height as f32].map(f64::from)
+    };
+    let training: Vec<[f64; 2]> = training.iter().map(relative).collect();
+    let center = [0, 1].map(|axis| mean(training.iter().map(|point| point[axis])));
+    let squares = held_out
+        .iter()
+        .map(relative)
+        .flat_map(|point| [0, 1].map(|axis| (point[axis] - center[axis]).powi(2)));
+    Ok(mean(squares))
+}
+
+fn html(runs: &[Run], mean_point: f64) -> Markup {
     let series = |pick: fn(&Epoch) -> Option<f64>| -> Vec<Series> {
         let line = |run: &Run| {
             let points = run.epochs.iter().filter_map(|e| Some((e.epoch as f64, pick(e)?)));
@@ -71,19 +90,19 @@ fn html(runs: &[Run]) -> Markup {
                 (chart("Loss on training photos", ("epoch", "MSE"), Scale::Logarithmic, &series(|e| Some(e.loss))))
                 (chart("Loss on held-out people", ("epoch", "MSE"), Scale::Logarithmic, &series(|e| e.validation_loss)))
             }
-            (table(runs))
+            (table(runs, mean_point))
         },
     )
 }
 
-fn table(runs: &[Run]) -> Markup {
+fn table(runs: &[Run], mean_point: f64) -> Markup {
     let row = |run: &Run| -> Option<Markup> {
         let best = run.epochs.iter().filter_map(|e| Some((e.validation_loss?, e.epoch)));
         let best = best.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let last = run.epochs.last()?;
         Some(html! {
             tr {
-                td { (run.title) } td { (format!("{:.6}", last.loss)) } td { (format!("{:.6}", last.validation_loss?)) }
+                td { (run.title) } td { (format!("{:.1e}", last.loss)) } td { (format!("{:.6}", last.validation_loss?)) }
                 td { (format!("{:.6}", best.0)) } td { (best.1) }
             }
         })
@@ -92,8 +111,12 @@ fn table(runs: &[Run]) -> Markup {
         table {
             tr { th { "net, learning rate" } th { "training MSE" } th { "held-out MSE" } th { "the best of them" } th { "in epoch" } }
             @for run in runs { (row(run).unwrap_or_default()) }
+            tr { td { "the mean of the training photos' points" } td {} td { (format!("{mean_point:.6}")) } td {} td {} }
         }
-        p { "Mean squared error of the nose's coordinates in shares of the photo's width and height." }
+        p {
+            "Mean squared error of the nose's coordinates in shares of the photo's width and height. The best value published "
+            "in the course is 0.00123."
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use facemark::frame::Plane;
 use rayon::prelude::*;
 
-use super::{Annotation, Format, Part, Place, Sample, Source, annotations, outside, read_sample};
+use super::{Annotation, Format, Part, Place, Sample, Source, annotations, outermost, read_sample};
 
 /// What a data set holds.
 pub struct Check {
@@ -79,7 +79,7 @@ fn checked(data: &Path, annotation: Annotation) -> Result<Checked> {
         folder: folder.filter(|folder| !folder.is_empty()).unwrap_or_else(|| ".".to_owned()),
         n_points: points.len(),
         size: region.size,
-        outside: outside(&points, &photo) / region.size,
+        outside: outermost(&points, &photo).1 / region.size,
         content: content(&photo),
     })
 }

@@ -7,9 +7,11 @@ pub mod check;
 mod csv;
 mod dlib_xml;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod ibug;
 mod imm;
-mod picture;
+pub mod picture;
 mod split;
 mod wflw;
 
@@ -19,14 +21,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
-use facemark::face::{Point, Region, bounds};
+use facemark::face::{Point, Region};
 use facemark::frame::Plane;
 use facemark::scheme::Scheme;
 use rayon::prelude::*;
 
 use crate::boxes::FaceBox;
 pub use format::Format;
-pub use split::{Part, split};
+pub use ibug::points as pts;
+pub use split::{Part, is_for_testing, photo_name, split};
 
 /// A photo with one annotated face.
 #[derive(Clone, Debug)]
@@ -192,8 +195,13 @@ fn read_sample(data: &Path, annotation: Annotation, scheme: Option<Scheme>) -> R
     let points = if relative { in_pixels(points, &photo) } else { points };
     let region = Region::from_points(points.iter().copied());
     ensure!(region.is_usable(), "{place}: all points lie in one place");
-    let beyond = outside(&points, &photo) / region.size;
-    ensure!(beyond <= OUTSIDE, "{place}: points lie outside the picture, by {beyond:.2} of the face's size");
+    let (point, beyond) = outermost(&points, &photo);
+    ensure!(
+        beyond <= OUTSIDE * region.size,
+        "{place}: point {} lies outside the picture, by {:.2} of the face's size",
+        point + 1,
+        beyond / region.size
+    );
     if let Some(face_box) = face_box {
         ensure!(face_box.is_usable(), "{place}: the face's box has no size");
         ensure!(
@@ -227,13 +235,14 @@ fn in_pixels(points: Vec<Point>, photo: &Plane) -> Vec<Point> {
     points.into_iter().map(|p| Point::new(p.x * w, p.y * h)).collect()
 }
 
-/// How far the outermost point lies outside the picture, in pixels; 0 or less if all are inside.
-fn outside(points: &[Point], photo: &Plane) -> f32 {
-    let (min, max) = bounds(points.iter().copied());
-    // Pixel centres are on integers, so the picture ends half a pixel beyond the last one.
-    let right = max.x - (photo.width as f32 - 0.5);
-    let below = max.y - (photo.height as f32 - 0.5);
-    [-0.5 - min.x, -0.5 - min.y, right, below].into_iter().fold(f32::NEG_INFINITY, f32::max)
+/// The index of the point that lies furthest outside the picture, and how far, in pixels; 0 or less if all are inside.
+fn outermost(points: &[Point], photo: &Plane) -> (usize, f32) {
+    // Pixel centres are on integers, so the picture begins and ends half a pixel beyond the outer ones.
+    let (right, bottom) = (photo.width as f32 - 0.5, photo.height as f32 - 0.5);
+    let outside =
+        |p: &Point| [-0.5 - p.x, -0.5 - p.y, p.x - right, p.y - bottom].into_iter().fold(f32::MIN, f32::max);
+    let all = points.iter().map(outside).enumerate();
+    all.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, f32::MIN))
 }
 
 /// A coordinate from an annotation file.
@@ -259,19 +268,27 @@ mod tests {
         Ok(())
     }
 
+    fn cut_short(file: &Path) -> Result<()> {
+        let bytes = std::fs::read(file)?;
+        Ok(std::fs::write(file, &bytes[..bytes.len() - 20])?)
+    }
+
     #[test]
     fn bad_annotations_and_pictures_stop_or_are_skipped_by_name() -> Result<()> {
-        let cases: [(&str, fn(&Path) -> Result<()>, &str); 6] = [
+        type Spoil = fn(&Path) -> Result<()>;
+        let cases: [(&str, Spoil, &str); 7] = [
+            ("b.pts", |file| test_data::write_pts(file, 67, (40.0, 40.0), 30.0), "67 points instead of 68"),
+            // Point 1 is the circle's rightmost.
             (
                 "b.pts",
-                |file| Ok(test_data::write_pts(file, 67, (40.0, 40.0), 30.0)?),
-                "67 points instead of 68",
+                |file| test_data::write_pts(file, 68, (400.0, 40.0), 30.0),
+                "point 1 lies outside the picture, by 11.18",
             ),
-            ("b.pts", |file| Ok(test_data::write_pts(file, 68, (400.0, 40.0), 30.0)?), "outside the picture"),
-            ("b.pts", |file| Ok(test_data::write_pts(file, 68, (40.0, f32::NAN), 30.0)?), "b.pts:4: "),
-            ("b.pts", |file| Ok(test_data::write_pts(file, 68, (40.0, 40.0), 0.0)?), "in one place"),
+            ("b.pts", |file| test_data::write_pts(file, 68, (40.0, f32::NAN), 30.0), "b.pts:4: "),
+            ("b.pts", |file| test_data::write_pts(file, 68, (40.0, 40.0), 0.0), "in one place"),
             ("b.jpg", |file| Ok(std::fs::remove_file(file)?), "no .jpg or .png"),
             ("b.jpg", |file| Ok(std::fs::write(file, b"no picture")?), "cannot read the picture"),
+            ("b.jpg", cut_short, "b.jpg: it is cut short"),
         ];
         for (name, spoil, part) in cases {
             let dir = tempfile::tempdir()?;
@@ -281,6 +298,7 @@ mod tests {
             let error = load(&data, Scheme::Ibug68).expect_err(part);
             let message = format!("{error:#}");
             assert!(message.contains(part) && message.contains("b.pts"), "{message}");
+            assert_eq!(message.lines().count(), 1, "{message}");
             assert!(message.contains("--skip-bad"), "{message}");
             let data = Source { reading: Reading { skip_bad: true, format: None }, ..data };
             let names: Vec<String> =

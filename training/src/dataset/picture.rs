@@ -3,15 +3,31 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use facemark::frame::Plane;
 
 /// Reads a picture's luma.
 pub fn luma(path: &Path) -> Result<Plane> {
-    let picture = image::open(path).with_context(|| format!("cannot read the picture {}", path.display()))?;
+    let unreadable = || format!("cannot read the picture {}", path.display());
+    let bytes = fs::read(path).with_context(unreadable)?;
+    ensure!(!is_cut_short(&bytes), "{}: it is cut short", unreadable());
+    let picture = image::load_from_memory(&bytes).map_err(|error| {
+        // What decoders say can have several lines.
+        let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
+        anyhow!("{}: {}", unreadable(), words.join(" "))
+    })?;
     let luma = picture.into_luma8();
     let (width, height) = (luma.width() as usize, luma.height() as usize);
     Ok(Plane { data: luma.into_raw(), width, height })
+}
+
+/// Whether a JPEG ends within its last scan: decoders fill up what is missing with grey.
+fn is_cut_short(bytes: &[u8]) -> bool {
+    let is_jpeg = bytes.starts_with(&[0xff, 0xd8]);
+    // Within a scan a byte 0xff is followed by 0 or by a restart marker, so these two are what they seem.
+    let last_scan = bytes.windows(2).rposition(|marker| marker == [0xff, 0xda]);
+    let has_end = |scan: usize| bytes[scan..].windows(2).any(|marker| marker == [0xff, 0xd9]);
+    is_jpeg && last_scan.is_some_and(|scan| !has_end(scan))
 }
 
 /// All files below a folder, or the file itself, that have one of these extensions, sorted.

@@ -1,6 +1,7 @@
 //! The nets, one a file: layers with their shapes, the forward pass, and beside it the same pass as an ONNX graph.
 
 mod compact;
+mod face;
 mod full_face;
 mod norm;
 mod nose;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::graph::Graph;
 use crate::init::Layers;
 use compact::Compact;
+use face::Face;
 use full_face::FullFace;
 use nose::Nose;
 use resnet18::Resnet18;
@@ -41,6 +43,8 @@ pub enum NetKind {
     Resnet18,
     /// 68 iBUG points from 96×96 px, in a ninth of the time.
     Compact,
+    /// All faces in a picture of 256×192 px: the tracker's detector.
+    Face,
 }
 
 impl NetKind {
@@ -52,15 +56,16 @@ impl NetKind {
             Self::FullFace => "full-face",
             Self::Resnet18 => "resnet18",
             Self::Compact => "compact",
+            Self::Face => "face",
         }
     }
 
-    /// The points that the net finds.
+    /// The points that the net finds; for the detector, those whose regions it finds.
     pub fn scheme(self) -> Scheme {
         match self {
             Self::Nose | Self::Nose3 => Scheme::Nose,
             Self::FullFace => Scheme::Imm58,
-            Self::Resnet18 | Self::Compact => Scheme::Ibug68,
+            Self::Resnet18 | Self::Compact | Self::Face => Scheme::Ibug68,
         }
     }
 
@@ -71,7 +76,13 @@ impl NetKind {
             Self::FullFace => (240, 180),
             Self::Resnet18 => (112, 112),
             Self::Compact => (96, 96),
+            Self::Face => (256, 192),
         }
+    }
+
+    /// Whether the net finds faces in a picture, not landmarks in a crop.
+    pub fn is_detector(self) -> bool {
+        self == Self::Face
     }
 
     /// The net's specification; `framing` says what its crop covers.
@@ -89,7 +100,8 @@ impl NetKind {
     }
 }
 
-/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides.
+/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides; the
+/// detector's is described in [`facemark::detect::grid`].
 #[allow(clippy::large_enum_variant, reason = "a process holds one net or two")]
 #[derive(Module, Debug)]
 pub enum Net<B: Backend> {
@@ -103,6 +115,8 @@ pub enum Net<B: Backend> {
     Resnet18(Resnet18<B>),
     /// See [`NetKind::Compact`].
     Compact(Compact<B>),
+    /// See [`NetKind::Face`].
+    Face(Face<B>),
 }
 
 impl<B: Backend> Net<B> {
@@ -114,6 +128,7 @@ impl<B: Backend> Net<B> {
             NetKind::FullFace => Self::FullFace(FullFace::new(mean_shape, device)),
             NetKind::Resnet18 => Self::Resnet18(Resnet18::new(mean_shape, device)),
             NetKind::Compact => Self::Compact(Compact::new(mean_shape, device)),
+            NetKind::Face => Self::Face(Face::new(device)),
         }
     }
 
@@ -124,6 +139,7 @@ impl<B: Backend> Net<B> {
             Self::FullFace(net) => net.forward(crops),
             Self::Resnet18(net) => net.forward(crops),
             Self::Compact(net) => net.forward(crops),
+            Self::Face(net) => net.forward(crops),
         }
     }
 
@@ -138,6 +154,7 @@ impl<B: Backend> Net<B> {
             Self::FullFace(net) => Self::FullFace(net.import(layers)?),
             Self::Resnet18(net) => Self::Resnet18(net.import(layers)?),
             Self::Compact(net) => Self::Compact(net.import(layers)?),
+            Self::Face(net) => Self::Face(net.import(layers)?),
         })
     }
 
@@ -147,6 +164,7 @@ impl<B: Backend> Net<B> {
         match self {
             Self::Resnet18(net) => Self::Resnet18(net.with_statistics_of(crops)),
             Self::Compact(net) => Self::Compact(net.with_statistics_of(crops)),
+            Self::Face(net) => Self::Face(net.with_statistics_of(crops)),
             net @ (Self::Nose(_) | Self::Nose3(_) | Self::FullFace(_)) => net,
         }
     }
@@ -158,6 +176,7 @@ impl<B: Backend> Net<B> {
             Self::FullFace(net) => net.export(graph, input),
             Self::Resnet18(net) => net.export(graph, input),
             Self::Compact(net) => net.export(graph, input),
+            Self::Face(net) => net.export(graph, input),
         }
     }
 }

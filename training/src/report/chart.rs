@@ -7,8 +7,8 @@ const SIZE: (f64, f64) = (560.0, 300.0);
 const LEFT: f64 = 64.0;
 const BELOW: f64 = 42.0;
 const ABOVE: f64 = 12.0;
-/// Lines of the grid along each axis.
-const N_TICKS: usize = 5;
+/// About so many lines of the grid along each axis.
+const N_TICKS: f64 = 5.0;
 /// Told apart also by those who do not see colours well (Okabe and Ito, "Color Universal Design", 2008).
 const COLOURS: [&str; 5] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 
@@ -47,7 +47,6 @@ pub fn chart(title: &str, (x_title, y_title): (&str, &str), scale: Scale, series
     let y_low = if scale == Scale::Linear { low.min(0.0) } else { low };
     let x_at = |x: f64| LEFT + (x - x_low) / (x_high - x_low) * (SIZE.0 - LEFT - 12.0);
     let y_at = |y: f64| SIZE.1 - BELOW - (y - y_low) / (y_high - y_low) * (SIZE.1 - BELOW - ABOVE);
-    let tick = |i: usize, low: f64, high: f64| low + (high - low) * i as f64 / (N_TICKS - 1) as f64;
     let path = |series: &Series| -> String {
         let points = series.points.iter().map(|&(x, y)| (x, raw(y))).filter(|p| p.1.is_finite());
         let steps = points
@@ -59,11 +58,12 @@ pub fn chart(title: &str, (x_title, y_title): (&str, &str), scale: Scale, series
         figure.chart {
             figcaption { (title) }
             svg viewBox=(format!("0 0 {} {}", SIZE.0, SIZE.1)) role="img" aria-label=(title) {
-                @for i in 0..N_TICKS {
-                    @let (x, y) = (tick(i, x_low, x_high), tick(i, y_low, y_high));
-                    @let value = if scale == Scale::Logarithmic { 10.0_f64.powf(y) } else { y };
-                    line.grid x1=(LEFT) x2=(SIZE.0 - 12.0) y1=(y_at(y)) y2=(y_at(y)) {}
-                    text x=(LEFT - 6.0) y=(y_at(y) + 4.0) text-anchor="end" { (short(value)) }
+                @for y in ticks(y_low, y_high, scale) {
+                    line.grid x1=(LEFT) x2=(SIZE.0 - 12.0) y1=(y_at(raw(y))) y2=(y_at(raw(y))) {}
+                    text x=(LEFT - 6.0) y=(y_at(raw(y)) + 4.0) text-anchor="end" { (short(y)) }
+                }
+                @for x in ticks(x_low, x_high, Scale::Linear) {
+                    line.grid x1=(x_at(x)) x2=(x_at(x)) y1=(ABOVE) y2=(SIZE.1 - BELOW) {}
                     text x=(x_at(x)) y=(SIZE.1 - BELOW + 16.0) text-anchor="middle" { (short(x)) }
                 }
                 text x=((SIZE.0 + LEFT) / 2.0) y=(SIZE.1 - 6.0) text-anchor="middle" { (x_title) }
@@ -74,7 +74,7 @@ pub fn chart(title: &str, (x_title, y_title): (&str, &str), scale: Scale, series
             }
             p.legend {
                 @for (line, colour) in series.iter().zip(COLOURS.iter().cycle()) {
-                    span style=(PreEscaped(format!("color:{colour}"))) { "■ " } (line.name) " "
+                    span.entry { span style=(PreEscaped(format!("color:{colour}"))) { "■ " } (line.name) } " "
                 }
             }
         }
@@ -89,6 +89,33 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
         (true, false) => (low - 0.5, low + 0.5),
         (true, true) => (low, high),
     }
+}
+
+/// Round numbers from `low` to `high`; on a logarithmic scale those two are logarithms.
+fn ticks(low: f64, high: f64, scale: Scale) -> Vec<f64> {
+    let rounded = |step: f64| {
+        let decade = 10.0_f64.powf(step.log10().floor());
+        [1.0, 2.0, 5.0, 10.0]
+            .map(|digit| digit * decade)
+            .into_iter()
+            .find(|&s| s >= step * 0.999)
+            .unwrap_or(step)
+    };
+    let even = |low: f64, high: f64| -> Vec<f64> {
+        let step = rounded((high - low) / N_TICKS);
+        let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
+        (first..=last).map(|i| i as f64 * step).collect()
+    };
+    if scale == Scale::Linear {
+        return even(low, high);
+    }
+    let digits: &[f64] = if high - low > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let decades = (low.floor() as i32..=high.floor() as i32).map(|decade| 10.0_f64.powi(decade));
+    let inside = |y: &f64| (low - 1e-9..=high + 1e-9).contains(&y.log10());
+    let ticks: Vec<f64> =
+        decades.flat_map(|decade| digits.iter().map(move |digit| digit * decade)).filter(inside).collect();
+    // Less than a decade has too few of these.
+    if ticks.len() < 3 { even(10.0_f64.powf(low), 10.0_f64.powf(high)) } else { ticks }
 }
 
 /// A number in few characters.
@@ -123,6 +150,20 @@ mod tests {
                 assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
             }
         }
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        let close =
+            |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+        let epochs = ticks(1.0, 100.0, Scale::Linear);
+        assert!(close(&epochs, &[20.0, 40.0, 60.0, 80.0, 100.0]), "{epochs:?}");
+        let losses = ticks(-3.2, -1.9, Scale::Logarithmic);
+        assert!(close(&losses, &[0.001, 0.002, 0.005, 0.01]), "{losses:?}");
+        let decades = ticks(-6.7, -0.7, Scale::Logarithmic);
+        assert!(close(&decades, &[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1]), "{decades:?}");
+        let narrow = ticks(1.01_f64.log10(), 1.3_f64.log10(), Scale::Logarithmic);
+        assert!(close(&narrow, &[1.1, 1.2, 1.3]), "{narrow:?}");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A run's report: one HTML file that needs nothing beside it.
 
 pub mod chart;
+mod groups;
 pub mod page;
 mod photos;
 mod picture;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,11 +23,12 @@ use crate::export::{self, Which};
 use crate::graph::{Layer, Weights};
 use crate::metrics::Summary;
 use crate::run_dir::{Epoch, Record, RunDir, write_atomically};
+use groups::Group;
 use page::page;
 use photos::OwnPhoto;
 
 /// Faces shown as samples, and as many augmented.
-const N_SAMPLES: usize = 8;
+const N_SAMPLES: usize = 6;
 /// Faces shown of the best and of the worst.
 const N_EXTREMES: usize = 12;
 
@@ -37,6 +38,8 @@ pub struct Options {
     pub data: Source,
     /// A folder with photos of one's own.
     pub photos: Option<PathBuf>,
+    /// A text to show.
+    pub notes: Option<PathBuf>,
     /// Leave out the data set's pictures.
     pub without_photos: bool,
     /// The HTML file.
@@ -56,10 +59,11 @@ struct Contents {
     /// Held-out faces, the worst first.
     held_out: Vec<HeldOut>,
     /// The held-out faces' errors by what they are given, and those of the mean shape.
-    results: Vec<(&'static str, Summary, Option<Summary>)>,
-    /// Mean NME in per cent of each group of held-out faces, with their number.
-    groups: BTreeMap<String, (usize, f64)>,
+    results: Vec<(String, Summary, Option<Summary>)>,
+    groups: Vec<Group>,
     own: Vec<OwnPhoto>,
+    /// Paragraphs.
+    notes: Vec<String>,
     without_photos: bool,
 }
 
@@ -72,6 +76,8 @@ struct HeldOut {
     found: Vec<facemark::face::Point>,
     /// In per cent.
     nme: f64,
+    /// What makes it hard.
+    traits: Vec<&'static str>,
     baseline: Option<f64>,
 }
 
@@ -94,13 +100,15 @@ fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::Devic
     let (training, validation) = dataset::split(samples)?;
     let mut results = Vec::new();
     let mut held_out = Vec::new();
-    for given in given(recipe.augment.start) {
+    for (given, twice) in protocols(recipe.augment.start) {
         let looks: Result<Vec<Option<Look>>> =
-            validation.iter().map(|sample| eval::look(sample, &spec, given).map(Some)).collect();
+            validation.iter().map(|sample| eval::look(sample, &spec, given, twice).map(Some)).collect();
         let looks = looks?;
         let found = eval::find_all(&mut model, &validation, &looks)?;
-        let baseline = eval::baseline(&found, spec.scheme);
-        results.push((given.title(), eval::summary(&found, spec.scheme), baseline));
+        // The mean shape is that of the first look: once is enough.
+        let baseline = if twice { None } else { eval::baseline(&found, spec.scheme) };
+        let title = format!("{}, {}", given.title(), eval::looks_title(twice));
+        results.push((title, eval::summary(&found, spec.scheme), baseline));
         // The pictures show the first protocol.
         if held_out.is_empty() {
             held_out = faces(&validation, &looks, found, &spec);
@@ -112,9 +120,13 @@ fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::Devic
         layers: export::layers(&exported.net, &spec),
         filters: first_filters(&bytes)?,
         samples: samples_of(&training, &recipe, &spec),
-        groups: groups(&held_out),
+        groups: groups::groups(&held_out),
         own: match &options.photos {
             Some(folder) => photos::find(folder, &bytes, &mut model)?,
+            None => Vec::new(),
+        },
+        notes: match &options.notes {
+            Some(file) => paragraphs(file)?,
             None => Vec::new(),
         },
         held_out,
@@ -125,12 +137,12 @@ fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::Devic
     })
 }
 
-/// How a net is used, by how its training crops begin.
-fn given(start: Start) -> Vec<Given> {
+/// How a net is used, by how its training crops begin: what it is told, and whether it looks twice.
+fn protocols(start: Start) -> Vec<(Given, bool)> {
     match start {
-        Start::Face => vec![Given::Box],
-        Start::Between => vec![Given::Box, Given::Photo],
-        Start::Photo => vec![Given::Photo],
+        Start::Face => vec![(Given::Box, false), (Given::Box, true)],
+        Start::Between => vec![(Given::Box, false), (Given::Photo, false), (Given::Photo, true)],
+        Start::Photo => vec![(Given::Photo, false)],
     }
 }
 
@@ -147,6 +159,7 @@ fn faces(
             name: sample.name.clone(),
             truth: augment::plain(sample, &look.region, spec),
             nme: 100.0 * found.error.nme(),
+            traits: groups::traits(&sample.points, spec.scheme),
             baseline: found.baseline.map(|error| 100.0 * error.nme()),
             found: found.points.into_iter().map(|p| to_crop.apply(p)).collect(),
         })
@@ -177,40 +190,25 @@ fn first_filters(onnx: &[u8]) -> Result<(Vec<f32>, [usize; 3])> {
     Ok((first.weights, [n, height, width]))
 }
 
-/// Held-out faces by what their names tell: IMM's six poses, elsewhere the folder.
-fn groups(faces: &[HeldOut]) -> BTreeMap<String, (usize, f64)> {
-    let mut groups = BTreeMap::<String, (usize, f64)>::new();
-    for face in faces {
-        let (n, sum) = groups.entry(group(&face.name)).or_default();
-        (*n, *sum) = (*n + 1, *sum + face.nme);
-    }
-    groups.values_mut().for_each(|(n, sum)| *sum /= *n as f64);
-    groups
-}
-
-fn group(name: &str) -> String {
-    // `33-4f.asf`: person, pose, sex.
-    let pose = name.split_once('-').and_then(|(person, rest)| {
-        let is_person = person.parse::<u32>().is_ok();
-        rest.chars().next().filter(|c| is_person && ('1'..='6').contains(c))
-    });
-    let told =
-        ["frontal", "frontal, smiling", "turned to the right", "turned to the left", "light from the side"];
-    match (pose.and_then(|c| c.to_digit(10)), name.rsplit_once('/')) {
-        (Some(pose), _) => {
-            format!("pose {pose}: {}", told.get(pose as usize - 1).unwrap_or(&"of the person's choice"))
-        }
-        (None, Some((folder, _))) => folder.to_owned(),
-        (None, None) => "all".to_owned(),
-    }
-}
-
 /// The report beside a run's other files, without asking for anything; written when a training ends.
 pub fn write_beside<B: AutodiffBackend>(run: &Path, data: &Source, device: &B::Device) -> Result<PathBuf> {
     let output = run.join("report.html");
-    let options = Options { data: data.clone(), photos: None, without_photos: false, output: output.clone() };
+    let options = Options {
+        data: data.clone(),
+        photos: None,
+        notes: None,
+        without_photos: false,
+        output: output.clone(),
+    };
     write::<B>(run, &options, device)?;
     Ok(output)
+}
+
+/// A text file's paragraphs, which empty lines part.
+fn paragraphs(file: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    Ok(lines.split(|line| line.is_empty()).filter(|p| !p.is_empty()).map(|p| p.join(" ")).collect())
 }
 
 /// Reads a folder's entries, sorted.
@@ -222,15 +220,42 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "flex"))]
 mod tests {
+    use burn::backend::Autodiff;
+    use burn_flex::Flex;
+
     use super::*;
+    use crate::nets::NetKind;
+    use crate::{test_data, train};
 
     #[test]
-    fn faces_are_grouped_by_pose_or_folder() {
-        assert_eq!(group("33-4f.asf"), "pose 4: turned to the left");
-        assert_eq!(group("33-6f.asf"), "pose 6: of the person's choice");
-        assert_eq!(group("helen/trainset/12_1.pts"), "helen/trainset");
-        assert_eq!(group("a.pts"), "all");
+    fn a_page_needs_nothing_beside_it_and_shows_no_photos_if_told_so() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
+        let (run, notes) = (dir.path().join("run"), dir.path().join("notes.txt"));
+        let device = Default::default();
+        let recipe = Recipe { epochs: 2, batch: 4, ..Recipe::best(NetKind::Nose) };
+        train::start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
+        fs::write(&notes, "It fails\nin <fog>.\n\n\nMore light was tried.\n")?;
+        for (without_photos, n_photos) in [(false, 2 * (6 + 4)), (true, 0)] {
+            let output = dir.path().join("page.html");
+            let options = Options {
+                data: data.clone(),
+                photos: None,
+                notes: Some(notes.clone()),
+                without_photos,
+                output,
+            };
+            write::<Autodiff<Flex>>(&run, &options, &device)?;
+            let page = fs::read_to_string(&options.output)?;
+            assert_eq!(page.matches("<image href=\"data:image/jpeg").count(), n_photos);
+            assert_eq!(page.matches("<img src=\"data:image/jpeg").count(), 12, "the filters");
+            assert!(!page.contains("http") && !page.contains("url("), "it asks for other files");
+            assert!(page.contains("<p>It fails in &lt;fog&gt;.</p><p>More light was tried.</p>"));
+            assert!(page.contains("the whole photo, two looks"));
+        }
+        Ok(())
     }
 }

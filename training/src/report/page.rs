@@ -7,13 +7,14 @@ use super::picture::{Overlay, filters, picture};
 use super::{Contents, HeldOut, N_EXTREMES};
 use crate::graph::Layer;
 use crate::metrics::Summary;
+use crate::run_dir::Epoch;
 
 const STYLE: &str = include_str!("style.css");
 /// The cumulative error curve ends here, in per cent.
 const CURVE_END: f64 = 20.0;
 
 /// The whole page.
-pub fn page(contents: &Contents) -> Markup {
+pub(super) fn page(contents: &Contents) -> Markup {
     let name = contents.recipe.net.name();
     frame(
         &format!("facemark-train: {name}"),
@@ -21,13 +22,14 @@ pub fn page(contents: &Contents) -> Markup {
             (head(contents))
             h2 { "Loss and error" } (curves(contents))
             h2 { "Error on held-out faces" } (errors(contents))
-            h2 { "Samples with ground truth" } (samples(contents))
+            h2 { "Where it fails" } (failures(contents))
             h2 { "Worst predictions" } (legend()) (faces(contents, contents.held_out.iter().take(N_EXTREMES)))
             h2 { "Best predictions" } (legend()) (faces(contents, contents.held_out.iter().rev().take(N_EXTREMES)))
+            @if !contents.own.is_empty() { h2 { "Other photos" } (own(contents)) }
+            h2 { "Samples with ground truth" } (samples(contents))
             h2 { "First-layer filters" }
             p { "Black is the most negative weight of a filter, white the most positive, middle grey none." }
             (filters(&contents.filters.0, contents.filters.1))
-            @if !contents.own.is_empty() { h2 { "Other photos" } (own(contents)) }
             h2 { "Architecture" } (architecture(&contents.layers))
             h2 { "Recipe" } pre { (contents.recipe.to_toml().unwrap_or_default()) }
         },
@@ -60,7 +62,7 @@ fn head(contents: &Contents) -> Markup {
             tr { th { "Begun with" } td { (record.init.as_deref().unwrap_or("random weights")) } }
             tr { th { "Epochs" } td { (contents.epochs.len()) " of " (contents.recipe.epochs)
                 @if let Some(best) = best { ", the best was " (best.epoch) } } }
-            tr { th { "Time" } td { (format!("{:.1} minutes", seconds / 60.0)) } }
+            tr { th { "Time" } td { (format!("{:.1} minutes", seconds / 60.0)) ", " (speed(&contents.epochs)) } }
             tr { th { "Program" } td { (record.commit) } }
         }
         @if contents.without_photos {
@@ -69,8 +71,19 @@ fn head(contents: &Contents) -> Markup {
     }
 }
 
+/// Photos per second in the median epoch, and how long the net waited for them.
+fn speed(epochs: &[Epoch]) -> String {
+    let mut rates: Vec<f64> = epochs.iter().map(|epoch| epoch.photos_per_second).collect();
+    rates.sort_by(f64::total_cmp);
+    let rate = rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN);
+    let waited: Option<f64> = epochs.iter().map(|epoch| epoch.waited).sum();
+    let waited =
+        waited.map(|sum| format!(", {:.1} % of it waiting for them", 100.0 * sum / epochs.len() as f64));
+    format!("{rate:.0} photos a second{}", waited.unwrap_or_default())
+}
+
 fn curves(contents: &Contents) -> Markup {
-    let line = |pick: fn(&crate::run_dir::Epoch) -> Option<f64>| {
+    let line = |pick: fn(&Epoch) -> Option<f64>| {
         contents.epochs.iter().filter_map(move |e| Some((e.epoch as f64, pick(e)?)))
     };
     let losses = [
@@ -109,21 +122,37 @@ fn errors(contents: &Contents) -> Markup {
                 @if let Some(baseline) = baseline { (row(&format!("mean shape, {given}"), baseline)) }
             }
         }
-        p { "NME is the mean error over the distance of the outer eye corners (for the nose alone: over the face's size)." }
-        div.charts {
-            (chart("Share of faces below an error", ("NME, %", "faces, %"), Scale::Linear, &series))
-            div {
+        @match contents.recipe.net.scheme().eye_corners() {
+            Some(_) => p { "NME is the mean point error over the distance of the outer eye corners." },
+            None => p { "NME is the point's error over the face's size." },
+        }
+        div.charts { (chart("Share of faces below an error", ("NME, %", "faces, %"), Scale::Linear, &series)) }
+    }
+}
+
+/// What was written of it, and the parts and groups with the greatest errors first.
+fn failures(contents: &Contents) -> Markup {
+    let regions = contents.results.iter().take(1).flat_map(|(_, summary, _)| &summary.regions);
+    let mut parts: Vec<(&String, f64)> =
+        regions.map(|(part, nme)| (part, nme.as_f64().unwrap_or(f64::NAN))).collect();
+    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let Contents { notes, groups, results, .. } = contents;
+    html! {
+        @for paragraph in notes { p { (paragraph) } }
+        @if let Some((title, summary, _)) = results.first() {
+            p { "Mean errors given " (title) "; that of all " (summary.n) " faces is " (format!("{:.2} %.", summary.nme_mean)) }
+        }
+        div.tables {
+            @if !parts.is_empty() {
                 table {
                     tr { th { "part" } th { "NME" } }
-                    @for (part, nme) in contents.results.iter().take(1).flat_map(|(_, summary, _)| &summary.regions) {
-                        tr { td { (part) } td { (format!("{:.2} %", nme.as_f64().unwrap_or(f64::NAN))) } }
-                    }
+                    @for (part, nme) in parts { tr { td { (part) } td { (format!("{nme:.2} %")) } } }
                 }
-                table {
-                    tr { th { "group" } th { "faces" } th { "NME" } }
-                    @for (group, (n, nme)) in &contents.groups {
-                        tr { td { (group) } td { (n) } td { (format!("{nme:.2} %")) } }
-                    }
+            }
+            table {
+                tr { th { "faces that are" } th { "how many" } th { "NME" } }
+                @for group in groups {
+                    tr { td { (group.name) } td { (group.n) } td { (format!("{:.2} %", group.nme)) } }
                 }
             }
         }
@@ -167,11 +196,16 @@ fn faces<'a>(contents: &Contents, faces: impl Iterator<Item = &'a HeldOut>) -> M
                     Overlay { points: &face.truth.points, class: "truth" },
                     Overlay { points: &face.found, class: "found" },
                 ];
+                @let caption = [vec![format!("{} {:.1} %", face.name, face.nme)], names(&face.traits)].concat();
                 (picture((&face.truth.pixels, width), contents.recipe.net.scheme(), &overlays,
-                    &format!("{} {:.1} %", face.name, face.nme), contents.without_photos))
+                    &caption.join(", "), contents.without_photos))
             }
         }
     }
+}
+
+fn names(traits: &[&str]) -> Vec<String> {
+    traits.iter().map(|&name| name.to_owned()).collect()
 }
 
 fn own(contents: &Contents) -> Markup {

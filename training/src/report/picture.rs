@@ -30,7 +30,9 @@ pub fn picture(
     hide: bool,
 ) -> Markup {
     let height = pixels.len() / width.max(1);
-    let dot = 0.012 * width.max(height) as f32 + 0.5;
+    // A single point has all the room, and needs to be found.
+    let share = if scheme.n_points() == 1 { 0.04 } else { 0.012 };
+    let dot = share * width.max(height) as f32 + 0.5;
     html! {
         figure.picture {
             svg viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(caption) {
