@@ -315,7 +315,7 @@ mod tests {
 
     impl Sink for Record {
         fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
-            if self.fail_at == Some(tracked.frame.index) {
+            if self.fail_at.is_some_and(|index| tracked.frame.index >= index) {
                 return Err(Fault::Output.error("disk full"));
             }
             thread::sleep(self.pause);
@@ -405,6 +405,46 @@ mod tests {
         let mut tracker = tracker(Duration::ZERO, || ());
         run(&mut source, &mut tracker, &mut [&mut sink], &AtomicBool::new(false)).unwrap();
         assert_eq!((sink.seen.len(), source.1), (5, 18));
+    }
+
+    /// Never has a frame.
+    struct Silent(SourceInfo);
+
+    impl Source for Silent {
+        fn ready(&mut self) -> Result<bool> {
+            thread::sleep(Duration::from_millis(100));
+            Ok(false)
+        }
+
+        fn next(&mut self, _: &mut Frame) -> Result<bool> {
+            Ok(false)
+        }
+
+        fn info(&self) -> &SourceInfo {
+            &self.0
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn waiting_for_a_frame_costs_next_to_nothing() {
+        let used = || {
+            let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+        };
+        let stop = AtomicBool::new(false);
+        let mut sink = Record::default();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_secs(1));
+                stop.store(true, Ordering::Relaxed);
+            });
+            let before = used();
+            let mut source = Silent(counter(0, false, end).info);
+            run(&mut source, &mut tracker(Duration::ZERO, || ()), &mut [&mut sink], &stop).unwrap();
+            assert!(used() - before < Duration::from_millis(50), "{:?}", used() - before);
+        });
+        assert!(sink.idle > 10 && !sink.finished);
     }
 
     #[test]
