@@ -2,17 +2,25 @@
 # make test   sets the system up and runs all tests
 # make lint   formatting and lints, as CI wants them
 # make bench  the table of the README
+# make steadiness  how still the landmarks stand and how far they lag (CLIP=media/talker.mp4)
 # make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
-# make soak   two hours of a paced loop (SECONDS=7200)
-# make fuzz   mutated models and videos, each kind as long as wanted (SECONDS=600)
+# make soak   its row about two hours of a paced loop (SECONDS=7200)
+# make test-camera   the program on virtual cameras in a virtual machine; needs Debian 12 and its archive
+# make fuzz   its rows about fuzzed inputs, each kind as long as wanted (SECONDS=600)
 
 # What Debian 12 and Ubuntu 24.04 call the libraries we build against; ffmpeg makes the tests' videos.
 PACKAGES = libopencv-dev opencv-data clang libclang-dev pkg-config \
 	libavcodec-dev libavformat-dev libavutil-dev libswscale-dev ffmpeg
 FACEMARK = target/release/facemark
 CLIP = media/talker.mp4
+# What libFuzzer wants of the compiler; the stable one knows it.
+COVERAGE = --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ = target/fuzz/$(HOST)/release/facemark-fuzz
 
-.PHONY: demo test lint bench matrix soak fuzz setup build
+.PHONY: demo test test-camera lint bench steadiness matrix soak fuzz setup build
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -21,6 +29,9 @@ demo: build
 test: setup
 	cargo test --release --workspace
 
+test-camera: build
+	tests/camera/run.sh
+
 lint:
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
@@ -28,18 +39,36 @@ lint:
 bench: build
 	for model in resnet18 full-face nose; do $(FACEMARK) bench $(CLIP) --model $$model || exit; done
 
+steadiness: setup
+	cargo run --release --quiet --example steadiness -- $(CLIP)
+
 matrix: setup
 	rm -f target/matrix
-	FACEMARK_MATRIX=$(CURDIR)/target/matrix cargo test --release -p facemark --test fidelity -- --test-threads 2; \
+	FACEMARK_MATRIX=$(CURDIR)/target/matrix cargo test --release --workspace --test fidelity -- --test-threads 2 \
+		--skip fuzz --skip soak; \
 		code=$$?; printf '| case | runs | what came out |\n|---|---|---|\n'; sort target/matrix; exit $$code
 
 soak: SECONDS = 7200
 soak: setup
-	FACEMARK_SOAK=$(SECONDS) cargo test --release -p facemark --test fidelity -- soak --nocapture
+	rm -f target/matrix
+	FACEMARK_SOAK=$(SECONDS) FACEMARK_MATRIX=$(CURDIR)/target/matrix cargo test --release --workspace \
+		--test fidelity -- soak --nocapture; code=$$?; cat target/matrix; exit $$code
 
 fuzz: SECONDS = 600
 fuzz: setup
-	FACEMARK_FUZZ=$(SECONDS) cargo test --release -p facemark --test fidelity -- fuzz --nocapture
+	rm -f target/matrix
+	FACEMARK_FUZZ=$(SECONDS) FACEMARK_MATRIX=$(CURDIR)/target/matrix cargo test --release --workspace \
+		--test fidelity --bin facemark-train -- fuzz --test-threads 1
+	RUSTFLAGS="$(COVERAGE)" cargo build --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz \
+		--target $(HOST)
+	for parser in pts asf xml wflw csv meta; do \
+		mkdir -p target/fuzz/corpus/$$parser; \
+		PARSER=$$parser $(FUZZ) target/fuzz/corpus/$$parser fuzz/seeds -max_len=9000 -print_final_stats=1 \
+			-max_total_time=$(SECONDS) >target/fuzz/log 2>&1 || { tail -50 target/fuzz/log; exit 1; }; \
+		awk -v parser=$$parser '/number_of_executed_units/ \
+			{ print "| fuzz: " parser " (libFuzzer) | " $$2 " | passed: 0 crashes |" }' target/fuzz/log; \
+	done >>target/matrix
+	sort target/matrix
 
 build: setup
 	cargo build --release

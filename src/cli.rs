@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::catalog;
 use crate::error::Fault;
 use crate::smooth::Smoothing;
+use crate::source::camera::{Encoding, Wanted};
 use crate::source::images::{is_picture, pictures_in};
 use crate::track::TrackOptions;
 
@@ -32,6 +33,7 @@ Keys in the window:
 
 Examples:
   facemark live
+  facemark live --camera 2 --size 640x480 --fps 60 --reconnect
   facemark live talk.mp4 --serve 127.0.0.1:8080
   facemark live --no-window --jsonl - | jq .faces
   facemark live --no-window -o - --format yuv4mpeg | ffmpeg -i - -f v4l2 /dev/video9";
@@ -58,8 +60,10 @@ pub enum Command {
     Annotate(Annotate),
     /// Measure how long each stage takes per frame.
     Bench(Bench),
-    /// Play a video at its own speed with its landmarks, in a window or on a page.
+    /// Show a camera's picture, or a video at its own speed, with its landmarks, in a window or on a page.
     Live(Live),
+    /// List the cameras with what they can be set to.
+    Devices(Devices),
     /// List the models.
     Models,
 }
@@ -94,6 +98,9 @@ pub struct Annotate {
     /// Replace outputs that exist.
     #[arg(long)]
     pub overwrite: bool,
+    /// Write every stage of every frame as a trace for ui.perfetto.dev or chrome://tracing.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Write the time that each frame's faces took into the picture.
     #[arg(long)]
     pub show_latency: bool,
@@ -121,10 +128,20 @@ pub struct Bench {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+    /// Also write the report with its histograms and a time line as a page of one file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write every stage of every frame as a trace for ui.perfetto.dev or chrome://tracing.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Play the file at its own speed as if it were a camera: the newest frame wins, late ones are dropped
     /// and counted.
     #[arg(long)]
     pub live: bool,
+    /// Feed so many frames a second, whatever their times, and measure from the instant at which each is due: what
+    /// is late stays late. Frames are dropped and counted as with --live.
+    #[arg(long, value_name = "FPS", conflicts_with = "live", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub paced: Option<u32>,
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
@@ -134,14 +151,18 @@ pub struct Bench {
 #[derive(Debug, Args)]
 #[command(after_help = LIVE_HELP)]
 pub struct Live {
-    /// A video or a folder of pictures. (Cameras are not supported yet.)
-    pub input: PathBuf,
+    /// A video or a folder of pictures; without it, the camera.
+    pub input: Option<PathBuf>,
+    /// Which camera, and how.
+    #[command(flatten)]
+    pub camera: Camera,
     /// Open no window.
     #[arg(long)]
     pub no_window: bool,
-    /// Exchange left and right in the window and on the page, never in files and data.
-    #[arg(long, value_enum, value_name = "SWITCH", default_value_t = Switch::Off)]
-    pub mirror: Switch,
+    /// Exchange left and right in the window and on the page, never in files and data. [default: on for a camera, off
+    /// for a file]
+    #[arg(long, value_enum, value_name = "SWITCH")]
+    pub mirror: Option<Switch>,
     /// Show the picture on a page at this address instead of in a window; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub serve: Option<SocketAddr>,
@@ -163,12 +184,78 @@ pub struct Live {
     /// Send a UDP datagram per frame, with the JSON of --jsonl.
     #[arg(long, value_name = "HOST:PORT")]
     pub udp: Option<String>,
+    /// Write every stage of every frame as a trace for ui.perfetto.dev or chrome://tracing.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Replace outputs that exist.
     #[arg(long)]
     pub overwrite: bool,
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
+}
+
+/// Arguments that choose a camera.
+#[derive(Debug, Args)]
+pub struct Camera {
+    /// A camera's name or a part of it, its number, or its path. [default: the first one]
+    #[arg(long, value_name = "NAME|INDEX|PATH", conflicts_with = "input")]
+    pub camera: Option<String>,
+    /// The size to ask the camera for; the nearest that it has is taken. [default: 1280x720]
+    #[arg(long, value_name = "WxH", value_parser = parse_size, conflicts_with = "input")]
+    pub size: Option<(u32, u32)>,
+    /// The frames a second to ask the camera for; the nearest that it has is taken. [default: 30]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "input")]
+    pub fps: Option<u32>,
+    /// How the camera is to send its pictures.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = CameraFormat::Auto, conflicts_with = "input")]
+    pub camera_format: CameraFormat,
+    /// Wait for a camera that is not there or gets lost, instead of ending with exit code 4.
+    #[arg(long, conflicts_with = "input")]
+    pub reconnect: bool,
+}
+
+impl Camera {
+    /// What is wanted of the camera.
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            camera: self.camera.clone(),
+            size: self.size,
+            rate: self.fps,
+            encoding: match self.camera_format {
+                CameraFormat::Auto => None,
+                CameraFormat::Mjpeg => Some(Encoding::Mjpeg),
+                CameraFormat::Yuyv => Some(Encoding::Yuyv),
+                CameraFormat::Nv12 => Some(Encoding::Nv12),
+            },
+        }
+    }
+}
+
+/// Values of `--camera-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CameraFormat {
+    /// What gives the wanted size and rate.
+    Auto,
+    /// JPEG pictures: high rates over USB 2.
+    Mjpeg,
+    /// Raw pictures.
+    Yuyv,
+    /// Raw pictures, as some built-in cameras have.
+    Nv12,
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once(['x', 'X', '×']).and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    sides.filter(|&(width, height)| width > 0 && height > 0).ok_or("write it like 1280x720".to_owned())
+}
+
+/// Arguments of `devices`.
+#[derive(Debug, Args)]
+pub struct Devices {
+    /// Print JSON instead of a list.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Values of `--format`.
@@ -217,12 +304,15 @@ pub struct Tracking {
     /// Follow at most this many faces.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_faces: u16,
-    /// Look for new faces every so many frames.
-    #[arg(long, default_value_t = 15, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Look for new faces every so many frames; in each while one is missing.
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redetect_every: u32,
     /// How much to smooth the landmarks over time.
     #[arg(long, value_enum, default_value_t = Smooth::Low)]
     pub smooth: Smooth,
+    /// Also tell where each head is turned to and how far eyes and mouth are open (68 points only).
+    #[arg(long)]
+    pub measures: bool,
 }
 
 /// Values of `--smooth`.
@@ -247,6 +337,7 @@ impl Tracking {
                 Smooth::Low => Some(Smoothing::LOW),
                 Smooth::High => Some(Smoothing::HIGH),
             },
+            measures: self.measures,
         }
     }
 }
@@ -294,6 +385,14 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_two_numbers() {
+        assert_eq!(parse_size("1280x720"), Ok((1280, 720)));
+        for bad in ["", "1280", "x720", "0x720", "1280x720x2", "-1x5"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

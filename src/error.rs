@@ -1,6 +1,7 @@
 //! Who is to blame when something fails, and the exit code that says so.
 
 use std::fmt::Display;
+use std::io::{self, Write as _};
 
 use anyhow::Error;
 
@@ -68,6 +69,11 @@ impl<T, E: Into<Error>> Blame<T> for Result<T, E> {
     }
 }
 
+/// Writes a line to standard error. Where that takes nothing (its disk is full, its terminal gone), the work goes on.
+pub fn tell(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
@@ -84,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_outermost_blame_wins_and_no_blame_is_failure() {
-        let inner: anyhow::Result<()> = Err(std::io::Error::other("disk")).blame(Fault::Input, || "reading");
+        let inner: anyhow::Result<()> = Err(io::Error::other("disk")).blame(Fault::Input, || "reading");
         let outer = inner.blame(Fault::Output, || "writing").unwrap_err();
         assert_eq!(Fault::of(&outer), Fault::Output);
         assert_eq!(Fault::of(&anyhow::anyhow!("?")), Fault::Failure);

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure::Measures;
 use crate::scheme::Scheme;
 
 /// A position; in which space is the owner's business.
@@ -140,13 +141,23 @@ impl Region {
     ///
     /// Not intersection over union: a detector's false alarm often is a small square inside a face.
     pub fn overlap(&self, other: &Self) -> f32 {
+        self.common_area(other) / self.size.min(other.size).powi(2)
+    }
+
+    /// Intersection over union with another region, both taken as upright squares; 0 to 1.
+    pub fn iou(&self, other: &Self) -> f32 {
+        let common = self.common_area(other);
+        common / (self.size.powi(2) + other.size.powi(2) - common)
+    }
+
+    /// The area that two regions share, both taken as upright squares.
+    fn common_area(&self, other: &Self) -> f32 {
         let side = |a: f32, b: f32| {
             let low = (a - self.size / 2.0).max(b - other.size / 2.0);
             let high = (a + self.size / 2.0).min(b + other.size / 2.0);
             (high - low).max(0.0)
         };
-        let common = side(self.center.x, other.center.x) * side(self.center.y, other.center.y);
-        common / self.size.min(other.size).powi(2)
+        side(self.center.x, other.center.x) * side(self.center.y, other.center.y)
     }
 }
 
@@ -190,8 +201,10 @@ pub struct Face {
     pub region: Region,
     /// Landmarks in image pixels, in the order of the model's scheme.
     pub landmarks: Vec<Point>,
-    /// How sure the tracker is that this is a face, 0 to 1.
+    /// How sure the detector is that there is a face, in this frame, 0 to 1.
     pub score: f32,
+    /// What follows from the landmarks, if it was asked for and the scheme has the points.
+    pub measures: Option<Measures>,
 }
 
 /// Mean of some points. Not finite for none.
@@ -257,6 +270,17 @@ mod tests {
         assert!(Region::from_landmarks(&[Point::new(f32::NAN, 0.0); 68], Scheme::Ibug68).is_none());
         assert!(Region::from_landmarks(&[Point::new(3.0, 4.0); 68], Scheme::Ibug68).is_none());
         assert!(Region::from_landmarks(&[Point::new(3.0, 4.0)], Scheme::Nose).is_none());
+    }
+
+    #[test]
+    fn intersection_over_union() {
+        let a = Region { center: Point::new(0.0, 0.0), size: 10.0, angle: 0.0 };
+        assert_eq!(a.iou(&a), 1.0);
+        let shifted = Region { center: Point::new(5.0, 0.0), ..a };
+        assert!((a.iou(&shifted) - 1.0 / 3.0).abs() < 1e-6);
+        let inside = Region { center: Point::new(2.0, -2.0), size: 4.0, ..a };
+        assert!((a.iou(&inside) - 0.16).abs() < 1e-6);
+        assert_eq!(a.iou(&Region { center: Point::new(50.0, 0.0), ..a }), 0.0);
     }
 
     #[test]

@@ -128,49 +128,114 @@ pub enum Stage {
     Crop,
     /// The landmark net, all faces together.
     Infer,
+    /// The detector's second look at each face, which tells whether it still is there.
+    Confirm,
     /// Smoothing.
     Smooth,
-    /// Everything between a decoded frame and its faces, the four above included.
+    /// Everything between a decoded frame and its faces, the five above included.
     Track,
     /// Drawing the overlay.
     Draw,
     /// Encoding and writing the video.
     Encode,
+    /// From the frame's capture until its landmarks were with those who wait for them.
+    Data,
+    /// From the frame's capture until its picture was handed to the display.
+    Display,
 }
 
 impl Stage {
     /// All stages, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Decode,
         Self::Detect,
         Self::Crop,
         Self::Infer,
+        Self::Confirm,
         Self::Smooth,
         Self::Track,
         Self::Draw,
         Self::Encode,
+        Self::Data,
+        Self::Display,
     ];
 
     /// The name in reports.
     pub fn name(self) -> &'static str {
-        ["decode", "detect", "crop", "infer", "smooth", "track", "draw", "encode"][self as usize]
+        match self {
+            Self::Decode => "decode",
+            Self::Detect => "detect",
+            Self::Crop => "crop",
+            Self::Infer => "infer",
+            Self::Confirm => "confirm",
+            Self::Smooth => "smooth",
+            Self::Track => "track",
+            Self::Draw => "draw",
+            Self::Encode => "encode",
+            Self::Data => "to data",
+            Self::Display => "to display",
+        }
+    }
+
+    /// Whether this is the way since the capture and no work of its own.
+    pub fn is_latency(self) -> bool {
+        matches!(self, Self::Data | Self::Display)
     }
 }
 
-/// How long each stage took for one frame. A stage that did not run has no entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timing([Option<Duration>; 8]);
+/// Of a frame with hundreds of faces not every run of a stage is remembered, only its sum.
+const MAX_SPANS: usize = 256;
+
+/// How long each stage took for one frame, and when it ran. A stage that did not run has no entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    sums: [Option<Duration>; Stage::ALL.len()],
+    spans: Vec<Span>,
+}
+
+/// One run of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Which stage.
+    pub stage: Stage,
+    /// When it began.
+    pub start: Instant,
+    /// How long it took.
+    pub length: Duration,
+}
 
 impl Timing {
-    /// Adds `elapsed` to the stage's time: a stage may run several times, once per face.
+    /// Adds `elapsed`, which ends now, to the stage's time: a stage may run several times, once per face.
     pub fn add(&mut self, stage: Stage, elapsed: Duration) {
-        let slot = &mut self.0[stage as usize];
-        *slot = Some(slot.unwrap_or_default() + elapsed);
+        let sum = &mut self.sums[stage as usize];
+        *sum = Some(sum.unwrap_or_default() + elapsed);
+        if let Some(start) = Instant::now().checked_sub(elapsed)
+            && self.spans.len() < MAX_SPANS
+        {
+            self.spans.push(Span { stage, start, length: elapsed });
+        }
     }
 
     /// The stage's time, or `None` where it did not run.
     pub fn get(&self, stage: Stage) -> Option<Duration> {
-        self.0[stage as usize]
+        self.sums[stage as usize]
+    }
+
+    /// Every run of every stage, in the order in which they ended.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Becomes the same as `other`, keeping the memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.sums = other.sums;
+        self.spans.clone_from(&other.spans);
+    }
+
+    /// Forgets everything, keeping the memory.
+    pub fn clear(&mut self) {
+        self.sums = Default::default();
+        self.spans.clear();
     }
 
     /// Runs `work` and adds its time to the stage.
@@ -212,7 +277,8 @@ impl Frame {
     /// Becomes the same as `other`, keeping the planes' memory.
     pub fn copy_from(&mut self, other: &Self) {
         let Self { index, time, captured, image, timing } = other;
-        (self.index, self.time, self.captured, self.timing) = (*index, *time, *captured, *timing);
+        (self.index, self.time, self.captured) = (*index, *time, *captured);
+        self.timing.copy_from(timing);
         self.image.copy_from(image);
     }
 }
@@ -242,5 +308,7 @@ mod tests {
         timing.add(Stage::Infer, Duration::from_millis(3));
         assert_eq!(timing.get(Stage::Infer), Some(Duration::from_millis(5)));
         assert_eq!(timing.get(Stage::Detect), None);
+        let spans: Vec<_> = timing.spans().iter().map(|span| (span.stage, span.length.as_millis())).collect();
+        assert_eq!(spans, [(Stage::Infer, 2), (Stage::Infer, 3)]);
     }
 }

@@ -10,8 +10,9 @@
 //! ```
 //!
 //! Pixels travel as the video's own 4:2:0 planes. The nets read luma alone, the overlay is drawn into the planes,
-//! and the encoder takes the planes: annotating a file converts no colours. The detector runs only while a face
-//! is missing and every so often; otherwise the next crop comes from the last landmarks.
+//! and the encoder takes the planes: annotating a file converts no colours. The detector looks at the whole picture only
+//! while a face is missing and every so often; otherwise the next crop comes from the last landmarks, and the detector tells
+//! whether a face is there.
 //!
 //! # Layout
 //!
@@ -24,22 +25,24 @@
 //! | [`crop`] | luma and a region in, a net's input out |
 //! | `model` | a landmark model run by tract, checked beforehand (feature `onnx`) |
 //! | `detect` | the face detector (feature `opencv`) |
-//! | `track` | detection or the last landmarks, loss, IDs (features `onnx` and `opencv`) |
+//! | `track` | following faces: new, seen, lost and back; matching, cuts, IDs (features `onnx` and `opencv`) |
+//! | `square` | pictures whose pixels are not square, as they look (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
+//! | [`pose`], [`measure`] | what follows from the landmarks: head pose; eyes and mouth |
 //! | `draw` | the overlay (feature `opencv`) |
 //! | [`view`] | a picture scaled, mirrored and in RGB, for a window |
 //! | [`source`], [`sink`] | where frames come from and go to |
 //! | `pipeline` | the threads and channels (feature `cli`, as all below) |
-//! | `report` | percentiles of the stages' times |
+//! | `report` | percentiles of the stages' times, as text, JSON and a page |
 //! | `catalog` | the models that are there |
 //! | `cli`, `command` | arguments, and what the subcommands do |
 //! | [`error`] | faults and exit codes |
 //!
 //! # Invariants
 //!
-//! 1. libav and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
+//! 1. libav, nokhwa and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
 //! 2. Only `pipeline`, with its `worker`, makes threads and channels, and every channel is bounded.
-//! 3. Frames are dropped only at capture, only live, and are counted. (Who watches a page too slowly sees fewer.)
+//! 3. Frames are dropped only at capture, only live, and are counted: each leaves a gap in the numbers. (Who watches a page too slowly sees fewer.)
 //! 4. Crops are cut and normalised in [`crop`] and nowhere else, in the trainer too.
 //! 5. Time is data: smoothing and tracking take the frames' times, never a clock.
 //! 6. An output appears under its final name only once it is complete and, if a video, read again. Until then what
@@ -60,10 +63,12 @@ pub mod draw;
 pub mod error;
 pub mod face;
 pub mod frame;
+pub mod measure;
 #[cfg(feature = "onnx")]
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod pipeline;
+pub mod pose;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod scheme;
@@ -71,6 +76,8 @@ pub mod sink;
 pub mod smooth;
 pub mod source;
 pub mod spec;
+#[cfg(all(feature = "onnx", feature = "opencv"))]
+pub mod square;
 #[cfg(all(feature = "onnx", feature = "opencv"))]
 pub mod track;
 #[cfg(feature = "onnx")]

@@ -14,7 +14,7 @@ use signal_hook::flag;
 
 use facemark::cli::{Cli, Command};
 use facemark::command::{self, Settings};
-use facemark::error::Fault;
+use facemark::error::{Fault, tell};
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -42,6 +42,7 @@ fn run(cli: &Cli, settings: Settings, stop: &AtomicBool) -> Result<()> {
         Command::Annotate(args) => command::annotate(args, settings, stop),
         Command::Bench(args) => command::bench(args, settings, stop),
         Command::Live(args) => command::live(args, settings, stop),
+        Command::Devices(args) => command::devices(args),
         Command::Models => command::models(),
     }
 }
@@ -73,7 +74,7 @@ fn catch_signals(stop: &Arc<AtomicBool>, caught: &Arc<AtomicUsize>) -> Result<()
 fn report(error: &anyhow::Error) -> ExitCode {
     let fault = Fault::of(error);
     if fault != Fault::ClosedPipe {
-        eprintln!("facemark: {error:#}");
+        tell(format_args!("facemark: {error:#}"));
     }
     ExitCode::from(fault as u8)
 }

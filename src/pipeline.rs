@@ -19,9 +19,10 @@ use anyhow::Result;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use crate::error::Fault;
-use crate::frame::{Frame, Timing};
+use crate::frame::Frame;
 use crate::sink::{End, Sink};
 use crate::source::Source;
+use crate::square::Square;
 use crate::track::{Tracked, Tracker};
 
 pub mod worker;
@@ -41,7 +42,7 @@ const IDLE: Duration = Duration::from_millis(15);
 pub struct Summary {
     /// Frames that went all the way.
     pub frames: u64,
-    /// Frames that were thrown away because a newer one had come; only ever live.
+    /// Frames that did not: a newer one had come, or their picture was broken. Only ever live.
     pub dropped: u64,
 }
 
@@ -65,38 +66,36 @@ pub fn run(
         // Has room: the channel was made for this many.
         let _ = empty_in.try_send(Frame::empty());
     }
-    let queue = if source.is_live() { LIVE_QUEUE } else { QUEUE };
+    let (live, stills) = (source.is_live(), source.info().stills);
+    let queue = if live { LIVE_QUEUE } else { QUEUE };
     let (frames_in, frames_out) = bounded(queue);
     let (tracked_in, tracked_out) = bounded(queue);
-    let stills = source.info().stills;
 
+    let square = Square::new(source.info().pixel_aspect);
     let over = AtomicBool::new(false);
     let (captured, inferred, written) = thread::scope(|scope| {
-        let stale = source.is_live().then(|| (frames_out.clone(), empty_in.clone()));
-        let mut outlet = Outlet { frames: frames_in, stale, dropped: 0 };
+        let stale = live.then(|| (frames_out.clone(), empty_in.clone()));
+        let outlet = Outlet { frames: frames_in, stale };
         let may_go_on = || !stop.load(Ordering::Relaxed) && !over.load(Ordering::Relaxed);
-        let capture = scope.spawn(move || {
-            let end = capture(source, &empty_out, &mut outlet, may_go_on);
-            (outlet.dropped, end)
-        });
-        let inference = scope.spawn(move || infer(tracker, stills, &frames_out, &tracked_in));
-        let written = catch_unwind(AssertUnwindSafe(|| write(sinks, &tracked_out, &empty_in)));
+        let capture = scope.spawn(move || capture(source, &empty_out, &outlet, may_go_on));
+        let inference = scope.spawn(move || infer(tracker, square, stills, &frames_out, &tracked_in));
+        let written = catch_unwind(AssertUnwindSafe(|| write(sinks, &tracked_out, &empty_in, live)));
         // This is what tells the other two to end, should they not know.
         over.store(true, Ordering::Relaxed);
         drop((tracked_out, empty_in));
         (joined(capture.join(), "capture"), joined(inference.join(), "inference"), joined(written, "output"))
     });
     // A later stage's error is the cause: the earlier ones only saw their channel close.
-    let frames = written??;
+    let summary = written??;
     inferred??;
-    let (dropped, end) = captured?;
+    let end = captured?;
     let stopped = stop.load(Ordering::Relaxed);
     // Without any frame there is nothing to complete, unless that is all that there is.
-    if frames > 0 || (end.is_ok() && !stopped) {
+    if summary.frames > 0 || (end.is_ok() && !stopped) {
         let kind = if stopped { End::CutShort } else { End::Complete };
         sinks.iter_mut().try_for_each(|sink| sink.finish(kind))?;
     }
-    end.map(|()| Summary { frames, dropped })
+    end.map(|()| summary)
 }
 
 /// Where captured frames go.
@@ -104,12 +103,11 @@ struct Outlet {
     frames: Sender<Frame>,
     /// Live only: the other end of `frames`, to take back what was not fetched in time, and its way home.
     stale: Option<(Receiver<Frame>, Sender<Frame>)>,
-    dropped: u64,
 }
 
 impl Outlet {
     /// Hands the frame on; `false` when nobody wants any more.
-    fn send(&mut self, frame: Frame) -> bool {
+    fn send(&self, frame: Frame) -> bool {
         let Some((stale, empty)) = &self.stale else {
             return self.frames.send(frame).is_ok();
         };
@@ -117,7 +115,6 @@ impl Outlet {
             return true;
         };
         if let Ok(old) = stale.try_recv() {
-            self.dropped += 1;
             // Has room: there are not more frames than places.
             let _ = empty.try_send(old);
         }
@@ -130,12 +127,15 @@ impl Outlet {
 fn capture(
     source: &mut dyn Source,
     empty: &Receiver<Frame>,
-    outlet: &mut Outlet,
+    outlet: &Outlet,
     may_go_on: impl Fn() -> bool,
 ) -> Result<()> {
     while may_go_on() {
+        if !source.ready()? {
+            continue;
+        }
         let Ok(mut frame) = empty.recv() else { break };
-        frame.timing = Timing::default();
+        frame.timing.clear();
         if !source.next(&mut frame)? || !outlet.send(frame) {
             break;
         }
@@ -145,6 +145,7 @@ fn capture(
 
 fn infer(
     tracker: &mut Tracker,
+    mut square: Option<Square>,
     stills: bool,
     frames: &Receiver<Frame>,
     tracked: &Sender<Tracked>,
@@ -153,16 +154,25 @@ fn infer(
         if stills {
             tracker.reset();
         }
-        if tracked.send(tracker.track(frame)?).is_err() {
+        let found = match &mut square {
+            Some(square) => square.track(tracker, frame)?,
+            None => tracker.track(frame)?,
+        };
+        if tracked.send(found).is_err() {
             break;
         }
     }
     Ok(())
 }
 
-/// Returns how many frames were written.
-fn write(sinks: &mut [&mut dyn Sink], tracked: &Receiver<Tracked>, empty: &Sender<Frame>) -> Result<u64> {
-    let mut frames = 0;
+/// Hands the frames to the sinks. Live, a gap in the frames' numbers is frames that were dropped.
+fn write(
+    sinks: &mut [&mut dyn Sink],
+    tracked: &Receiver<Tracked>,
+    empty: &Sender<Frame>,
+    live: bool,
+) -> Result<Summary> {
+    let (mut summary, mut next) = (Summary::default(), 0);
     loop {
         let mut tracked = match tracked.recv_timeout(IDLE) {
             Ok(tracked) => tracked,
@@ -170,10 +180,14 @@ fn write(sinks: &mut [&mut dyn Sink], tracked: &Receiver<Tracked>, empty: &Sende
                 sinks.iter_mut().try_for_each(|sink| sink.idle())?;
                 continue;
             }
-            Err(RecvTimeoutError::Disconnected) => return Ok(frames),
+            Err(RecvTimeoutError::Disconnected) => return Ok(summary),
         };
         sinks.iter_mut().try_for_each(|sink| sink.write(&mut tracked))?;
-        frames += 1;
+        summary.frames += 1;
+        if live {
+            summary.dropped += tracked.frame.index.saturating_sub(next);
+            next = tracked.frame.index + 1;
+        }
         // Has room; and if capture is gone, nobody needs the frame.
         let _ = empty.try_send(tracked.frame);
     }
@@ -200,10 +214,11 @@ mod tests {
     use super::*;
     use crate::detect::{Detection, Detector};
     use crate::face::{Framing, Point, Region};
-    use crate::frame::{ColorTags, Plane};
+    use crate::frame::{ColorTags, Plane, Timing};
     use crate::model::Landmarker;
     use crate::scheme::Scheme;
     use crate::source::SourceInfo;
+    use crate::source::paced::Paced;
     use crate::spec::{ModelSpec, Normalisation};
     use crate::track::TrackOptions;
 
@@ -291,7 +306,7 @@ mod tests {
             framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
             training: Default::default(),
         };
-        let options = TrackOptions { max_faces: 1, redetect_every: 1, smoothing: None };
+        let options = TrackOptions { max_faces: 1, redetect_every: 1, smoothing: None, measures: false };
         Tracker::new(Box::new(Slow(pause, effect)), Box::new(Never(spec)), options)
     }
 
@@ -302,6 +317,7 @@ mod tests {
         fail_at: Option<u64>,
         pause: Duration,
         idle: u64,
+        latencies: Vec<Duration>,
     }
 
     impl Sink for Record {
@@ -312,6 +328,7 @@ mod tests {
             }
             thread::sleep(self.pause);
             self.seen.push(tracked.frame.index);
+            self.latencies.push(tracked.frame.captured.elapsed());
             Ok(())
         }
 
@@ -354,6 +371,48 @@ mod tests {
         assert!(summary.dropped > 100, "{summary:?}");
         assert!(sink.seen.is_sorted());
         assert_eq!(sink.seen.last(), Some(&199), "the newest frame is never the one dropped");
+    }
+
+    #[test]
+    fn a_net_slower_than_the_camera_costs_frames_and_no_latency() {
+        // 30 frames a second for four seconds, 45 ms for each: a quarter has to go, and none may pile up.
+        let mut source = Paced::new(Box::new(counter(120, false, end)), Some(30));
+        let mut tracker = tracker(Duration::from_millis(45), || ());
+        let mut sink = Record::default();
+        let summary = run(&mut source, &mut tracker, &mut [&mut sink], &AtomicBool::new(false)).unwrap();
+        assert_eq!(summary.frames + summary.dropped, 120);
+        assert!((25..80).contains(&summary.dropped), "{summary:?}");
+        sink.latencies.sort();
+        let p95 = sink.latencies[sink.latencies.len() * 95 / 100];
+        assert!(p95 < Duration::from_millis(150), "{p95:?}");
+    }
+
+    /// Has a frame at every third look.
+    struct Hesitant(Counter, u32);
+
+    impl Source for Hesitant {
+        fn ready(&mut self) -> Result<bool> {
+            self.1 += 1;
+            Ok(self.1.is_multiple_of(3))
+        }
+
+        fn next(&mut self, frame: &mut Frame) -> Result<bool> {
+            assert!(self.1.is_multiple_of(3));
+            self.0.next(frame)
+        }
+
+        fn info(&self) -> &SourceInfo {
+            self.0.info()
+        }
+    }
+
+    #[test]
+    fn a_source_is_asked_for_frames_only_when_it_is_ready_and_may_be_stopped_meanwhile() {
+        let mut sink = Record::default();
+        let mut source = Hesitant(counter(5, false, end), 0);
+        let mut tracker = tracker(Duration::ZERO, || ());
+        run(&mut source, &mut tracker, &mut [&mut sink], &AtomicBool::new(false)).unwrap();
+        assert_eq!((sink.seen.len(), source.1), (5, 18));
     }
 
     #[test]

@@ -12,6 +12,11 @@ use crate::frame::Stage;
 use crate::sink::{End, Sink};
 use crate::track::Tracked;
 
+mod html;
+mod timeline;
+
+use timeline::Timeline;
+
 /// The first frames are left out: caches are cold, and threads and buffers are being made.
 pub const WARM_UP: u64 = 30;
 
@@ -19,9 +24,13 @@ pub const WARM_UP: u64 = 30;
 pub struct LatencyReport {
     started: Instant,
     /// Nanoseconds per stage, three significant digits.
-    stages: [Histogram<u64>; 8],
+    stages: [Histogram<u64>; Stage::ALL.len()],
     frames: u64,
     frames_with_face: u64,
+    /// The time within which a frame's landmarks are to be out, and how many frames took longer.
+    deadline: Option<Duration>,
+    late: u64,
+    timeline: Timeline,
     first: Option<Instant>,
     /// When the warm-up was over, and when the last frame was done.
     measured: Option<(Instant, Instant)>,
@@ -41,17 +50,20 @@ pub struct Subject {
 }
 
 impl LatencyReport {
-    /// An empty report; `started` is when the process began.
+    /// An empty report; `started` is when the process began. Live, `deadline` is the time from one frame to the next.
     ///
     /// # Errors
     /// None in practice: the histograms' limits are constants.
-    pub fn new(started: Instant) -> Result<Self> {
+    pub fn new(started: Instant, deadline: Option<Duration>) -> Result<Self> {
         let empty = Histogram::new(3)?;
         Ok(Self {
             started,
             stages: std::array::from_fn(|_| empty.clone()),
             frames: 0,
             frames_with_face: 0,
+            deadline,
+            late: 0,
+            timeline: Timeline::default(),
             first: None,
             measured: None,
         })
@@ -78,6 +90,8 @@ impl LatencyReport {
             "frames": self.frames,
             "frames_with_face": self.frames_with_face,
             "dropped": subject.dropped,
+            "deadline_ms": self.deadline.map(|deadline| rounded(milliseconds(deadline))),
+            "deadline_misses": self.deadline.map(|_| self.late),
             "fps": rounded(self.fps()),
             "rss_peak_mb": peak_memory().map(rounded),
             "start_to_first_frame_ms": self.first.map(|at| rounded(milliseconds(at - self.started))),
@@ -103,13 +117,48 @@ impl LatencyReport {
         if let Some(memory) = peak_memory() {
             let _ = writeln!(text, "peak memory {memory:.0} MB");
         }
-        let _ = writeln!(text, "\n{:<8}{:>9}{:>9}{:>9}{:>9}{:>9}", "ms", "p50", "p95", "p99", "max", "mean");
-        for stage in Stage::ALL {
+        if let Some(deadline) = self.deadline {
+            let _ = writeln!(
+                text,
+                "{} frames later than the next one, {:.1} ms",
+                self.late,
+                milliseconds(deadline)
+            );
+        }
+        let _ = writeln!(text, "\n{:<11}{:>9}{:>9}{:>9}{:>9}{:>9}", "ms", "p50", "p95", "p99", "max", "mean");
+        for stage in self.shown() {
             let row = self.row(stage);
             let numbers = row.map(|row| row.map(|ms| format!("{ms:>9.3}")).concat());
-            let _ = writeln!(text, "{:<8}{}", stage.name(), numbers.unwrap_or_else(|| format!("{:>9}", "-")));
+            let _ =
+                writeln!(text, "{:<11}{}", stage.name(), numbers.unwrap_or_else(|| format!("{:>9}", "-")));
         }
         text
+    }
+
+    /// The same as a page of one file, with histograms and a time line.
+    pub fn to_html(&self, subject: &Subject) -> String {
+        html::page(self, subject)
+    }
+
+    /// One line on the way from capture to the outputs, if frames were measured.
+    pub fn latencies(&self) -> Option<String> {
+        let row = |stage: Stage| {
+            let [p50, p95, p99, max, _] = self.row(stage)?;
+            Some(format!("{}: p50 {p50:.1}, p95 {p95:.1}, p99 {p99:.1}, max {max:.1} ms", stage.name()))
+        };
+        let rows: Vec<_> = [Stage::Data, Stage::Display].into_iter().filter_map(row).collect();
+        let deadline = self.deadline.filter(|_| !rows.is_empty())?;
+        Some(format!(
+            "from capture {}; {} later than {:.0} ms",
+            rows.join("; "),
+            self.late,
+            milliseconds(deadline)
+        ))
+    }
+
+    /// The stages to list: all that work, and the latencies that were measured.
+    fn shown(&self) -> impl Iterator<Item = Stage> {
+        Stage::ALL.into_iter().filter(|&stage| !stage.is_latency() || !self.stages[stage as usize].is_empty())
     }
 
     /// Frames a second after the warm-up.
@@ -146,10 +195,16 @@ impl Sink for LatencyReport {
             return Ok(());
         }
         self.measured = self.measured.map(|(start, _)| (start, now));
+        let timing = &tracked.frame.timing;
         for stage in Stage::ALL {
-            if let Some(time) = tracked.frame.timing.get(stage) {
+            if let Some(time) = timing.get(stage) {
                 self.stages[stage as usize].record(nanoseconds(time))?;
             }
+        }
+        let out = timing.get(Stage::Data);
+        self.late += u64::from(out.zip(self.deadline).is_some_and(|(out, deadline)| out > deadline));
+        if let (Some(first), Some(time)) = (self.first, out.or(timing.get(Stage::Track))) {
+            self.timeline.add((now - first).as_secs_f64(), milliseconds(time));
         }
         Ok(())
     }
@@ -186,12 +241,13 @@ mod tests {
     use crate::frame::Frame;
 
     fn report(n_frames: u64) -> LatencyReport {
-        let mut report = LatencyReport::new(Instant::now()).unwrap();
+        let mut report = LatencyReport::new(Instant::now(), Some(Duration::from_millis(40))).unwrap();
         for i in 0..n_frames {
             let mut frame = Frame::empty();
             // 100 s in the warm-up, then 1, 2, 3 … ms.
             let time = if i < WARM_UP { 100_000 } else { i - WARM_UP + 1 };
             frame.timing.add(Stage::Infer, Duration::from_millis(time));
+            frame.timing.add(Stage::Data, Duration::from_millis(time));
             report.write(&mut Tracked { frame, faces: Vec::new() }).unwrap();
         }
         report
@@ -213,6 +269,26 @@ mod tests {
         assert_eq!(json["stages"]["detect"], Value::Null);
         assert_eq!((json["frames"].as_u64(), json["dropped"].as_u64()), (Some(130), Some(2)));
         assert!(json["fps"].as_f64().unwrap() > 0.0);
+    }
+
+    #[test]
+    fn frames_that_come_after_the_next_one_was_due_are_counted() {
+        let report = report(WARM_UP + 100);
+        assert_eq!(report.to_json(&subject())["deadline_misses"].as_u64(), Some(60));
+        let line = report.latencies().unwrap();
+        assert!(
+            line.starts_with("from capture to data: p50 50.0, p95 95.")
+                && line.ends_with("60 later than 40 ms"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn the_page_shows_every_stage_that_ran_and_needs_no_other_file() {
+        let page = report(WARM_UP + 100).to_html(&Subject { input: "<b>.mp4".to_owned(), ..subject() });
+        assert_eq!(page.matches("<figure").count(), 3, "two histograms and the time line");
+        assert!(page.contains("&lt;b&gt;.mp4") && page.contains("infer") && page.contains("polyline"));
+        assert!(!page.contains("http") && !page.contains("<script"));
     }
 
     #[test]

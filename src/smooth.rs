@@ -15,10 +15,10 @@ pub struct Smoothing {
 }
 
 impl Smoothing {
-    /// Takes the tremble off and adds hardly any lag.
-    pub const LOW: Self = Self { min_cutoff: 4.0, beta: 20.0 };
+    /// Takes the tremble off and adds hardly any lag. Both are from the table in docs/tracking.md.
+    pub const LOW: Self = Self { min_cutoff: 1.0, beta: 30.0 };
     /// For calm faces, when steadiness counts more than the present.
-    pub const HIGH: Self = Self { min_cutoff: 1.0, beta: 10.0 };
+    pub const HIGH: Self = Self { min_cutoff: 0.5, beta: 10.0 };
 }
 
 /// Cut-off of the speed estimate in Hz; the paper's own default.
@@ -31,49 +31,55 @@ const MAX_GAP: f64 = 0.5;
 #[derive(Clone, Debug)]
 pub struct Smoother {
     smoothing: Smoothing,
-    last: Option<State>,
+    /// When the states were taken, in seconds.
+    time: f64,
+    /// One per point; empty before the first call.
+    states: Vec<State>,
 }
 
+/// A point's memory.
 #[derive(Clone, Debug)]
 struct State {
-    time: f64,
-    points: Vec<Point>,
+    /// The smoothed position.
+    point: Point,
     /// Filtered speed in image pixels per second.
-    speeds: Vec<Point>,
+    speed: Point,
 }
 
 impl Smoother {
     /// A filter that has seen nothing.
     pub fn new(smoothing: Smoothing) -> Self {
-        Self { smoothing, last: None }
+        Self { smoothing, time: 0.0, states: Vec::new() }
     }
 
-    /// The smoothed positions of `points` at `time` seconds, for a face of `size` pixels.
+    /// Smooths `points`, seen at `time` seconds on a face of `size` pixels, in place.
     ///
-    /// The first call, one after a gap, after a step back in time or with another number of points returns
-    /// the points as they are.
-    pub fn apply(&mut self, points: &[Point], time: f64, size: f32) -> Vec<Point> {
-        let last = self.last.take().filter(|last| {
-            let gap = time - last.time;
-            gap > 0.0 && gap <= MAX_GAP && last.points.len() == points.len()
-        });
-        let state = match last {
-            Some(last) => self.step(last, points, time, size),
-            None => State { time, points: points.to_vec(), speeds: vec![Point::default(); points.len()] },
-        };
-        self.last.insert(state).points.clone()
-    }
-
-    fn step(&self, mut state: State, points: &[Point], time: f64, size: f32) -> State {
-        let dt = (time - state.time) as f32;
-        for ((old, speed), &new) in state.points.iter_mut().zip(&mut state.speeds).zip(points) {
-            let measured = Point::new((new.x - old.x) / dt, (new.y - old.y) / dt);
-            *speed = blend(*speed, measured, weight(SPEED_CUTOFF, dt));
-            let faces_per_second = speed.x.hypot(speed.y) / size;
-            let cutoff = self.smoothing.min_cutoff + self.smoothing.beta * faces_per_second;
-            *old = blend(*old, new, weight(cutoff, dt));
+    /// The first call, one after a gap, after a step back in time or with another number of points leaves the
+    /// points as they are.
+    pub fn apply(&mut self, points: &mut [Point], time: f64, size: f32) {
+        let gap = time - self.time;
+        if self.states.len() == points.len() && gap > 0.0 && gap <= MAX_GAP {
+            for (state, point) in self.states.iter_mut().zip(&mut *points) {
+                *point = state.step(*point, gap as f32, size, self.smoothing);
+            }
+        } else {
+            self.states.clear();
+            self.states.extend(points.iter().map(|&point| State { point, speed: Point::default() }));
         }
-        State { time, ..state }
+        self.time = time;
+    }
+}
+
+impl State {
+    /// Takes the point's new position `dt` seconds later and returns the smoothed one.
+    fn step(&mut self, new: Point, dt: f32, size: f32, smoothing: Smoothing) -> Point {
+        let old = self.point;
+        let measured = Point::new((new.x - old.x) / dt, (new.y - old.y) / dt);
+        self.speed = blend(self.speed, measured, weight(SPEED_CUTOFF, dt));
+        let faces_per_second = self.speed.x.hypot(self.speed.y) / size;
+        let cutoff = smoothing.min_cutoff + smoothing.beta * faces_per_second;
+        self.point = blend(old, new, weight(cutoff, dt));
+        self.point
     }
 }
 
@@ -91,10 +97,14 @@ fn blend(old: Point, new: Point, weight: f32) -> Point {
 mod tests {
     use super::*;
 
+    /// The smoothed position of one point at x = `values`, 25 times a second, on a face of 100 px.
     fn run(values: &[f32], smoothing: Smoothing) -> Vec<f32> {
         let mut smoother = Smoother::new(smoothing);
-        let step =
-            |(i, &x): (usize, &f32)| smoother.apply(&[Point::new(x, 0.0)], i as f64 * 0.04, 100.0)[0].x;
+        let step = |(i, &x): (usize, &f32)| {
+            let mut points = [Point::new(x, 0.0)];
+            smoother.apply(&mut points, i as f64 * 0.04, 100.0);
+            points[0].x
+        };
         values.iter().enumerate().map(step).collect()
     }
 
@@ -126,10 +136,18 @@ mod tests {
     #[test]
     fn gaps_and_steps_back_start_anew() {
         let mut smoother = Smoother::new(Smoothing::HIGH);
-        let at = |x| [Point::new(x, 0.0)];
-        smoother.apply(&at(0.0), 1.0, 100.0);
-        assert_eq!(smoother.apply(&at(9.0), 2.0, 100.0), at(9.0));
-        assert_eq!(smoother.apply(&at(3.0), 0.0, 100.0), at(3.0));
-        assert_ne!(smoother.apply(&at(9.0), 0.04, 100.0), at(9.0));
+        let mut at = |x, time| {
+            let mut points = [Point::new(x, 0.0)];
+            smoother.apply(&mut points, time, 100.0);
+            points[0].x
+        };
+        at(0.0, 1.0);
+        assert_eq!(at(9.0, 2.0), 9.0);
+        assert_eq!(at(3.0, 0.0), 3.0);
+        assert_ne!(at(9.0, 0.04), 9.0);
+        smoother.apply(&mut [Point::default(); 2], 0.08, 100.0);
+        let mut one = [Point::new(5.0, 0.0)];
+        smoother.apply(&mut one, 0.12, 100.0);
+        assert_eq!(one[0].x, 5.0, "another number of points");
     }
 }

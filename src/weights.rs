@@ -20,7 +20,7 @@ pub fn check(graph: &GraphProto) -> Result<()> {
         let name = &tensor.name;
         let is_external = tensor.data_location == Some(DataLocation::External as i32);
         ensure!(!is_external && tensor.external_data.is_empty(), "its weights {name:?} lie in another file");
-        let claimed = element_count(tensor).and_then(|n| n.checked_mul(element_size(tensor)?));
+        let claimed = count(&tensor.dims).and_then(|n| n.checked_mul(element_size(tensor)?));
         let held = tensor.raw_data.len() + 4 * tensor.float_data.len() + 8 * tensor.int64_data.len();
         ensure!(claimed == Some(held), "its weights {name:?} have another size than they claim");
     }
@@ -109,8 +109,7 @@ pub fn layers(bytes: &[u8]) -> Result<Vec<Layer>> {
 fn dequantised(levels: &TensorProto, scales: &[f32], axis: usize) -> Result<Vec<u8>> {
     let Some(&channels) = levels.dims.get(axis) else { bail!("there is no axis {axis}") };
     ensure!(usize::try_from(channels) == Ok(scales.len()), "{} scales for {channels} channels", scales.len());
-    let run: i64 = levels.dims[axis + 1..].iter().product();
-    let run = usize::try_from(run).context("a negative size")?.max(1);
+    let run = count(&levels.dims[axis + 1..]).context("a size that makes no sense")?.max(1);
     let mut floats = Vec::with_capacity(levels.raw_data.len() * size_of::<f32>());
     for (run, scale) in levels.raw_data.chunks(run).zip(scales.iter().cycle()) {
         for &level in run {
@@ -129,8 +128,9 @@ fn read_floats(raw: &[u8]) -> Vec<f32> {
     raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
-fn element_count(tensor: &TensorProto) -> Option<usize> {
-    tensor.dims.iter().try_fold(1_usize, |n, &dim| n.checked_mul(dim.try_into().ok()?))
+/// How many elements there are along all of these dimensions.
+fn count(dims: &[i64]) -> Option<usize> {
+    dims.iter().try_fold(1_usize, |n, &dim| n.checked_mul(dim.try_into().ok()?))
 }
 
 /// Bytes per element; `None` for types that our models do not use.

@@ -6,6 +6,9 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use facemark::face::Point;
+use facemark::pose::Pose;
+use facemark::scheme::Scheme;
 use serde_json::Value;
 
 const FACEMARK: &str = env!("CARGO_BIN_EXE_facemark");
@@ -85,6 +88,46 @@ fn landmarks_of_the_demo_clip_are_near_the_truth() {
 }
 
 #[test]
+fn measures_are_written_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (clip, jsonl, csv) = (media("talker.mp4"), path("out.jsonl"), path("out.csv"));
+    let clip = clip.to_str().unwrap();
+    succeed(&["annotate", clip, "--measures", "--jsonl", &jsonl, "--csv", &csv]);
+    let table = fs::read_to_string(&csv).unwrap();
+    let mut rows = table.lines().map(|row| row.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    let columns = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth", "x_0"];
+    assert_eq!(header[5..13], columns);
+    assert_eq!(header.len(), 5 + 7 + 2 * 68 + 1);
+    let (mut difference, mut n) = (0.0, 0.0);
+    for (frame, (row, truth)) in lines(&fs::read_to_string(&jsonl).unwrap()).iter().zip(rows.zip(truth())) {
+        let Some(face) = frame["faces"].get(0) else { continue };
+        // Degrees here, radians there.
+        let yaw = face["pose"]["yaw"].as_f64().unwrap();
+        assert!((yaw - row[6].parse::<f64>().unwrap().to_degrees()).abs() < 0.02);
+        assert!(face["eyes"][1].as_f64().is_some() && face["blink"].is_boolean());
+        assert!((face["mouth"].as_f64().unwrap() - row[11].parse::<f64>().unwrap()).abs() < 1e-9);
+        let points: Vec<Point> = truth.iter().map(|p| Point::new(p[0] as f32, p[1] as f32)).collect();
+        let pose = Pose::of(&points, Scheme::Ibug68).unwrap();
+        difference += (yaw - f64::from(pose.yaw).to_degrees()).abs();
+        n += 1.0;
+    }
+    assert!(n >= 115.0 && difference / n < 3.0, "yaw is {:.1}° off", difference / n);
+}
+
+#[test]
+fn measures_of_a_model_without_the_points_are_left_out_and_that_is_said() {
+    let clip = media("talker.mp4");
+    let args = ["annotate", clip.to_str().unwrap(), "--model", "nose", "--measures", "--jsonl", "-"];
+    let output = facemark(args);
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains("needs the 68 points"), "{}", text(&output.stderr));
+    let faces = lines(&text(&output.stdout)).into_iter().flat_map(|frame| frame["faces"].as_array().cloned());
+    assert!(faces.flatten().all(|face| face.get("pose").is_none()));
+}
+
+#[test]
 fn two_runs_and_two_threads_give_the_same_bytes() {
     let clip = media("talker.mp4");
     let run = |threads: &str| {
@@ -145,7 +188,7 @@ fn bench_reports_every_stage_as_json() {
     let report: Value = serde_json::from_str(&succeed(&args)).unwrap();
     assert_eq!((report["frames"].as_u64(), report["dropped"].as_u64()), (Some(120), Some(0)));
     assert!(report["fps"].as_f64().unwrap() > 1.0 && report["rss_peak_mb"].as_f64().unwrap() > 10.0);
-    for stage in ["decode", "detect", "crop", "infer", "smooth", "track", "draw", "encode"] {
+    for stage in ["decode", "detect", "crop", "infer", "confirm", "smooth", "track", "draw", "encode"] {
         for key in ["p50", "p95", "p99", "max", "mean"] {
             assert!(report["stages"][stage][key].as_f64().unwrap() > 0.0, "{stage} {key}");
         }
@@ -161,6 +204,45 @@ fn live_plays_at_the_clips_own_speed() {
     assert!(start.elapsed() > Duration::from_secs_f64(119.0 / 24.0));
     let frames = report["frames"].as_u64().unwrap() + report["dropped"].as_u64().unwrap();
     assert_eq!(frames, 120);
+}
+
+#[test]
+fn a_paced_run_is_measured_from_when_frames_were_due_and_leaves_a_page_and_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (page, trace) = (folder.path().join("report.html"), folder.path().join("trace.json"));
+    let clip = media("talker.mp4");
+    let outputs = ["--html", page.to_str().unwrap(), "--trace", trace.to_str().unwrap()];
+    let args = ["bench", clip.to_str().unwrap(), "--json", "--paced", "60", "--model", "nose"];
+    let report: Value = serde_json::from_str(&succeed(&[&args[..], &outputs[..]].concat())).unwrap();
+    assert_eq!(report["frames"].as_u64().unwrap() + report["dropped"].as_u64().unwrap(), 120);
+    assert_eq!(report["deadline_ms"].as_f64(), Some(16.667));
+    let [data, track] = ["to data", "track"].map(|stage| report["stages"][stage]["p50"].as_f64().unwrap());
+    assert!(data >= track, "{report}");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("capture to data") && page.contains("polyline"));
+    let events: Vec<Value> = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    let tracked = events.iter().filter(|event| event["name"] == "track").count() as u64;
+    assert_eq!(Some(tracked), report["frames"].as_u64());
+    fail(&["bench", clip.to_str().unwrap(), "--html", clip.to_str().unwrap()], 6, "is the input itself");
+}
+
+#[test]
+fn a_file_that_is_annotated_leaves_a_trace_of_every_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let (video, trace) = (folder.path().join("out.mp4"), folder.path().join("trace.json"));
+    let clip = media("talker.mp4");
+    let args = ["annotate", clip.to_str().unwrap(), "-o", video.to_str().unwrap(), "--model", "nose"];
+    succeed(&[&args[..], &["--trace", trace.to_str().unwrap()]].concat());
+    let events: Vec<Value> = serde_json::from_slice(&fs::read(trace).unwrap()).unwrap();
+    for stage in ["decode", "track", "crop", "infer", "draw", "encode"] {
+        let mut frames: Vec<_> = events
+            .iter()
+            .filter(|e| e["name"] == stage)
+            .map(|e| e["args"]["frame"].as_u64().unwrap())
+            .collect();
+        frames.dedup();
+        assert_eq!(frames, (0..120).collect::<Vec<_>>(), "{stage}");
+    }
 }
 
 #[test]

@@ -22,7 +22,11 @@ fn facemark(args: &[&str]) -> Command {
 
 /// Runs `live` on the clip, which must fail with this code and one line that holds all the words.
 fn fail(args: &[&str], code: i32, words: &[&str]) {
-    let output = facemark(&["live"]).arg(clip()).args(args).output().expect("facemark starts");
+    fail_with(facemark(&["live"]).arg(clip()).args(args), args, code, words);
+}
+
+fn fail_with(command: &mut Command, args: &[&str], code: i32, words: &[&str]) {
+    let output = command.output().expect("facemark starts");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
     assert_eq!(message.lines().count(), 1, "{args:?}: {message}");
@@ -34,6 +38,30 @@ fn fail(args: &[&str], code: i32, words: &[&str]) {
 #[test]
 fn without_a_display_it_names_the_ways_out() {
     fail(&[], 4, &["display", "--serve", "--no-window"]);
+    fail_with(&mut facemark(&["live"]), &[], 4, &["display", "--serve", "--no-window"]);
+}
+
+#[test]
+fn without_a_camera_it_says_how_to_go_on() {
+    let args = ["live", "--no-window", "--jsonl", "-", "--camera", "none of this name"];
+    fail_with(&mut facemark(&args), &args, 4, &["no camera none of this name", "facemark devices"]);
+    if !Path::new("/dev/video0").exists() {
+        fail_with(&mut facemark(&args[..4]), &args, 4, &["there is no camera", "facemark live talk.mp4"]);
+        let output = facemark(&["devices"]).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"no camera\n".as_slice()));
+        let output = facemark(&["devices", "--json"]).output().unwrap();
+        assert_eq!(output.stdout, b"[]\n");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_camera_does_not_go_with_a_file() {
+    for args in [["--camera", "0"], ["--size", "640x480"], ["--fps", "30"], ["--camera-format", "yuyv"]] {
+        let output = facemark(&["live"]).arg(clip()).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+    let output = facemark(&["live", "--size", "640"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("write it like 1280x720"));
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 
 use super::{
-    Settings, batch, borrowed, data_sinks, open, outcome, picture_sink, refuse_clashes, refuse_stdout,
-    tracker,
+    Pace, Settings, batch, borrowed, data_sinks, open, outcome, picture_sink, refuse_clashes, refuse_stdout,
+    trace, tracker,
 };
 use crate::cli::{Annotate, Data, SourceSpec, VideoFormat};
-use crate::error::Fault;
+use crate::error::{Fault, tell};
 use crate::pipeline;
 use crate::report::LatencyReport;
 use crate::sink::Sink;
@@ -27,6 +27,7 @@ pub(super) struct Job {
     pub(super) output: Option<PathBuf>,
     pub(super) format: Option<VideoFormat>,
     pub(super) data: Data,
+    pub(super) trace: Option<PathBuf>,
     pub(super) overwrite: bool,
 }
 
@@ -39,8 +40,9 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         return Err(Fault::Usage.error("nothing to write; pass -o FILE, --jsonl FILE or --csv FILE"));
     }
     if let Some(videos) = batch::videos(&args.input)? {
-        if args.video_format.is_some() {
-            return Err(Fault::Usage.error("--format is for one video, not for several or a folder of them"));
+        if args.video_format.is_some() || args.trace.is_some() {
+            let message = "--format and --trace are for one video, not for several or a folder of them";
+            return Err(Fault::Usage.error(message));
         }
         return batch::annotate(&videos, args, settings, stop);
     }
@@ -52,12 +54,13 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         output: args.output.clone(),
         format: args.video_format,
         data: args.data.clone(),
+        trace: args.trace.clone(),
         overwrite: args.overwrite,
     };
     job.check()?;
     let outcome = job.run(args, None, settings, stop)?;
     if !settings.quiet {
-        eprintln!("{outcome}");
+        tell(outcome);
     }
     Ok(())
 }
@@ -65,7 +68,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
 impl Job {
     /// All outputs.
     pub(super) fn outputs(&self) -> Vec<&PathBuf> {
-        self.output.iter().chain(self.data.files()).collect()
+        self.output.iter().chain(self.data.files()).chain(&self.trace).collect()
     }
 
     /// Refuses outputs that cannot or must not be written, before anything is read.
@@ -80,6 +83,7 @@ impl Job {
         let raw = self.output.iter().filter(|_| self.format.is_some());
         let is_file = |path: &&PathBuf| path.as_os_str() != "-" && !is_special(path);
         raw.chain(self.data.files())
+            .chain(&self.trace)
             .filter(is_file)
             .try_for_each(|path| check_target(path, &inputs, self.overwrite))
     }
@@ -92,7 +96,7 @@ impl Job {
         settings: Settings,
         stop: &AtomicBool,
     ) -> Result<String> {
-        let mut source = open(&self.spec, args.live)?;
+        let mut source = open(&self.spec, if args.live { Pace::Live } else { Pace::Free })?;
         let info = source.info().clone();
         let mut own = None;
         let tracker = match given {
@@ -100,12 +104,13 @@ impl Job {
             None => own.insert(tracker(&args.tracking)?),
         };
         let scheme = tracker.scheme();
-        let mut sinks = data_sinks(&self.data, &info, scheme, self.overwrite)?;
+        let mut sinks = data_sinks(&self.data, &info, tracker, self.overwrite)?;
         if let Some(path) = &self.output {
             sinks.push(Box::new(Overlay::new(scheme, args.show_latency)));
             sinks.push(picture_sink(path, self.format, &self.spec, &info, self.overwrite)?);
         }
-        let mut counts = LatencyReport::new(settings.started)?;
+        sinks.extend(trace(self.trace.as_ref(), settings, self.overwrite)?);
+        let mut counts = LatencyReport::new(settings.started, None)?;
         let mut progress = Progress::new(&info, !settings.quiet);
         let mut all = borrowed(&mut sinks);
         all.extend([&mut counts as &mut dyn Sink, &mut progress]);

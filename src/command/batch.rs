@@ -10,7 +10,7 @@ use anyhow::{Error, Result};
 use super::annotate::Job;
 use super::{Settings, tracker};
 use crate::cli::{Annotate, Data, SourceSpec};
-use crate::error::{Blame, Fault};
+use crate::error::{Blame, Fault, tell};
 use crate::source::images::is_picture;
 
 /// The endings by which a video in a folder is known.
@@ -86,7 +86,7 @@ pub(super) fn annotate(
             Ok(outcome) => {
                 done += 1;
                 if !settings.quiet {
-                    eprintln!("{outcome}");
+                    tell(outcome);
                 }
             }
             Err(error) if Fault::of(&error) == Fault::ClosedPipe => return Err(error),
@@ -99,9 +99,9 @@ pub(super) fn annotate(
     if !settings.quiet {
         let (all, failed) = (jobs.len(), failures.len());
         let left = all - done - skipped - failed;
-        eprintln!(
+        tell(format_args!(
             "{all} videos: {done} annotated, {skipped} done before, {failed} failed, {left} not begun or stopped"
-        );
+        ));
     }
     verdict(&failures, jobs.len())
 }
@@ -131,6 +131,7 @@ fn job(video: &Path, args: &Annotate) -> Job {
             jsonl: args.data.jsonl.as_ref().map(|folder| named(folder, "jsonl")),
             csv: args.data.csv.as_ref().map(|folder| named(folder, "csv")),
         },
+        trace: None,
         // What is left of a video that was not finished is done again.
         overwrite: args.overwrite || args.resume,
     }

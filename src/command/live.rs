@@ -5,9 +5,13 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::{Settings, borrowed, data_sinks, open, outcome, refuse_clashes, refuse_stdout, tracker};
+use super::{
+    Pace, Settings, borrowed, data_sinks, interval, open, outcome, refuse_clashes, refuse_stdout, trace,
+    tracker,
+};
 use crate::cli::{Live, SourceSpec, Switch, VideoFormat};
-use crate::error::Fault;
+use crate::error::{Fault, tell};
+use crate::frame::Stage;
 use crate::pipeline;
 use crate::report::LatencyReport;
 use crate::scheme::Scheme;
@@ -17,16 +21,19 @@ use crate::sink::overlay::Overlay;
 use crate::sink::progress::Progress;
 use crate::sink::record::Recording;
 use crate::sink::serve::Server;
+use crate::sink::stamp::Stamp;
 use crate::sink::window::Window;
 use crate::sink::y4m::Y4m;
-use crate::source::SourceInfo;
+use crate::source::camera::{About, CameraSource, Mode};
+use crate::source::{Source, SourceInfo};
+use crate::track::Tracker;
 
-/// Shows a file at its own speed with its landmarks.
+/// Shows a camera's picture, or a file at its own speed, with its landmarks.
 ///
 /// # Errors
 /// See [`Fault`] for the kinds.
 pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
-    let outputs: Vec<_> = args.output.iter().chain(args.data.files()).collect();
+    let outputs: Vec<_> = args.output.iter().chain(args.data.files()).chain(&args.trace).collect();
     let with_window = !args.no_window && args.serve.is_none();
     let sends = args.serve.is_some() || args.osc.is_some() || args.udp.is_some();
     if !with_window && !sends && outputs.is_empty() {
@@ -34,38 +41,60 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
             Fault::Usage.error("nothing to show or write; drop --no-window, or pass --serve, --jsonl or -o")
         );
     }
-    // What cannot be served is said before anything is opened.
+    // What cannot be shown is said before anything is opened.
+    if with_window {
+        Window::check_display()?;
+    }
     let server = args.serve.map(|address| Server::bind(address, args.serve_allow_remote)).transpose()?;
-    let mut source = open(&SourceSpec::new(slice::from_ref(&args.input))?, true)?;
+    let Some(mut source) = source(args, settings, stop)? else { return Ok(()) };
     let info = source.info().clone();
     refuse_clashes(&outputs, &info.files)?;
-    let mirrored = args.mirror == Switch::On;
+    let mirrored = args.mirror.map_or(args.input.is_none(), |switch| switch == Switch::On);
     let mut tracker = tracker(&args.tracking)?;
     let scheme = tracker.scheme();
-    let mut sinks: Vec<Box<dyn Sink + '_>> = Vec::new();
+    let mut sinks = outgoing(args, &info, &tracker)?;
+    sinks.push(Box::new(Stamp(Stage::Data)));
     if with_window {
         sinks.push(Box::new(Window::open(info.clone(), scheme, mirrored, stop)?));
     }
-    sinks.extend(outgoing(args, &info, scheme)?);
     if let Some(server) = server {
-        eprintln!("watch at http://{}/ (Ctrl-C ends)", server.address());
+        tell(format_args!("watch at http://{}/ (Ctrl-C ends)", server.address()));
         sinks.push(Box::new(server.start(info.clone(), scheme, mirrored)?));
     }
     sinks.extend(recording(args, &info, scheme)?);
-    let mut counts = LatencyReport::new(settings.started)?;
+    sinks.extend(trace(args.trace.as_ref(), settings, args.overwrite)?);
+    let mut report = LatencyReport::new(settings.started, interval(&info))?;
     let mut progress = Progress::new(&info, !settings.quiet);
     let mut all = borrowed(&mut sinks);
-    all.extend([&mut counts as &mut dyn Sink, &mut progress]);
+    all.extend([&mut report as &mut dyn Sink, &mut progress]);
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut all, stop)?;
     if !settings.quiet {
-        eprintln!("{}", outcome(&summary, counts.frames_with_face(), &outputs));
+        tell(outcome(&summary, report.frames_with_face(), &outputs));
+        if let Some(line) = report.latencies() {
+            tell(line);
+        }
     }
     Ok(())
 }
 
+/// The file or the camera; `None` if the run was stopped while a camera was waited for.
+fn source(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<Option<Box<dyn Source>>> {
+    if let Some(file) = &args.input {
+        return open(&SourceSpec::new(slice::from_ref(file))?, Pace::Live).map(Some);
+    }
+    let camera = CameraSource::open(args.camera.wanted(), args.camera.reconnect, stop)?;
+    if let Some(About { name, path, mode }) = camera.as_ref().and_then(CameraSource::about)
+        && !settings.quiet
+    {
+        let Mode { encoding, width, height, rate } = mode;
+        tell(format_args!("{name} ({path}): {width}x{height}, {rate} frames/s, {}", encoding.name()));
+    }
+    Ok(camera.map(|camera| Box::new(camera) as Box<dyn Source>))
+}
+
 /// The outputs that take landmarks and no pictures.
-fn outgoing(args: &Live, info: &SourceInfo, scheme: Scheme) -> Result<Vec<Box<dyn Sink>>> {
-    let mut sinks = data_sinks(&args.data, info, scheme, args.overwrite)?;
+fn outgoing<'a>(args: &Live, info: &SourceInfo, tracker: &Tracker) -> Result<Vec<Box<dyn Sink + 'a>>> {
+    let mut sinks: Vec<Box<dyn Sink + 'a>> = data_sinks(&args.data, info, tracker, args.overwrite)?;
     for (target, format) in [(&args.osc, Format::Osc), (&args.udp, Format::Json)] {
         if let Some(target) = target {
             sinks.push(Box::new(Datagrams::open(target, format, info.clone())?));

@@ -1,7 +1,7 @@
 //! What the subcommands do: open the parts, run the pipeline, report.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -10,11 +10,11 @@ use crate::cli::{Data, SourceSpec, Tracking, VideoFormat};
 use crate::detect::Cascade;
 use crate::error::Fault;
 use crate::pipeline::Summary;
-use crate::scheme::Scheme;
 use crate::sink::csv::Csv;
 use crate::sink::data::{DataFile, is_special};
 use crate::sink::images::ImagesSink;
 use crate::sink::jsonl::Jsonl;
+use crate::sink::trace::Trace;
 use crate::sink::video::VideoSink;
 use crate::sink::y4m::Y4m;
 use crate::sink::{Sink, same_file};
@@ -27,11 +27,13 @@ use crate::track::Tracker;
 mod annotate;
 mod batch;
 mod bench;
+mod devices;
 mod live;
 mod models;
 
 pub use annotate::annotate;
 pub use bench::bench;
+pub use devices::devices;
 pub use live::live;
 pub use models::models;
 
@@ -44,31 +46,75 @@ pub struct Settings {
     pub started: Instant,
 }
 
-/// Opens files; live ones play at their own speed.
-fn open(spec: &SourceSpec, live: bool) -> Result<Box<dyn Source>> {
+/// How fast a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// As fast as it is annotated.
+    Free,
+    /// At its own speed, as a camera would.
+    Live,
+    /// So many frames a second, as a camera would.
+    Rate(u32),
+}
+
+/// Opens files.
+fn open(spec: &SourceSpec, pace: Pace) -> Result<Box<dyn Source>> {
     let source: Box<dyn Source> = match spec {
         SourceSpec::Video(path) => Box::new(VideoSource::open(path, 0)?),
         SourceSpec::Images(paths) => Box::new(ImagesSource::open(paths.clone())?),
     };
-    Ok(if live { Box::new(Paced::new(source)) } else { source })
+    Ok(match pace {
+        Pace::Free => source,
+        Pace::Live => Box::new(Paced::new(source, None)),
+        Pace::Rate(rate) => Box::new(Paced::new(source, Some(rate))),
+    })
 }
 
 fn tracker(tracking: &Tracking) -> Result<Tracker> {
     let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
     let detector = Cascade::load().context("the face detector cannot be loaded")?;
-    Ok(Tracker::new(Box::new(detector), Box::new(model), tracking.options()))
+    let tracker = Tracker::new(Box::new(detector), Box::new(model), tracking.options());
+    if tracking.measures && !tracker.measures() {
+        let scheme = tracker.scheme().name();
+        log::warn!("--measures needs the 68 points of ibug68; {} has those of {scheme}", tracking.model);
+    }
+    Ok(tracker)
 }
 
 /// The outputs that take landmarks and no pictures.
-fn data_sinks(data: &Data, info: &SourceInfo, scheme: Scheme, overwrite: bool) -> Result<Vec<Box<dyn Sink>>> {
+fn data_sinks(
+    data: &Data,
+    info: &SourceInfo,
+    tracker: &Tracker,
+    overwrite: bool,
+) -> Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(path) = &data.jsonl {
         sinks.push(Box::new(Jsonl::create(path, info.clone(), overwrite)?));
     }
     if let Some(path) = &data.csv {
-        sinks.push(Box::new(Csv::create(path, info.clone(), scheme, overwrite)?));
+        sinks.push(Box::new(Csv::create(
+            path,
+            info.clone(),
+            tracker.scheme(),
+            tracker.measures(),
+            overwrite,
+        )?));
     }
     Ok(sinks)
+}
+
+/// The trace, if there is to be one. It comes last: it tells of all other sinks.
+fn trace(path: Option<&PathBuf>, settings: Settings, overwrite: bool) -> Result<Option<Box<dyn Sink>>> {
+    let create = |path: &PathBuf| -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Trace::create(path, settings.started, overwrite)?))
+    };
+    path.map(create).transpose()
+}
+
+/// The time from one frame to the next of a live source.
+fn interval(info: &SourceInfo) -> Option<Duration> {
+    info.frame_rate.map(|(n, d)| Duration::from_secs_f64(f64::from(d) / f64::from(n.max(1))))
 }
 
 /// The output that takes annotated pictures. What accompanies a video is copied along.

@@ -163,7 +163,7 @@ mod tests {
             Point::new(center.x + x * size, center.y + y * size)
         });
         let region = Region { center, size, angle: 0.2 };
-        Face { id: 3, region, landmarks: landmarks.collect(), score: 1.0 }
+        Face { id: 3, region, landmarks: landmarks.collect(), score: 1.0, measures: None }
     }
 
     #[test]

@@ -88,6 +88,56 @@ impl<M> Iterator for Inbox<M> {
     }
 }
 
+/// A thread that calls what may block for ever, such as a driver, and leaves the newest result in a slot. Nobody waits
+/// for it: it ends by itself once the slot is not wanted any more, or with the process.
+pub struct Feed<M> {
+    newest: SlotOut<M>,
+    thread: JoinHandle<Result<()>>,
+    name: &'static str,
+}
+
+impl<M: Send + 'static> Feed<M> {
+    /// Starts the thread `name`.
+    ///
+    /// # Errors
+    /// If the system has no thread left.
+    pub fn start(
+        name: &'static str,
+        work: impl FnOnce(&SlotIn<M>) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        let (inlet, newest) = slot();
+        let thread = spawn(name, move || {
+            block_signals();
+            work(&inlet)
+        })?;
+        Ok(Self { newest, thread, name })
+    }
+
+    /// Waits for something new, at most this long.
+    pub fn wait(&self, timeout: Duration) -> Latest<M> {
+        self.newest.wait(timeout)
+    }
+
+    /// Why the thread has ended; to be asked once the slot is closed.
+    ///
+    /// # Errors
+    /// The thread's own, or its panic.
+    pub fn end(self) -> Result<()> {
+        joined(self.thread.join(), self.name)?
+    }
+}
+
+/// Lets signals go to other threads: a driver's call that one interrupts has failed.
+fn block_signals() {
+    #[cfg(unix)]
+    // SAFETY: the set is ours, filled before it is read, and the call changes nothing but this thread's mask.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+    }
+}
+
 /// Starts a thread.
 ///
 /// # Errors
@@ -197,6 +247,22 @@ mod tests {
         });
         let message = broken.unwrap().join().unwrap_err().to_string();
         assert!(message.contains("broken") && message.contains("ouch"), "{message}");
+    }
+
+    #[test]
+    fn a_feed_gives_what_is_newest_and_its_error_at_the_end() {
+        let feed = Feed::start("feed", |inlet| {
+            inlet.put(1);
+            inlet.put(2);
+            Err(Fault::Device.error("gone"))
+        });
+        let feed = feed.unwrap();
+        while !feed.thread.is_finished() {
+            std::thread::yield_now();
+        }
+        let long = Duration::from_secs(1);
+        assert_eq!((feed.wait(long), feed.wait(long)), (Latest::New(2), Latest::Closed));
+        assert_eq!(Fault::of(&feed.end().unwrap_err()), Fault::Device);
     }
 
     #[test]

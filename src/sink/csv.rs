@@ -6,6 +6,8 @@ use anyhow::Result;
 
 use crate::error::{Blame, Fault};
 use crate::face::Face;
+use crate::measure::Measures;
+use crate::pose::Pose;
 use crate::scheme::Scheme;
 use crate::sink::data::DataFile;
 use crate::sink::{End, Sink};
@@ -13,25 +15,37 @@ use crate::source::SourceInfo;
 use crate::track::Tracked;
 
 /// Writes `frame,timestamp,face_id,confidence,success,x_0…,y_0…,file`. As in OpenFace a frame without a face has
-/// one row with `success` 0 and zeros; unlike there, frames count from 0.
+/// one row with `success` 0 and zeros; unlike there, frames count from 0. With measures, `pose_Rx,pose_Ry,pose_Rz` in
+/// radians (OpenFace's names and convention), `eye_left,eye_right,blink,mouth` come before the landmarks.
 pub struct Csv {
     file: DataFile,
     info: SourceInfo,
     scheme: Scheme,
+    measures: bool,
 }
 
+/// The measures' columns.
+const MEASURES: [&str; 7] = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth"];
+
 impl Csv {
-    /// Opens the output, `-` being standard output, and writes the header.
+    /// Opens the output, `-` being standard output, and writes the header; with `measures` also the measures' columns.
     ///
     /// # Errors
     /// [`Fault::Output`] if it cannot be written.
-    pub fn create(path: &Path, info: SourceInfo, scheme: Scheme, overwrite: bool) -> Result<Self> {
-        let mut csv = Self { file: DataFile::create(path, overwrite)?, info, scheme };
-        let fixed = ["frame", "timestamp", "face_id", "confidence", "success"].map(str::to_owned);
+    pub fn create(
+        path: &Path,
+        info: SourceInfo,
+        scheme: Scheme,
+        measures: bool,
+        overwrite: bool,
+    ) -> Result<Self> {
+        let mut csv = Self { file: DataFile::create(path, overwrite)?, info, scheme, measures };
+        let mut header = vec!["frame", "timestamp", "face_id", "confidence", "success"];
+        header.extend(MEASURES.iter().filter(|_| measures));
+        let mut header: Vec<String> = header.into_iter().map(str::to_owned).collect();
         let column = |axis| (0..scheme.n_points()).map(move |i| format!("{axis}_{i}"));
-        csv.row(
-            fixed.into_iter().chain(column('x')).chain(column('y')).chain(["file".to_owned()]).collect(),
-        )?;
+        header.extend(column('x').chain(column('y')).chain(["file".to_owned()]));
+        csv.row(header)?;
         Ok(csv)
     }
 
@@ -45,6 +59,9 @@ impl Csv {
             format!("{:.3}", face.map_or(0.0, |face| face.score)),
             u8::from(face.is_some()).to_string(),
         ];
+        if self.measures {
+            row.extend(measures(face.and_then(|face| face.measures.as_ref())));
+        }
         row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).x)));
         row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).y)));
         row.push(self.info.file(tracked.frame.index).to_string_lossy().into_owned());
@@ -58,6 +75,15 @@ impl Csv {
         let bytes = bytes.blame(Fault::Failure, || "turning a face into CSV")?;
         self.file.put(|out| out.write_all(&bytes))
     }
+}
+
+/// The fields of [`MEASURES`].
+fn measures(measures: Option<&Measures>) -> [String; 7] {
+    let Some(measures) = measures else { return MEASURES.map(|_| "0".to_owned()) };
+    let Measures { pose: Pose { pitch, yaw, roll }, eyes: [left, right], mouth } = *measures;
+    let [pitch, yaw, roll] = [pitch, yaw, roll].map(|v| format!("{v:.4}"));
+    let [left, right, mouth] = [left, right, mouth].map(|v| format!("{v:.3}"));
+    [pitch, yaw, roll, left, right, u8::from(measures.blink()).to_string(), mouth]
 }
 
 impl Sink for Csv {

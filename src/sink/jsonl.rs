@@ -7,13 +7,16 @@ use serde::Serialize;
 
 use crate::error::{Blame, Fault};
 use crate::face::{Face, Point, bounds};
+use crate::measure::Measures;
+use crate::pose::Pose;
 use crate::sink::data::DataFile;
 use crate::sink::{End, Sink};
 use crate::source::SourceInfo;
 use crate::track::Tracked;
 
 /// Writes `{"file":…,"frame":…,"time":…,"faces":[{"id":…,"score":…,"box":[x,y,w,h],"points":[[x,y],…]}]}`
-/// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers.
+/// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers. With measures a face
+/// also has `"pose":{"pitch":…,"yaw":…,"roll":…}` in degrees, `"eyes":[left,right]`, `"blink":…` and `"mouth":…`.
 pub struct Jsonl {
     file: DataFile,
     info: SourceInfo,
@@ -35,6 +38,24 @@ struct LineFace {
     #[serde(rename = "box")]
     bounds: [f64; 4],
     points: Vec<[f64; 2]>,
+    #[serde(flatten)]
+    measures: Option<LineMeasures>,
+}
+
+/// See [`Measures`]; angles are in degrees.
+#[derive(Serialize)]
+struct LineMeasures {
+    pose: LinePose,
+    eyes: [f64; 2],
+    blink: bool,
+    mouth: f64,
+}
+
+#[derive(Serialize)]
+struct LinePose {
+    pitch: f64,
+    yaw: f64,
+    roll: f64,
 }
 
 impl Jsonl {
@@ -77,6 +98,21 @@ impl LineFace {
             score: round(f64::from(face.score), 1000.0),
             bounds: [min.x, min.y, max.x - min.x, max.y - min.y].map(hundredths),
             points: face.landmarks.iter().map(|&Point { x, y }| [hundredths(x), hundredths(y)]).collect(),
+            measures: face.measures.as_ref().map(LineMeasures::new),
+        }
+    }
+}
+
+impl LineMeasures {
+    fn new(measures: &Measures) -> Self {
+        let degrees = |radians: f32| round(f64::from(radians).to_degrees(), 100.0);
+        let thousandths = |v: f32| round(f64::from(v), 1000.0);
+        let Measures { pose: Pose { pitch, yaw, roll }, eyes, mouth } = *measures;
+        Self {
+            pose: LinePose { pitch: degrees(pitch), yaw: degrees(yaw), roll: degrees(roll) },
+            eyes: eyes.map(thousandths),
+            blink: measures.blink(),
+            mouth: thousandths(mouth),
         }
     }
 }

@@ -39,8 +39,12 @@ mod remux;
 pub mod serve;
 #[cfg(feature = "cli")]
 pub mod snapshot;
+#[cfg(feature = "cli")]
+pub mod stamp;
 #[cfg(feature = "video")]
 mod tags;
+#[cfg(feature = "cli")]
+pub mod trace;
 #[cfg(feature = "video")]
 pub mod video;
 #[cfg(feature = "cli")]

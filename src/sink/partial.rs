@@ -96,7 +96,22 @@ pub fn check_target(target: &Path, inputs: &[&Path], overwrite: bool) -> Result<
         let message = format!("cannot write {shown}: there is no folder {}; create it", folder.display());
         return Err(Fault::Output.error(message));
     }
+    if !may_write(folder) {
+        let message = format!("cannot write {shown}: you may not write to the folder {}", folder.display());
+        return Err(Fault::Output.error(message));
+    }
     Ok(())
+}
+
+/// Whether the system would let us make a file in the folder, as far as it tells.
+fn may_write(folder: &Path) -> bool {
+    #[cfg(all(unix, feature = "onnx"))]
+    if let Ok(folder) = std::ffi::CString::new(folder.as_os_str().as_encoded_bytes()) {
+        // SAFETY: the path is a string that ends in a zero and outlives the call, which only looks.
+        return unsafe { libc::access(folder.as_ptr(), libc::W_OK) } == 0;
+    }
+    let _ = folder;
+    true
 }
 
 fn is_input(path: &Path) -> anyhow::Error {

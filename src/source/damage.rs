@@ -182,8 +182,8 @@ impl Damage {
             )));
         }
         let seen = self.seen_end as f64 / 1e6;
-        let promised = self.promised_end.unwrap_or(self.seen_end);
-        if promised - self.seen_end > SLACK_US.max(promised / SLACK_SHARE) || self.lacks_bytes {
+        let promised = self.promised_end.filter(|_| self.seen_end > i64::MIN).unwrap_or(self.seen_end);
+        if promised.saturating_sub(self.seen_end) > SLACK_US.max(promised / SLACK_SHARE) || self.lacks_bytes {
             return Err(Fault::EndedEarly.error(format!(
                 "{shown} is cut off: it ends at {seen:.3} s of {:.3} s; {frames} frames could be read",
                 promised as f64 / 1e6

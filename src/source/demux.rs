@@ -57,8 +57,13 @@ fn open_plain(path: &Path) -> Result<File> {
     let shown = path.display();
     // A pipe would block on opening, so look first.
     let metadata = std::fs::metadata(path).blame(Fault::Input, || {
-        let is_address = path.to_string_lossy().contains("://");
-        let advice = if is_address { ", and addresses are not opened; save the video to a file" } else { "" };
+        let advice = match path.to_string_lossy() {
+            name if name.contains("://") => {
+                "; addresses are never opened, download it first (ffmpeg -i ADDRESS -c copy video.mkv)"
+            }
+            name if name == "-" => "; videos are not read from standard input, save it to a file first",
+            _ => "",
+        };
         format!("cannot open {shown}{advice}")
     })?;
     if metadata.is_dir() {

@@ -69,7 +69,7 @@ impl Source for ImagesSource {
                     frame.index = index;
                     frame.time = MediaTime { ticks: index as i64, base: TIME_BASE };
                     frame.captured = Instant::now();
-                    frame.timing = Default::default();
+                    frame.timing.clear();
                     frame.timing.add(Stage::Decode, start.elapsed());
                     return Ok(true);
                 }
@@ -115,6 +115,10 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn decoder(file: &Path) -> Result<impl ImageDecoder> {
     let cannot = || format!("cannot read {} as a picture", file.display());
+    // A pipe would block on opening.
+    if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+        return Err(Fault::Input.error(format!("{} is not a plain file", file.display())));
+    }
     let reader = ImageReader::open(file).blame(Fault::Input, || format!("cannot open {}", file.display()))?;
     // By content, since endings lie.
     let reader = reader.with_guessed_format().blame(Fault::Input, cannot)?;

@@ -6,6 +6,8 @@ use anyhow::Result;
 
 use crate::frame::{ColorTags, Frame};
 
+#[cfg(feature = "cli")]
+pub mod camera;
 #[cfg(feature = "video")]
 mod convert;
 #[cfg(feature = "video")]
@@ -20,6 +22,15 @@ pub mod video;
 
 /// A supply of frames: a file, a list of pictures, a camera.
 pub trait Source: Send {
+    /// Waits a moment for the next frame; `false` if there is none yet. Whoever asks may give up in between, so only
+    /// a source that may have to wait for long, as a camera, needs this.
+    ///
+    /// # Errors
+    /// [`Fault::Device`](crate::error::Fault::Device) when a camera is lost.
+    fn ready(&mut self) -> Result<bool> {
+        Ok(true)
+    }
+
     /// Fills `frame` with the next picture; `false` at the end.
     ///
     /// The frame's planes keep their memory, so a frame that comes back is cheaper than a new one.

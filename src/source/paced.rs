@@ -8,17 +8,21 @@ use anyhow::Result;
 use crate::frame::Frame;
 use crate::source::{Source, SourceInfo};
 
-/// Delivers a source's frames at the times they are to be shown, and calls itself live.
+/// Delivers a source's frames when they are due, and calls itself live. A frame counts as captured at the instant at
+/// which it was due: one that the source itself delivers late has been waited for since then.
 pub struct Paced {
     inner: Box<dyn Source>,
+    /// Frames a second; `None`: at their own times.
+    rate: Option<u32>,
     /// When the first frame was delivered, and its media time in seconds.
     start: Option<(Instant, f64)>,
+    delivered: u64,
 }
 
 impl Paced {
-    /// Plays `inner`; the clock starts with its first frame.
-    pub fn new(inner: Box<dyn Source>) -> Self {
-        Self { inner, start: None }
+    /// Plays `inner`, at its own times or at a fixed rate; the clock starts with its first frame.
+    pub fn new(inner: Box<dyn Source>, rate: Option<u32>) -> Self {
+        Self { inner, rate, start: None, delivered: 0 }
     }
 }
 
@@ -29,9 +33,11 @@ impl Source for Paced {
         }
         let time = frame.time.seconds();
         let (began, first) = *self.start.get_or_insert((Instant::now(), time));
-        let due = began + Duration::from_secs_f64((time - first).clamp(0.0, f64::from(u32::MAX)));
+        let since = self.rate.map_or(time - first, |rate| self.delivered as f64 / f64::from(rate));
+        let due = began + Duration::from_secs_f64(since.clamp(0.0, f64::from(u32::MAX)));
+        self.delivered += 1;
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        frame.captured = Instant::now();
+        frame.captured = due;
         Ok(true)
     }
 
@@ -41,5 +47,55 @@ impl Source for Paced {
 
     fn info(&self) -> &SourceInfo {
         self.inner.info()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::frame::MediaTime;
+
+    /// Ten frames of 40 ms, of which the fifth takes 100 ms to come.
+    struct Ten(SourceInfo, u64);
+
+    impl Source for Ten {
+        fn next(&mut self, frame: &mut Frame) -> Result<bool> {
+            if self.1 == 5 {
+                thread::sleep(Duration::from_millis(100));
+            }
+            frame.time = MediaTime { ticks: self.1 as i64, base: (1, 25) };
+            self.1 += 1;
+            Ok(self.1 <= 10)
+        }
+
+        fn info(&self) -> &SourceInfo {
+            &self.0
+        }
+    }
+
+    /// When the frames counted as captured and how late they came, in milliseconds.
+    fn played(rate: Option<u32>) -> Vec<(f64, f64)> {
+        let mut paced = Paced::new(Box::new(Ten(SourceInfo::empty(Path::new("x")), 0)), rate);
+        let (mut frame, mut times, mut first) = (Frame::empty(), Vec::new(), None);
+        while paced.next(&mut frame).unwrap() {
+            let first = *first.get_or_insert(frame.captured);
+            let ms = |time: Duration| time.as_secs_f64() * 1e3;
+            times.push((ms(frame.captured - first), ms(frame.captured.elapsed())));
+        }
+        times
+    }
+
+    #[test]
+    fn frames_count_from_when_they_were_due_even_if_they_come_late() {
+        for (rate, interval) in [(None, 40.0), (Some(100), 10.0)] {
+            let times = played(rate);
+            for (i, (captured, _)) in times.iter().enumerate() {
+                assert!((captured - interval * i as f64).abs() < 0.01, "{rate:?}: {times:?}");
+            }
+            // The source's pause is in the lateness of its frame, less the time by which it was early.
+            assert!(times[5].1 >= 100.0 - interval - 1.0, "{rate:?}: {times:?}");
+        }
     }
 }

@@ -154,8 +154,8 @@ impl VideoSource {
         let Some(last) = self.last_ticks else { return self.raw.timestamp().unwrap_or(0) };
         match self.raw.timestamp() {
             Some(ticks) if ticks > last => ticks,
-            Some(_) => last + 1,
-            None => last + self.info.frame_ticks(),
+            Some(_) => last.saturating_add(1),
+            None => last.saturating_add(self.info.frame_ticks()),
         }
     }
 
@@ -188,7 +188,7 @@ impl Source for VideoSource {
         frame.index = self.index;
         self.index += 1;
         frame.captured = Instant::now();
-        frame.timing = Default::default();
+        frame.timing.clear();
         frame.timing.add(Stage::Decode, start.elapsed());
         Ok(true)
     }

@@ -79,8 +79,9 @@ fn a_batch_that_is_stopped_goes_on_where_it_was() {
         command.arg(&input).arg("-o").arg(&out).arg("--jsonl").arg(&out).args(resume.then_some("--resume"));
         command
     };
-    let child = arguments(false).spawn().unwrap();
+    let mut child = arguments(false).spawn().unwrap();
     while fs::metadata(out.join("b.jsonl.partial")).map_or(0, |file| file.len()) == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "the second video is too short");
         thread::sleep(Duration::from_millis(2));
     }
     let kill = format!("kill -s INT {}", child.id());

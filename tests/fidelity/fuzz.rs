@@ -1,66 +1,24 @@
 //! Mutated inputs, thousands of them, inside this process: a crash of a library would end the test itself. A few
 //! seconds here; `make fuzz` takes as long as it is told.
 
-use std::env;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use facemark::face::{Point, Region};
 use facemark::frame::{Frame, Plane, Stage, Timing};
 use facemark::model::{LandmarkModel, Landmarker as _};
 use facemark::source::{Source as _, video::VideoSource};
 use facemark::spec::ModelSpec;
+use facemark::weights;
 
 use crate::fixtures::Bench;
-use crate::table::{Random, Row};
+use crate::mutate::{feed, put};
+use crate::table::Row;
 
-fn duration() -> Duration {
-    let seconds = env::var("FACEMARK_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
-    Duration::from_secs(seconds)
-}
-
-/// Bytes that parsers trip over: the ends of the number ranges.
-const EDGES: [u8; 7] = [0x00, 0x01, 0x7f, 0x80, 0xff, 0xfe, 0x40];
-
-/// Changes a few places: flips bits, overwrites, removes, repeats, moves.
-fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
-    for _ in 0..=random.below(8) {
-        if bytes.len() < 2 {
-            return;
-        }
-        let at = random.below(bytes.len());
-        let length = 1 + random.below((bytes.len() - at).min(64));
-        match random.below(6) {
-            0 => bytes[at] ^= 1 << random.below(8),
-            1 => bytes[at..at + length].fill(EDGES[random.below(EDGES.len())]),
-            2 => drop(bytes.drain(at..at + length)),
-            3 => {
-                let part = bytes[at..at + length].to_vec();
-                let to = random.below(bytes.len());
-                bytes.splice(to..to, part);
-            }
-            4 => bytes.truncate(bytes.len() - random.below(bytes.len() / 4 + 1)),
-            _ => bytes[at] = random.below(256) as u8,
-        }
-    }
-}
-
-/// Runs `check` on mutations of `seeds` until the time is over; `check` says whether the input was taken.
-fn fuzz(row: &mut Row, seeds: &[Vec<u8>], mut check: impl FnMut(&[u8]) -> bool) -> u32 {
-    let start = Instant::now();
-    let (mut number, mut taken) = (0, 0);
-    while start.elapsed() < duration() {
-        let mut random = Random::new(number);
-        let mut bytes = seeds[random.below(seeds.len())].clone();
-        mutate(&mut bytes, &mut random);
-        let begun = Instant::now();
-        taken += u32::from(check(&bytes));
-        assert!(begun.elapsed() < Duration::from_secs(5), "mutation {number} took {:?}", begun.elapsed());
-        number += 1;
-        row.count();
-    }
+/// Feeds mutations and counts them in the row; returns how many were taken.
+fn fuzz(row: &mut Row, seeds: &[Vec<u8>], check: impl FnMut(&[u8]) -> bool) -> u32 {
+    let (fed, taken) = feed(seeds, check);
+    row.runs(fed);
     taken
 }
 
@@ -72,6 +30,8 @@ fn fuzz_models() {
     luma.resize(64, 64);
     let region = Region { center: Point::new(32.0, 32.0), size: 40.0, angle: 0.0 };
     let taken = fuzz(&mut row, &[whole], |bytes| {
+        // What the trainer begins with.
+        let _ = weights::layers(bytes);
         let Ok(mut model) = LandmarkModel::from_bytes(bytes, 1) else { return false };
         // Whatever it says, it must say it.
         let _ = model.landmarks(&luma, &region, &mut Timing::default());
@@ -83,9 +43,7 @@ fn fuzz_models() {
 #[test]
 fn fuzz_metadata() {
     let mut row = Row::new("fuzz: metadata of models (mutations)");
-    let text = "facemark.format=1\nfacemark.name=x\nfacemark.input=112x96\nfacemark.channel=luma\n\
-        facemark.scheme=ibug68\nfacemark.normalisation=fixed 0.5 0.25\nfacemark.framing=1.3 1.1 0 -0.05\n\
-        facemark.training.data=300-W";
+    let text = include_str!("../../fuzz/seeds/meta");
     let per_crop = text.replace("fixed 0.5 0.25", "per-crop").replace("ibug68", "nose");
     let seeds = [text.as_bytes().to_vec(), per_crop.into_bytes()];
     let taken = fuzz(&mut row, &seeds, |bytes| {
@@ -113,7 +71,7 @@ fn fuzz_videos() {
     let path = bench.path("mutated");
     let mut frame = Frame::empty();
     let taken = fuzz(&mut row, &seeds, |bytes| {
-        fs::File::create(&path).and_then(|mut file| file.write_all(bytes)).unwrap();
+        put(&path, bytes);
         let Ok(mut source) = VideoSource::open(&path, 1) else { return false };
         let mut n_frames = 0;
         while let Ok(true) = source.next(&mut frame) {

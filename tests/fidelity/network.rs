@@ -5,7 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 
 use crate::fixtures::Bench;
-use crate::program::annotate;
+use crate::program::{Run, annotate};
 use crate::table::Row;
 
 #[test]
@@ -19,7 +19,8 @@ fn no_input_leads_elsewhere() {
     let local = clip.to_str().unwrap();
     for scheme in ["http", "https", "tcp", "tls", "rtsp", "rtmp", "ftp", "udp", "mmsh", "gopher"] {
         let url = format!("{scheme}://127.0.0.1:{port}/a.mp4");
-        refuse(&bench, url.as_ref());
+        let run = refuse(&bench, url.as_ref());
+        assert!(run.stderr.contains("download it first"), "{run:?}");
         row.count();
     }
     for other in ["file", "concat", "async", "cache", "crypto", "subfile,,start,0,end,0,,"] {
@@ -60,11 +61,12 @@ fn no_input_leads_elsewhere() {
 }
 
 #[track_caller]
-fn refuse(bench: &Bench, input: &OsStr) {
+fn refuse(bench: &Bench, input: &OsStr) -> Run {
     let run =
         annotate(input.as_ref(), &[("-o", &bench.path("out.mp4")), ("--jsonl", &bench.path("out.jsonl"))]);
     assert_eq!(run.code, 3, "{input:?}: {run:?}");
     assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
     assert!(!run.stderr.contains("root:"), "{run:?}");
     assert!(!bench.files().iter().any(|name| name.starts_with("out.")), "{:?}", bench.files());
+    run
 }

@@ -1,7 +1,7 @@
 //! Runs that are stopped, killed, or not read from.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::fixtures::Bench;
 use crate::program::{Run, command, ended, frames, records, talker};
-use crate::table::{Row, times};
+use crate::table::{Row, limit, times};
 
 /// A run under way.
 struct Job {
@@ -59,9 +59,12 @@ impl Job {
     }
 }
 
+/// Frames of [`long_clip`]: far more than are done before a signal comes, however busy the machine is.
+const LONG_CLIP: usize = 21 * 120;
+
 fn long_clip(bench: &Bench) -> PathBuf {
     talker(bench, "-vf scale=240:240 -c:v libx264 -preset ultrafast -c:a copy", "short.mp4");
-    bench.ffmpeg("-stream_loop 5 -i short.mp4 -c copy in.mp4");
+    bench.ffmpeg("-stream_loop 20 -i short.mp4 -c copy in.mp4");
     bench.path("in.mp4")
 }
 
@@ -81,7 +84,7 @@ fn ctrl_c_and_sigterm() {
             let run = job.end();
             slowest = slowest.max(sent.elapsed());
             assert_eq!(run.code, code, "{run:?}");
-            assert!(sent.elapsed() < Duration::from_secs(5));
+            assert!(sent.elapsed().as_secs_f64() < limit(5.0));
             assert_eq!(frames(&video), records(&jsonl).len());
             assert!(frames(&video) > 0);
             row.count();
@@ -125,7 +128,7 @@ fn signals_twice_in_a_row() {
             let (video, jsonl) = (job.video.clone(), job.jsonl.clone());
             let run = job.end();
             assert_eq!(run.code, code, "{run:?}");
-            assert!(sent.elapsed() < Duration::from_secs(5));
+            assert!(sent.elapsed().as_secs_f64() < limit(5.0));
             // Whether the first signal was enough is a matter of milliseconds.
             if video.exists() {
                 assert_eq!(frames(&video), records(&jsonl).len());
@@ -175,13 +178,12 @@ fn a_reader_that_goes_away() {
     let bench = Bench::new();
     let clip = long_clip(&bench);
     for option in ["--jsonl", "--csv"] {
-        let mut child =
-            command(["annotate", "--model", "nose", "--quiet", option, "-"]).arg(&clip).spawn().unwrap();
+        let mut child = command(["annotate", "--model", "nose", option, "-"]).arg(&clip).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.ends_with('\n'));
         let run = ended(child, Instant::now());
-        assert!([0, 141].contains(&run.code) && run.stderr.is_empty(), "{run:?}");
+        assert!(run.code == 141 && run.stderr.is_empty(), "{run:?}");
         row.count();
     }
     row.outcome("exit 141 and not a word");
@@ -195,32 +197,37 @@ fn a_slow_reader() {
     let clip = long_clip(&bench);
     let short = bench.path("short.mp4");
     for live in [false, true] {
-        let mut args = vec!["annotate", "--model", "nose", "--jsonl", "-"];
+        // Raw pictures: a pipe holds less than one of them, so the program stands still when nobody reads.
+        let mut args = vec!["annotate", "--model", "nose", "-o", "-", "--format", "yuv4mpeg"];
         args.extend(live.then_some("--live"));
         let mut child = command(args).arg(if live { &short } else { &clip }).spawn().unwrap();
-        let mut out = child.stdout.take().unwrap();
-        let mut memory = Vec::new();
-        let mut text = Vec::new();
-        let mut bytes = [0; 128];
-        for _ in 0..30 {
-            let n = out.read(&mut bytes).unwrap();
-            text.extend_from_slice(&bytes[..n]);
-            memory.push(resident_kb(child.id()));
-            thread::sleep(Duration::from_millis(20));
-        }
-        let (early, late) = (memory[10], *memory.last().unwrap());
-        assert!(late < early + 10_000, "memory went from {early} to {late} kB");
-        out.read_to_end(&mut text).unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut header = String::new();
+        out.read_line(&mut header).unwrap();
+        thread::sleep(Duration::from_millis(500));
+        let memory: Vec<u64> = (0..30)
+            .map(|_| {
+                thread::sleep(Duration::from_millis(50));
+                resident_kb(child.id())
+            })
+            .collect();
+        let (least, most) = (*memory.iter().min().unwrap(), *memory.iter().max().unwrap());
+        assert!(least > 10_000 && most < least + 5_000, "memory went from {least} to {most} kB");
+        let n_bytes = io::copy(&mut out, &mut io::sink()).unwrap();
         let run = ended(child, Instant::now());
         assert_eq!(run.code, 0, "{run:?}");
-        let n_records = crate::program::lines(&String::from_utf8(text).unwrap()).len();
-        if !live {
-            assert_eq!(n_records, 720, "a file loses nothing");
+        if live {
+            let dropped = run.stderr.split(", ").find_map(|part| part.split(" dropped").next()?.parse().ok());
+            assert!(dropped > Some(20), "two seconds have 48 frames: {run:?}");
+        } else {
+            let picture = "FRAME\n".len() + 240 * 240 * 3 / 2;
+            assert_eq!(n_bytes, (LONG_CLIP * picture) as u64, "a file loses nothing");
         }
         row.count();
     }
-    // That live drops what nobody takes is in `pipeline`, where the time is the test's own.
-    row.outcome("memory flat, live and not; all 720 frames of the file recorded");
+    row.outcome(format!(
+        "memory flat; a file stands still and all its {LONG_CLIP} frames arrive, live drops some"
+    ));
 }
 
 #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! Training crops: the region is jittered, the crop cut once, its points moved by the same map, then the pixels spoilt.
 
+use anyhow::{Result, ensure};
 use facemark::crop::crop;
 use facemark::face::{Affine, Framing, Point, Region};
 use facemark::frame::Plane;
@@ -115,6 +116,25 @@ impl Augment {
                 Self { roll: 15.0, shift: 0.05, brightness: 40.0, ..Self::none(Start::Face) }
             }
         }
+    }
+
+    /// Refuses numbers that spoil every crop, or of which none can be made.
+    pub fn check(&self) -> Result<()> {
+        for (name, value, most) in [
+            ("roll", self.roll, 180.0),
+            ("scale", self.scale, 3.0),
+            ("shift", self.shift, 10.0),
+            ("contrast", self.contrast, 3.0),
+            ("brightness", self.brightness, 255.0),
+            ("gamma", self.gamma, 3.0),
+            ("blur", self.blur, 32.0),
+            ("noise", self.noise, 255.0),
+            ("occlusion", self.occlusion, 1.0),
+            ("jpeg", self.jpeg, 1.0),
+        ] {
+            ensure!((0.0..=most).contains(&value), "augment.{name} must be from 0 to {most}, not {value}");
+        }
+        Ok(())
     }
 }
 

@@ -194,11 +194,23 @@ impl Recipe {
         ensure!(self.epochs > 0, "epochs must be at least 1");
         ensure!(self.batch > 0, "batch must be at least 1");
         ensure!(self.lr > 0.0 && self.lr.is_finite(), "lr must be positive, not {}", self.lr);
-        ensure!(self.warmup_epochs >= 0.0, "warmup_epochs must not be negative");
+        let is_length = |value: f64| (0.0..f64::INFINITY).contains(&value);
+        ensure!(is_length(self.warmup_epochs), "warmup_epochs must not be negative");
+        ensure!(is_length(self.weight_decay.into()), "weight_decay must not be negative");
         ensure!(self.ema.is_none_or(|ema| (0.0..1.0).contains(&ema)), "ema must be at least 0 and below 1");
         ensure!(self.clip_norm.is_none_or(|norm| norm > 0.0), "clip_norm must be positive");
         ensure!(self.patience != Some(0), "patience must be at least 1");
-        Ok(())
+        let is_size = |value: &f32| value.is_finite() && *value > 0.0;
+        let loss = match self.loss {
+            Loss::Mse => vec![],
+            Loss::SmoothL1 { beta } => vec![beta],
+            Loss::Wing { width, curvature } => vec![width, curvature],
+        };
+        ensure!(loss.iter().all(is_size), "the loss's numbers must be positive");
+        let Framing { width, height, shift_x, shift_y } = self.framing;
+        ensure!([width, height].iter().all(is_size), "the framing's width and height must be positive");
+        ensure!(shift_x.is_finite() && shift_y.is_finite(), "the framing's shifts must be finite");
+        self.augment.check()
     }
 }
 
@@ -274,7 +286,19 @@ mod tests {
         let augment = Augment { blur: 0.0, ..best.augment.clone() };
         let loss = Loss::SmoothL1 { beta: 0.02 };
         assert_eq!(Recipe::custom(NetKind::Resnet18, &path)?, Recipe { lr: 0.01, loss, augment, ..best });
-        for wrong in ["lr = -1.0", "hue = 1", "net = \"nose\"", "[loss]\nwidth = \"wide\"", "lr ="] {
+        for wrong in [
+            "lr = -1.0",
+            "hue = 1",
+            "net = \"nose\"",
+            "[loss]\nwidth = \"wide\"",
+            "lr =",
+            "weight_decay = nan",
+            "warmup_epochs = inf",
+            "[loss]\nkind = \"wing\"\nwidth = 0.1\ncurvature = 0.0",
+            "[framing]\nheight = -1.0",
+            "[augment]\nblur = inf",
+            "[augment]\nroll = -5.0",
+        ] {
             fs::write(&path, wrong)?;
             let error = Recipe::custom(NetKind::Resnet18, &path).expect_err(wrong);
             assert!(format!("{error:#}").contains("mine.toml is no recipe"), "{error:#}");

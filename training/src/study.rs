@@ -67,7 +67,10 @@ fn mean_point(data: &Source) -> Result<f64> {
     };
     let training: Vec<[f64; 2]> = training.iter().map(relative).collect();
     let center = [0, 1].map(|axis| mean(training.iter().map(|point| point[axis])));
-    let squares = held_out.iter().map(relative).flat_map(|point| [0, 1].map(|axis| (point[axis] - center[axis]).powi(2)));
+    let squares = held_out
+        .iter()
+        .map(relative)
+        .flat_map(|point| [0, 1].map(|axis| (point[axis] - center[axis]).powi(2)));
     Ok(mean(squares))
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Error, Result};
 use minifb::{ScaleMode, WindowOptions};
 
 use crate::draw::{Style, draw_on_window, notice, panel};
-use crate::error::Fault;
+use crate::error::{Fault, tell};
 use crate::frame::{Frame, Stage};
 use crate::pipeline::worker::spawn;
 use crate::scheme::Scheme;
@@ -32,6 +32,8 @@ const TITLE: &str = "facemark: q quit, space pause, m mirror, s snapshot, r reco
 const OPENED: (f64, f64) = (1280.0, 720.0);
 /// And no smaller, for the texts' sake.
 const SMALLEST: f64 = 320.0;
+/// When no picture has come for so long, the window says so.
+const SILENCE: Duration = Duration::from_secs(2);
 /// How long a notice stays.
 const NOTICE: Duration = Duration::from_secs(4);
 
@@ -60,6 +62,8 @@ pub struct Window<'a> {
 struct View {
     renderer: Renderer,
     pixels: Vec<u32>,
+    /// Width and height of what is in `pixels`.
+    size: (usize, usize),
     pixel_aspect: f64,
     mirrored: bool,
     style: Style,
@@ -69,6 +73,17 @@ struct View {
 }
 
 impl<'a> Window<'a> {
+    /// Looks whether there can be a window, before a camera is opened for it.
+    ///
+    /// # Errors
+    /// [`Fault::Device`] without a display.
+    pub fn check_display() -> Result<()> {
+        match std::env::var_os("DISPLAY") {
+            Some(name) if !name.is_empty() => Ok(()),
+            _ => Err(no_display("DISPLAY is not set".to_owned())),
+        }
+    }
+
     /// Opens the window for a source like this. Closing it sets `stop`.
     ///
     /// # Errors
@@ -77,12 +92,8 @@ impl<'a> Window<'a> {
         let pixel_aspect = info.pixel_aspect.map_or(1.0, |(x, y)| f64::from(x) / f64::from(y));
         let (width, height) = opened_size(info.size, pixel_aspect);
         let options = WindowOptions { resize: true, scale_mode: ScaleMode::UpperLeft, ..Default::default() };
-        let mut window = minifb::Window::new(TITLE, width, height, options).map_err(|error| {
-            Fault::Device.error(format!(
-                "there is no display to open a window on ({error}); watch with --serve 127.0.0.1:8080 in a browser, \
-                 or pass --no-window and an output such as --jsonl -"
-            ))
-        })?;
+        let mut window = minifb::Window::new(TITLE, width, height, options)
+            .map_err(|error| no_display(error.to_string()))?;
         // The frames set the pace.
         window.set_target_fps(0);
         let keys = Keys::default();
@@ -90,6 +101,7 @@ impl<'a> Window<'a> {
         let view = View {
             renderer: Renderer::default(),
             pixels: Vec::new(),
+            size: (0, 0),
             pixel_aspect,
             mirrored,
             style: Style::default(),
@@ -120,6 +132,14 @@ impl<'a> Window<'a> {
         let (width, height) = self.window.get_size();
         let recording = self.recording.is_some();
         self.view.draw(tracked, self.scheme, (width, height), self.paused, recording)?;
+        let shown = self.window.update_with_buffer(&self.view.pixels, width, height);
+        shown.map_err(|error| Fault::Device.error(format!("the window failed: {error}")))
+    }
+
+    /// Writes into the last picture that none has followed: it would pass for a living one.
+    fn say_silent(&mut self) -> Result<()> {
+        let (width, height) = self.view.size;
+        notice(&mut self.view.pixels, width, Some("no new pictures"), self.recording.is_some())?;
         let shown = self.window.update_with_buffer(&self.view.pixels, width, height);
         shown.map_err(|error| Fault::Device.error(format!("the window failed: {error}")))
     }
@@ -209,7 +229,7 @@ impl<'a> Window<'a> {
             Ok(what) => {
                 // Not a warning, but -q silences both.
                 if log::log_enabled!(log::Level::Warn) {
-                    eprintln!("saved {what}");
+                    tell(format_args!("saved {what}"));
                 }
                 self.view.say(format!("saved {what}"));
             }
@@ -233,6 +253,7 @@ impl View {
     ) -> Result<()> {
         let image = &tracked.frame.image;
         self.pixels.resize(size.0 * size.1, 0);
+        self.size = size;
         let fit = Fit::new(image.size(), self.pixel_aspect, size, self.mirrored);
         self.renderer.render(image, &fit, &mut self.pixels, size.0);
         draw_on_window(&mut self.pixels, size.0, &fit, &tracked.faces, scheme, self.style)?;
@@ -267,13 +288,16 @@ impl Sink for Window<'_> {
         if std::mem::take(&mut self.snapshot_wanted) {
             self.save(subject)?;
         }
-        let mut timing = tracked.frame.timing;
-        timing.measure(Stage::Draw, || self.show(subject))?;
+        let start = Instant::now();
+        self.show(subject)?;
         if frozen.is_none() {
             let now = Instant::now();
             let interval = self.last_shown.replace(now).map(|before| now - before);
-            self.view.latencies.add(tracked.frame.index, now - tracked.frame.captured, interval);
-            tracked.frame.timing = timing;
+            let frame = &mut tracked.frame;
+            let latency = now.saturating_duration_since(frame.captured);
+            self.view.latencies.add(frame.index, latency, interval);
+            frame.timing.add(Stage::Draw, now - start);
+            frame.timing.add(Stage::Display, latency);
         }
         self.frozen = frozen;
         Ok(())
@@ -282,6 +306,9 @@ impl Sink for Window<'_> {
     fn idle(&mut self) -> Result<()> {
         self.window.update();
         self.act();
+        if self.last_shown.take_if(|shown| !self.paused && shown.elapsed() > SILENCE).is_some() {
+            self.say_silent()?;
+        }
         Ok(())
     }
 
@@ -290,6 +317,13 @@ impl Sink for Window<'_> {
         self.look_after_saved(true);
         self.failure.take().map_or(Ok(()), Err)
     }
+}
+
+fn no_display(reason: String) -> Error {
+    Fault::Device.error(format!(
+        "there is no display to open a window on ({reason}); watch with --serve 127.0.0.1:8080 in a browser, or pass \
+         --no-window and an output such as --jsonl -"
+    ))
 }
 
 /// The window's size at first: the picture's in square pixels, within limits.

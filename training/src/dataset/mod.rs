@@ -7,6 +7,8 @@ pub mod check;
 mod csv;
 mod dlib_xml;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod ibug;
 mod imm;
 mod picture;
@@ -236,7 +238,8 @@ fn in_pixels(points: Vec<Point>, photo: &Plane) -> Vec<Point> {
 fn outermost(points: &[Point], photo: &Plane) -> (usize, f32) {
     // Pixel centres are on integers, so the picture begins and ends half a pixel beyond the outer ones.
     let (right, bottom) = (photo.width as f32 - 0.5, photo.height as f32 - 0.5);
-    let outside = |p: &Point| [-0.5 - p.x, -0.5 - p.y, p.x - right, p.y - bottom].into_iter().fold(f32::MIN, f32::max);
+    let outside =
+        |p: &Point| [-0.5 - p.x, -0.5 - p.y, p.x - right, p.y - bottom].into_iter().fold(f32::MIN, f32::max);
     let all = points.iter().map(outside).enumerate();
     all.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, f32::MIN))
 }
@@ -271,7 +274,7 @@ mod tests {
 
     #[test]
     fn bad_annotations_and_pictures_stop_or_are_skipped_by_name() -> Result<()> {
-type Spoil = fn(&Path) -> Result<()>;
+        type Spoil = fn(&Path) -> Result<()>;
         let cases: [(&str, Spoil, &str); 7] = [
             ("b.pts", |file| test_data::write_pts(file, 67, (40.0, 40.0), 30.0), "67 points instead of 68"),
             // Point 1 is the circle's rightmost.

@@ -95,7 +95,11 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
 fn ticks(low: f64, high: f64, scale: Scale) -> Vec<f64> {
     let rounded = |step: f64| {
         let decade = 10.0_f64.powf(step.log10().floor());
-        [1.0, 2.0, 5.0, 10.0].map(|digit| digit * decade).into_iter().find(|&s| s >= step * 0.999).unwrap_or(step)
+        [1.0, 2.0, 5.0, 10.0]
+            .map(|digit| digit * decade)
+            .into_iter()
+            .find(|&s| s >= step * 0.999)
+            .unwrap_or(step)
     };
     let even = |low: f64, high: f64| -> Vec<f64> {
         let step = rounded((high - low) / N_TICKS);
@@ -150,7 +154,8 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers() {
-        let close = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+        let close =
+            |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
         let epochs = ticks(1.0, 100.0, Scale::Linear);
         assert!(close(&epochs, &[20.0, 40.0, 60.0, 80.0, 100.0]), "{epochs:?}");
         let losses = ticks(-3.2, -1.9, Scale::Logarithmic);

@@ -66,7 +66,8 @@ pub fn traits(points: &[Point], scheme: Scheme) -> Vec<&'static str> {
         return Vec::new();
     };
     let level: Vec<Point> = points.iter().map(|p| p.rotated(-region.angle)).collect();
-    let part = |name: &str| scheme.contours().iter().find(|c| c.name == name).map(|c| &level[c.points.clone()]);
+    let part =
+        |name: &str| scheme.contours().iter().find(|c| c.name == name).map(|c| &level[c.points.clone()]);
     let openness = |eye: &[Point]| {
         let (min, max) = bounds(eye.iter().copied());
         (max.y - min.y) / (max.x - min.x)

@@ -193,7 +193,13 @@ fn first_filters(onnx: &[u8]) -> Result<(Vec<f32>, [usize; 3])> {
 /// The report beside a run's other files, without asking for anything; written when a training ends.
 pub fn write_beside<B: AutodiffBackend>(run: &Path, data: &Source, device: &B::Device) -> Result<PathBuf> {
     let output = run.join("report.html");
-    let options = Options { data: data.clone(), photos: None, notes: None, without_photos: false, output: output.clone() };
+    let options = Options {
+        data: data.clone(),
+        photos: None,
+        notes: None,
+        without_photos: false,
+        output: output.clone(),
+    };
     write::<B>(run, &options, device)?;
     Ok(output)
 }
@@ -235,8 +241,13 @@ mod tests {
         fs::write(&notes, "It fails\nin <fog>.\n\n\nMore light was tried.\n")?;
         for (without_photos, n_photos) in [(false, 2 * (6 + 4)), (true, 0)] {
             let output = dir.path().join("page.html");
-            let options =
-                Options { data: data.clone(), photos: None, notes: Some(notes.clone()), without_photos, output };
+            let options = Options {
+                data: data.clone(),
+                photos: None,
+                notes: Some(notes.clone()),
+                without_photos,
+                output,
+            };
             write::<Autodiff<Flex>>(&run, &options, &device)?;
             let page = fs::read_to_string(&options.output)?;
             assert_eq!(page.matches("<image href=\"data:image/jpeg").count(), n_photos);

@@ -77,7 +77,8 @@ fn speed(epochs: &[Epoch]) -> String {
     rates.sort_by(f64::total_cmp);
     let rate = rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN);
     let waited: Option<f64> = epochs.iter().map(|epoch| epoch.waited).sum();
-    let waited = waited.map(|sum| format!(", {:.1} % of it waiting for them", 100.0 * sum / epochs.len() as f64));
+    let waited =
+        waited.map(|sum| format!(", {:.1} % of it waiting for them", 100.0 * sum / epochs.len() as f64));
     format!("{rate:.0} photos a second{}", waited.unwrap_or_default())
 }
 

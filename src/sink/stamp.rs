@@ -1,0 +1,22 @@
+//! Notes how long frames have been on their way.
+
+use anyhow::Result;
+
+use crate::frame::Stage;
+use crate::sink::{End, Sink};
+use crate::track::Tracked;
+
+/// Between two sinks: writes down the time from each frame's capture to here.
+pub struct Stamp(pub Stage);
+
+impl Sink for Stamp {
+    fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+        let frame = &mut tracked.frame;
+        frame.timing.add(self.0, frame.captured.elapsed());
+        Ok(())
+    }
+
+    fn finish(&mut self, _: End) -> Result<()> {
+        Ok(())
+    }
+}

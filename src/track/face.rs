@@ -1,0 +1,145 @@
+//! One face that is being followed.
+
+use anyhow::Result;
+
+use crate::detect::{Detection, Detector};
+use crate::face::{Face, Point, Region};
+use crate::frame::{Plane, Stage, Timing};
+use crate::measure::Measures;
+use crate::model::Landmarker;
+use crate::scheme::Scheme;
+use crate::smooth::Smoother;
+
+use super::TrackOptions;
+use super::motion::Motion;
+
+/// A face smaller than this, in pixels, has nothing to see landmarks in.
+const MIN_SIZE: f32 = 12.0;
+/// From one frame to the next a face neither grows nor shrinks by more than this factor …
+const MAX_GROWTH: f32 = 1.6;
+/// … nor moves further than this, in its own sizes. The crop would no longer hold it.
+const MAX_MOVE: f32 = 0.6;
+/// No landmark lies further from the face's centre than this, in its sizes: crops show no more than about one.
+const MAX_REACH: f32 = 4.0;
+
+/// A face that is being followed.
+pub struct Track {
+    /// The face's number, once it has been seen.
+    pub id: Option<u32>,
+    /// Where the face was seen last, and the next crop is taken.
+    pub region: Region,
+    /// When it was seen last, in seconds.
+    pub seen: f64,
+    /// How it has moved since it was found.
+    pub motion: Motion,
+    smoother: Option<Smoother>,
+    with_measures: bool,
+    /// Whether the region is the detector's, not yet one from landmarks.
+    is_rough: bool,
+}
+
+/// What looking for faces takes.
+pub struct Eyes<'a> {
+    /// Tells whether a face is there.
+    pub detector: &'a mut dyn Detector,
+    /// Tells where its landmarks are.
+    pub model: &'a mut dyn Landmarker,
+    /// The picture.
+    pub luma: &'a Plane,
+    /// When it is shown, in seconds.
+    pub time: f64,
+    /// Where times go.
+    pub timing: &'a mut Timing,
+}
+
+impl Track {
+    /// A face that the detector has found.
+    pub fn new(region: Region, options: &TrackOptions) -> Self {
+        Self {
+            id: None,
+            region,
+            seen: f64::NEG_INFINITY,
+            motion: Motion::new(),
+            smoother: options.smoothing.map(Smoother::new),
+            with_measures: options.measures,
+            is_rough: true,
+        }
+    }
+
+    /// The same face, found again here.
+    pub fn back_at(self, region: Region) -> Self {
+        Self { region, motion: Motion::new(), is_rough: true, ..self }
+    }
+
+    /// The face in this picture, or `None` if it cannot be seen. When it is seen for the first time it takes the next
+    /// number.
+    ///
+    /// # Errors
+    /// If the net or the detector cannot be run.
+    pub fn follow(&mut self, eyes: &mut Eyes, next_id: &mut u32) -> Result<Option<Face>> {
+        if std::mem::take(&mut self.is_rough) {
+            // These landmarks only say where to look properly.
+            let Some((region, _)) = eyes.landmarks(&self.region)? else { return Ok(None) };
+            self.region = region;
+        }
+        let Some((region, landmarks)) = eyes.landmarks(&self.region)? else { return Ok(None) };
+        let Some(found) = eyes.confirm(&region)? else { return Ok(None) };
+        self.region = region;
+        self.seen = eyes.time;
+        self.motion.step(&region, eyes.time);
+        if eyes.scheme().eyes().is_none() {
+            // Such landmarks tell nothing about size and roll: the detector has to.
+            (self.region.size, self.region.angle) = (found.region.size, found.region.angle);
+        }
+        let id = *self.id.get_or_insert_with(|| {
+            *next_id += 1;
+            *next_id - 1
+        });
+        Ok(Some(self.face(id, landmarks, found.score, eyes)))
+    }
+
+    fn face(&mut self, id: u32, mut landmarks: Vec<Point>, score: f32, eyes: &mut Eyes) -> Face {
+        let region = self.region;
+        if let Some(smoother) = &mut self.smoother {
+            eyes.timing.measure(Stage::Smooth, || smoother.apply(&mut landmarks, eyes.time, region.size));
+        }
+        let measures = self.with_measures.then(|| Measures::of(&landmarks, eyes.scheme())).flatten();
+        Face { id, region, landmarks, score, measures }
+    }
+}
+
+impl Eyes<'_> {
+    fn scheme(&self) -> Scheme {
+        self.model.spec().scheme
+    }
+
+    /// The landmarks within the region, and the region they make; `None` if they cannot be this face's.
+    fn landmarks(&mut self, region: &Region) -> Result<Option<(Region, Vec<Point>)>> {
+        let landmarks = self.model.landmarks(self.luma, region, self.timing)?;
+        if !landmarks.iter().all(|&point| is_near(point, region)) {
+            return Ok(None);
+        }
+        let next = region.moved_to(&landmarks, self.scheme());
+        Ok(next.filter(|next| is_plausible(region, next, self.luma)).map(|next| (next, landmarks)))
+    }
+
+    /// What the detector sees in the region.
+    fn confirm(&mut self, region: &Region) -> Result<Option<Detection>> {
+        let Self { detector, luma, timing, .. } = self;
+        timing.measure(Stage::Confirm, || detector.confirm(luma, region))
+    }
+}
+
+/// Whether a landmark can be one of this face at all. What is no number is not near anything.
+fn is_near(point: Point, region: &Region) -> bool {
+    point.distance(region.center) <= MAX_REACH * region.size
+}
+
+/// Whether a face at `last` can have come to `next` in this picture within a frame.
+fn is_plausible(last: &Region, next: &Region, luma: &Plane) -> bool {
+    let Point { x, y } = next.center;
+    let inside = x >= 0.0 && y >= 0.0 && x < luma.width as f32 && y < luma.height as f32;
+    let growth = (next.size / last.size).max(last.size / next.size);
+    let moved = next.center.distance(last.center) / last.size;
+    inside && next.size >= MIN_SIZE && growth <= MAX_GROWTH && moved <= MAX_MOVE
+}

@@ -1,0 +1,225 @@
+#!/bin/busybox sh
+# The first process of the virtual machine of run.sh: connects cameras, takes them away again, and looks at what the
+# real program says and does meanwhile. The last line on the console is the result.
+
+/bin/busybox mkdir -p /proc /sys /dev /tmp
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sys /sys
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -t tmpfs tmp /tmp
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/tmp
+cd /tmp
+for module in $(cat /modules/order); do insmod "/modules/$module.ko" || echo "cannot load $module"; done
+
+failed=0
+passed=0
+
+# check WHAT COMMAND...: the command must succeed.
+check() {
+	what=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+		echo "ok      $what"
+	else
+		failed=$((failed + 1))
+		echo "FAILED  $what: $*"
+		for file in out err; do [ -s $file ] && head -c 2000 $file | sed "s/^/        $file: /"; done
+	fi
+}
+
+# live ARGUMENTS: begins a run, whose output goes to out and err.
+live() {
+	rm -f out err
+	facemark live --no-window --model nose --jsonl - "$@" >out 2>err &
+	pid=$!
+}
+
+# stop [SIGNAL]: waits for the run's end, which must come within 15 s; sets code, and seconds to how long it took.
+stop() {
+	[ -n "$1" ] && kill "-$1" $pid
+	began=$(date +%s)
+	(sleep 15 && kill -9 $pid) 2>/dev/null &
+	watchdog=$!
+	wait $pid
+	code=$?
+	kill $watchdog 2>/dev/null
+	seconds=$(($(date +%s) - began))
+}
+
+# frames N: waits until the run has written N lines, at most 40 s.
+frames() {
+	for _ in $(seq 400); do
+		[ "$(wc -l <out)" -ge "$1" ] && return 0
+		kill -0 $pid 2>/dev/null || return 1
+		usleep 100000
+	done
+	return 1
+}
+
+says() { grep -q "$1" err; }
+one_line() { [ "$(wc -l <err)" = "$1" ]; }
+code() { [ "$code" = "$1" ]; }
+soon() { [ "$seconds" -le "$1" ]; }
+with_faces() { [ "$(grep -c '"id":' out)" -ge "$1" ]; }
+whole_lines() { ! grep -qv '^{.*}$' out; }
+
+# cpu: the hundredths of a second that the run has used.
+cpu() { awk '{ print $14 + $15 }' /proc/$pid/stat; }
+
+# idle: the run uses less than 10 % of a core over 3 s.
+idle() {
+	kill -0 $pid || return 1
+	before=$(cpu)
+	sleep 3
+	after=$(cpu)
+	echo "        $((after - before)) ticks of 300"
+	[ $((after - before)) -lt 30 ]
+}
+
+unplug() { echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind; }
+plug() { echo vivid.0 >/sys/bus/platform/drivers/vivid/bind; }
+
+echo "--- no camera"
+facemark devices --json >out 2>err
+check "devices lists none" [ "$(cat out)" = "[]" ]
+live
+stop
+check "live ends with 4" code 4
+check "and one line" one_line 1
+check "that helps" says "there is no camera"
+live --reconnect
+sleep 2
+check "--reconnect waits and says so once" one_line 1
+check "costing next to nothing" idle
+stop INT
+check "Ctrl-C ends it" code 130
+check "at once" soon 1
+
+echo "--- vivid: YUYV"
+insmod /modules/vivid.ko n_devs=1 node_types=0x1 num_inputs=1 input_types=0
+sleep 1
+facemark devices >out 2>err
+cat out | head -12
+check "devices lists it" grep -q "vivid" out
+check "with its sizes" grep -q "yuyv *640x" out
+facemark devices --json >out 2>err
+check "and in JSON" grep -q '"encoding": "yuyv"' out
+live --camera vivid --size 640x480 --camera-format yuyv
+check "pictures come" frames 5
+facemark live --no-window --jsonl other 2>other.err
+code=$?
+check "a second program is told that it is in use" grep -q "in use by another program" other.err
+check "with 4" code 4
+stop INT
+check "Ctrl-C ends it with 130" code 130
+check "all lines are whole" whole_lines
+cat err
+live --camera-format nv12 --size 640x480
+frames 3
+stop INT
+check "NV12, which it has too, or the words that it has not" grep -Eq "nv12|of those we know" err
+chmod 600 /dev/video0
+rm -f out err
+su -s /bin/sh nobody -c "PATH=/bin facemark live --no-window --jsonl -" >out 2>err
+code=$?
+check "no permission: 4" code 4
+check "no permission: what to do" says "usermod -aG video"
+live --camera 7
+stop
+check "a camera that is not there: 4" code 4
+
+echo "--- vivid unplugged"
+live --size 640x480
+check "pictures come" frames 3
+unplug
+stop
+check "unplugged: 4" code 4
+check "within 3 s" soon 3
+check "camera lost" says "camera lost: vivid"
+cat err
+plug
+sleep 1
+live --size 640x480 --reconnect
+check "pictures come" frames 3
+unplug
+sleep 3
+check "--reconnect waits" says "waiting for it"
+check "costing next to nothing" idle
+plug
+before=$(wc -l <out)
+check "and goes on" frames $((before + 3))
+check "says so" says "the camera is there"
+stop INT
+check "130" code 130
+unplug
+
+echo "--- v4l2loopback: MJPEG with a face"
+insmod /modules/v4l2loopback.ko video_nr=9 card_label="Face camera" exclusive_caps=1
+sleep 1
+feed /dev/video9 /faces.mjpeg 480 480 30 &
+feeder=$!
+sleep 1
+facemark devices >out 2>err
+cat out
+check "devices lists it" grep -q "mjpeg *480x480" out
+live --camera face
+check "pictures come" frames 20
+check "with faces" with_faces 10
+kill $feeder
+stop
+check "the feeder is gone: 4" code 4
+check "within 4 s" soon 4
+check "camera lost" says "camera lost: Face camera"
+cat err
+
+feed /dev/video9 /faces.mjpeg 480 480 30 &
+feeder=$!
+sleep 1
+live --camera face --reconnect --trace trace.json
+check "pictures come" frames 5
+kill $feeder
+sleep 5
+check "--reconnect waits" says "waiting for it"
+check "costing next to nothing" idle
+before=$(wc -l <out)
+feed /dev/video9 /faces.mjpeg 480 480 30 &
+feeder=$!
+check "and goes on" frames $((before + 5))
+stop INT
+check "130" code 130
+cat err
+check "the trace is whole" [ -s trace.json ]
+kill $feeder
+
+feed /dev/video9 /faces.mjpeg 480 480 30 cut &
+feeder=$!
+sleep 1
+live --camera face
+stop
+check "broken pictures only: 4" code 4
+cat err
+kill $feeder
+
+feed /dev/video9 /faces.mjpeg 480 480 30 &
+feeder=$!
+sleep 1
+live --camera face
+check "pictures come" frames 3
+kill $feeder
+feed /dev/video9 /small.mjpeg 480 480 30 &
+feeder=$!
+stop
+check "pictures of another size: 4" code 4
+check "are said" says "changed from 480×480 to 240×240"
+kill $feeder
+
+echo "--- hanging driver"
+live --camera face
+sleep 2
+stop INT
+check "Ctrl-C while no picture comes ends it" soon 1
+
+[ $failed = 0 ] && echo "RESULT all $passed passed" || echo "RESULT $failed of $((passed + failed)) failed"
+poweroff -f
