@@ -293,12 +293,15 @@ fn report(epoch: &Epoch, summary: &Summary, is_best: bool) {
     );
 }
 
+/// Recorded if the program did not run in a repository.
+pub const UNKNOWN_COMMIT: &str = "unknown";
+
 /// The commit that the working folder is at, for the training record.
 fn commit() -> String {
     let output = std::process::Command::new("git").args(["describe", "--always", "--dirty"]).output();
     match output {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        _ => "unknown".to_owned(),
+        _ => UNKNOWN_COMMIT.to_owned(),
     }
 }
 
