@@ -9,7 +9,7 @@
 # make fuzz   its rows about fuzzed inputs, each kind as long as wanted (SECONDS=600)
 
 # What Debian 12 and Ubuntu 24.04 call the libraries we build against; ffmpeg makes the tests' videos.
-PACKAGES = libopencv-dev opencv-data clang libclang-dev pkg-config \
+PACKAGES = libopencv-dev clang libclang-dev pkg-config \
 	libavcodec-dev libavformat-dev libavutil-dev libswscale-dev ffmpeg
 FACEMARK = target/release/facemark
 CLIP = media/talker.mp4

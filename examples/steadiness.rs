@@ -102,7 +102,7 @@ fn settings(sweep: bool) -> Vec<(String, Option<Smoothing>)> {
 fn tracker() -> Result<Tracker> {
     let options = TrackOptions { max_faces: 1, redetect_every: u32::MAX, smoothing: None, measures: false };
     let model = catalog::find(catalog::DEFAULT)?.load(1)?;
-    let detector = facemark::detect::Cascade::load()?;
+    let detector = catalog::find(catalog::DETECTOR)?.load_detector(1)?;
     Ok(Tracker::new(Box::new(detector), Box::new(model), options))
 }
 

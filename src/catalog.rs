@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::detect::FaceNet;
 use crate::error::{Blame, Fault};
 use crate::model::LandmarkModel;
 use crate::vet::MAX_FILE;
@@ -13,11 +14,15 @@ use crate::vet::MAX_FILE;
 /// The model that is used when nobody names one: 68 points.
 pub const DEFAULT: &str = "resnet18";
 
+/// The face detector that is used when nobody names one.
+pub const DETECTOR: &str = "face";
+
 /// In the binary itself, so that it runs from any folder.
-const BUILT_IN: [(&str, &[u8]); 3] = [
+const BUILT_IN: [(&str, &[u8]); 4] = [
     ("resnet18", include_bytes!("../models/resnet18.onnx")),
     ("full-face", include_bytes!("../models/full-face.onnx")),
     ("nose", include_bytes!("../models/nose.onnx")),
+    ("face", include_bytes!("../models/face.onnx")),
 ];
 
 /// Where a model's bytes are.
@@ -38,14 +43,26 @@ impl Entry {
         }
     }
 
-    /// Loads the model; the net may use `threads` threads.
+    /// Loads a landmark model; the net may use `threads` threads.
     ///
     /// # Errors
-    /// [`Fault::Model`] if the file cannot be read or is no model of ours.
+    /// [`Fault::Model`] if the file cannot be read or is no landmark model of ours.
     pub fn load(&self, threads: usize) -> Result<LandmarkModel> {
+        self.loaded(|bytes| LandmarkModel::from_bytes(bytes, threads))
+    }
+
+    /// Loads a face detector; the net may use `threads` threads.
+    ///
+    /// # Errors
+    /// [`Fault::Model`] if the file cannot be read or is no face detector of ours.
+    pub fn load_detector(&self, threads: usize) -> Result<FaceNet> {
+        self.loaded(|bytes| FaceNet::from_bytes(bytes, threads))
+    }
+
+    fn loaded<T>(&self, load: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
         let name = self.name();
         match self {
-            Self::BuiltIn(_, bytes) => LandmarkModel::from_bytes(bytes, threads),
+            Self::BuiltIn(_, bytes) => load(bytes),
             Self::File(path) => {
                 let size = self.size();
                 if size > MAX_FILE {
@@ -54,7 +71,7 @@ impl Entry {
                     return Err(Fault::Model.error(message));
                 }
                 let bytes = fs::read(path).blame(Fault::Model, || format!("cannot read the model {name}"))?;
-                LandmarkModel::from_bytes(&bytes, threads)
+                load(&bytes)
             }
         }
         .blame(Fault::Model, || format!("cannot load the model {name}"))

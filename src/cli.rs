@@ -298,7 +298,10 @@ pub struct Tracking {
     /// A model's name (see `facemark models`) or an .onnx file.
     #[arg(long, default_value = catalog::DEFAULT, value_name = "NAME|FILE")]
     pub model: String,
-    /// Threads that the net may use.
+    /// The face detector's name or an .onnx file.
+    #[arg(long, default_value = catalog::DETECTOR, value_name = "NAME|FILE")]
+    pub detector: String,
+    /// Threads that the nets may use.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
     /// Follow at most this many faces.

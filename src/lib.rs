@@ -23,8 +23,8 @@
 //! | [`scheme`] | the point schemes: contours, mirror pairs, eye corners |
 //! | [`spec`] | what a model file says of itself |
 //! | [`crop`] | luma and a region in, a net's input out |
-//! | `model` | a landmark model run by tract, checked beforehand (feature `onnx`) |
-//! | `detect` | the face detector (feature `opencv`) |
+//! | `net`, `model` | an ONNX file run by tract, checked beforehand; a landmark model (feature `onnx`) |
+//! | [`detect`] | the face detector: a net's grids of cells, non-maximum suppression, and a look at one place (feature `onnx`) |
 //! | `track` | following faces: new, seen, lost and back; matching, cuts, IDs (features `onnx` and `opencv`) |
 //! | `square` | pictures whose pixels are not square, as they look (features `onnx` and `opencv`) |
 //! | [`smooth`] | the One-Euro filter |
@@ -40,7 +40,7 @@
 //!
 //! # Invariants
 //!
-//! 1. libav, nokhwa and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`], `detect` and `draw`.
+//! 1. libav, nokhwa and the window library are named only in [`source`] and [`sink`]; OpenCV only in [`crop`] and `draw`.
 //! 2. Only `pipeline`, with its `worker`, makes threads and channels, and every channel is bounded.
 //! 3. Frames are dropped only at capture, only live, and are counted: each leaves a gap in the numbers. (Who watches a page too slowly sees fewer.)
 //! 4. Crops are cut and normalised in [`crop`] and nowhere else, in the trainer too.
@@ -56,7 +56,6 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod crop;
-#[cfg(feature = "opencv")]
 pub mod detect;
 #[cfg(feature = "opencv")]
 pub mod draw;
@@ -66,6 +65,8 @@ pub mod frame;
 pub mod measure;
 #[cfg(feature = "onnx")]
 pub mod model;
+#[cfg(feature = "onnx")]
+mod net;
 #[cfg(feature = "cli")]
 pub mod pipeline;
 pub mod pose;

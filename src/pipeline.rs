@@ -415,6 +415,46 @@ mod tests {
         assert_eq!((sink.seen.len(), source.1), (5, 18));
     }
 
+    /// Never has a frame.
+    struct Silent(SourceInfo);
+
+    impl Source for Silent {
+        fn ready(&mut self) -> Result<bool> {
+            thread::sleep(Duration::from_millis(100));
+            Ok(false)
+        }
+
+        fn next(&mut self, _: &mut Frame) -> Result<bool> {
+            Ok(false)
+        }
+
+        fn info(&self) -> &SourceInfo {
+            &self.0
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn waiting_for_a_frame_costs_next_to_nothing() {
+        let used = || {
+            let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+        };
+        let stop = AtomicBool::new(false);
+        let mut sink = Record::default();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_secs(1));
+                stop.store(true, Ordering::Relaxed);
+            });
+            let before = used();
+            let mut source = Silent(counter(0, false, end).info);
+            run(&mut source, &mut tracker(Duration::ZERO, || ()), &mut [&mut sink], &stop).unwrap();
+            assert!(used() - before < Duration::from_millis(50), "{:?}", used() - before);
+        });
+        assert!(sink.idle > 10 && !sink.finished);
+    }
+
     #[test]
     fn sinks_are_asked_while_no_frame_comes() {
         let mut sink = Record::default();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::detect::grid::STRIDES;
 use crate::face::Framing;
 use crate::scheme::Scheme;
 
@@ -55,22 +56,16 @@ impl ModelSpec {
     /// The key-value pairs for `metadata_props`.
     pub fn to_metadata(&self) -> Vec<(String, String)> {
         let Framing { width, height, shift_x, shift_y } = self.framing;
-        let normalisation = match self.normalisation {
-            Normalisation::PerCrop => "per-crop".to_owned(),
-            Normalisation::Fixed { mean, std } => format!("fixed {mean} {std}"),
-        };
         let fixed = [
             ("format", FORMAT.to_owned()),
             ("name", self.name.clone()),
             ("input", format!("{}x{}", self.width, self.height)),
             ("channel", "luma".to_owned()),
             ("scheme", self.scheme.name().to_owned()),
-            ("normalisation", normalisation),
+            ("normalisation", print_normalisation(self.normalisation)),
             ("framing", format!("{width} {height} {shift_x} {shift_y}")),
         ];
-        let training =
-            self.training.iter().map(|(key, value)| (format!("{PREFIX}{TRAINING}{key}"), value.clone()));
-        fixed.into_iter().map(|(key, value)| (format!("{PREFIX}{key}"), value)).chain(training).collect()
+        with_prefix(fixed, &self.training)
     }
 
     /// Reads the pairs back.
@@ -78,7 +73,86 @@ impl ModelSpec {
     /// # Errors
     /// If a key is missing, unknown to this version, or its value makes no sense; the message names it.
     pub fn from_metadata(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
-        let mut map: BTreeMap<String, String> = pairs
+        let (kind, mut entries) = Entries::read(pairs)?;
+        ensure!(kind.is_none(), "it is a {}, not a landmark model", kind.unwrap_or_default());
+        let (width, height) = entries.size()?;
+        let spec = Self {
+            name: entries.take("name")?,
+            width,
+            height,
+            scheme: Scheme::from_name(&entries.take("scheme")?)?,
+            normalisation: parse_normalisation(&entries.take("normalisation")?)?,
+            framing: parse_framing(&entries.take("framing")?)?,
+            training: entries.take_training(),
+        };
+        entries.end().map(|()| spec)
+    }
+}
+
+/// A face detector's contract: input `[1, 1, height, width]`, or any other with sides that are multiples of 32; output
+/// as in [`grid`](crate::detect::grid).
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectorSpec {
+    /// Short name, also the file's.
+    pub name: String,
+    /// Width of the input in pixels that the net was trained with.
+    pub width: usize,
+    /// Its height.
+    pub height: usize,
+    /// What happens to the pixels.
+    pub normalisation: Normalisation,
+    /// How the model was made, free text by key.
+    pub training: BTreeMap<String, String>,
+}
+
+/// The value of the key `kind` in detectors' files; those of landmark models lack the key.
+const DETECTOR: &str = "face detector";
+
+impl DetectorSpec {
+    /// The key-value pairs for `metadata_props`.
+    pub fn to_metadata(&self) -> Vec<(String, String)> {
+        let fixed = [
+            ("format", FORMAT.to_owned()),
+            ("kind", DETECTOR.to_owned()),
+            ("name", self.name.clone()),
+            ("input", format!("{}x{}", self.width, self.height)),
+            ("channel", "luma".to_owned()),
+            ("normalisation", print_normalisation(self.normalisation)),
+        ];
+        with_prefix(fixed, &self.training)
+    }
+
+    /// Reads the pairs back.
+    ///
+    /// # Errors
+    /// As [`ModelSpec::from_metadata`].
+    pub fn from_metadata(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let (kind, mut entries) = Entries::read(pairs)?;
+        ensure!(kind.as_deref() == Some(DETECTOR), "it is no {DETECTOR}");
+        let (width, height) = entries.size()?;
+        let unit = STRIDES[STRIDES.len() - 1];
+        ensure!(
+            width.is_multiple_of(unit) && height.is_multiple_of(unit),
+            "its input of {width}x{height} is no multiple of {unit}"
+        );
+        let spec = Self {
+            name: entries.take("name")?,
+            width,
+            height,
+            normalisation: parse_normalisation(&entries.take("normalisation")?)?,
+            training: entries.take_training(),
+        };
+        entries.end().map(|()| spec)
+    }
+}
+
+/// Our keys, without their prefix, that nobody has taken yet.
+struct Entries(BTreeMap<String, String>);
+
+impl Entries {
+    /// Reads all pairs, and checks and takes what every kind of model has in common; the kind comes beside the rest.
+    fn read(pairs: impl IntoIterator<Item = (String, String)>) -> Result<(Option<String>, Self)> {
+        let map: BTreeMap<String, String> = pairs
             .into_iter()
             .filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?.to_owned(), value)))
             .collect();
@@ -86,36 +160,53 @@ impl ModelSpec {
             !map.is_empty(),
             "it holds no facemark metadata; only models exported by facemark-train can be used"
         );
-        let training = take_training(&mut map);
-        let mut take =
-            |key: &str| map.remove(key).with_context(|| format!("its metadata lacks {PREFIX}{key}"));
-        let format = take("format")?;
+        let mut entries = Self(map);
+        let format = entries.take("format")?;
         ensure!(format == FORMAT, "its metadata has format {format:?}, this program reads {FORMAT:?}");
-        let channel = take("channel")?;
+        let channel = entries.take("channel")?;
         ensure!(channel == "luma", "it wants the channel {channel:?}, only luma is known");
-        let (width, height) = parse_size(&take("input")?)?;
-        let spec = Self {
-            name: take("name")?,
-            width,
-            height,
-            scheme: Scheme::from_name(&take("scheme")?)?,
-            normalisation: parse_normalisation(&take("normalisation")?)?,
-            framing: parse_framing(&take("framing")?)?,
-            training,
-        };
-        match map.keys().next() {
+        Ok((entries.0.remove("kind"), entries))
+    }
+
+    fn take(&mut self, key: &str) -> Result<String> {
+        self.0.remove(key).with_context(|| format!("its metadata lacks {PREFIX}{key}"))
+    }
+
+    fn size(&mut self) -> Result<(usize, usize)> {
+        parse_size(&self.take("input")?)
+    }
+
+    fn take_training(&mut self) -> BTreeMap<String, String> {
+        let is_training = |key: &String| key.starts_with(TRAINING);
+        let keys: Vec<String> = self.0.keys().filter(|key| is_training(key)).cloned().collect();
+        keys.into_iter()
+            .filter_map(|key| Some((key.strip_prefix(TRAINING)?.to_owned(), self.0.remove(&key)?)))
+            .collect()
+    }
+
+    /// Refuses what is left.
+    fn end(self) -> Result<()> {
+        match self.0.keys().next() {
             Some(key) => bail!("its metadata has the unknown key {PREFIX}{key}"),
-            None => Ok(spec),
+            None => Ok(()),
         }
     }
 }
 
-fn take_training(map: &mut BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let is_training = |key: &String| key.starts_with(TRAINING);
-    let keys: Vec<String> = map.keys().filter(|key| is_training(key)).cloned().collect();
-    keys.into_iter()
-        .filter_map(|key| Some((key.strip_prefix(TRAINING)?.to_owned(), map.remove(&key)?)))
-        .collect()
+/// The pairs as a file holds them.
+fn with_prefix<const N: usize>(
+    fixed: [(&str, String); N],
+    training: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
+    let training = training.iter().map(|(key, value)| (format!("{PREFIX}{TRAINING}{key}"), value.clone()));
+    fixed.into_iter().map(|(key, value)| (format!("{PREFIX}{key}"), value)).chain(training).collect()
+}
+
+fn print_normalisation(normalisation: Normalisation) -> String {
+    match normalisation {
+        Normalisation::PerCrop => "per-crop".to_owned(),
+        Normalisation::Fixed { mean, std } => format!("fixed {mean} {std}"),
+    }
 }
 
 fn parse_size(text: &str) -> Result<(usize, usize)> {
@@ -174,6 +265,28 @@ mod tests {
         assert_eq!(ModelSpec::from_metadata(spec.to_metadata()).unwrap(), spec);
         let spec = ModelSpec { normalisation: Normalisation::PerCrop, ..spec };
         assert_eq!(ModelSpec::from_metadata(spec.to_metadata()).unwrap(), spec);
+    }
+
+    fn detector() -> DetectorSpec {
+        DetectorSpec {
+            name: "face".to_owned(),
+            width: 256,
+            height: 192,
+            normalisation: Normalisation::PerCrop,
+            training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
+        }
+    }
+
+    #[test]
+    fn a_detectors_metadata_leads_back_and_is_not_taken_for_a_landmark_models() {
+        let pairs = detector().to_metadata();
+        assert_eq!(DetectorSpec::from_metadata(pairs.clone()).unwrap(), detector());
+        let error = ModelSpec::from_metadata(pairs).unwrap_err().to_string();
+        assert_eq!(error, "it is a face detector, not a landmark model");
+        let error = DetectorSpec::from_metadata(spec().to_metadata()).unwrap_err().to_string();
+        assert_eq!(error, "it is no face detector");
+        let odd = DetectorSpec { width: 250, ..detector() };
+        assert!(DetectorSpec::from_metadata(odd.to_metadata()).unwrap_err().to_string().contains("250x192"));
     }
 
     #[test]

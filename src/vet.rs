@@ -10,12 +10,21 @@ use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, NodeProto, ValueInfoProto};
 use tract_onnx::prelude::TypedModel;
 
-use crate::spec::ModelSpec;
 use crate::weights;
 
 /// What facemark-train exports.
-const OPERATORS: [&str; 9] =
-    ["Add", "Cast", "Conv", "DequantizeLinear", "Flatten", "Gemm", "GlobalAveragePool", "MaxPool", "Relu"];
+const OPERATORS: [&str; 10] = [
+    "Add",
+    "Cast",
+    "Concat",
+    "Conv",
+    "DequantizeLinear",
+    "Flatten",
+    "Gemm",
+    "GlobalAveragePool",
+    "MaxPool",
+    "Relu",
+];
 /// Largest model file, in bytes; ours have 14 MB.
 pub const MAX_FILE: u64 = 64 << 20;
 const MAX_NODES: usize = 1000;
@@ -25,16 +34,17 @@ const MAX_WINDOW: i64 = 32;
 const MAX_ACTIVATIONS: usize = 1 << 24;
 
 /// Refuses a graph that is not like those that facemark-train exports, wherever it would read, run or allocate more.
+/// It has to take `[1, 1, height, width]` and answer `[1, n_values]`.
 ///
 /// # Errors
 /// Says what is strange.
-pub fn vet(graph: &GraphProto, spec: &ModelSpec) -> Result<()> {
+pub fn vet(graph: &GraphProto, [width, height]: [usize; 2], n_values: usize) -> Result<()> {
     ensure!(graph.sparse_initializer.is_empty(), "it holds sparse weights");
     ensure!(graph.node.len() <= MAX_NODES, "it has {} layers", graph.node.len());
     ensure!(graph.input.len() == 1, "it has {} inputs instead of 1", graph.input.len());
     ensure!(graph.output.len() == 1, "it has {} outputs instead of 1", graph.output.len());
-    let wanted_in = [1, 1, spec.height as i64, spec.width as i64];
-    let wanted_out = [1, 2 * spec.scheme.n_points() as i64];
+    let wanted_in = [1, 1, height as i64, width as i64];
+    let wanted_out = [1, n_values as i64];
     for (side, value, wanted) in
         [("input", &graph.input[0], &wanted_in[..]), ("output", &graph.output[0], &wanted_out)]
     {

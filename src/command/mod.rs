@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::catalog;
 use crate::cli::{Data, SourceSpec, Tracking, VideoFormat};
-use crate::detect::Cascade;
 use crate::error::Fault;
 use crate::pipeline::Summary;
 use crate::sink::csv::Csv;
@@ -72,7 +71,7 @@ fn open(spec: &SourceSpec, pace: Pace) -> Result<Box<dyn Source>> {
 
 fn tracker(tracking: &Tracking) -> Result<Tracker> {
     let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
-    let detector = Cascade::load().context("the face detector cannot be loaded")?;
+    let detector = catalog::find(&tracking.detector)?.load_detector(tracking.threads.into())?;
     let tracker = Tracker::new(Box::new(detector), Box::new(model), tracking.options());
     if tracking.measures && !tracker.measures() {
         let scheme = tracker.scheme().name();

@@ -11,20 +11,27 @@ use crate::model::Landmarker;
 /// # Errors
 /// If nobody reads standard output. A file that is no model is listed as such.
 pub fn models() -> Result<()> {
-    let header = format!("{:<12}{:>7}{:>9}{:>8}  validation\n", "model", "points", "input", "MB");
+    let header = format!("{:<12}{:>7}{:>9}{:>8}  validation\n", "model", "finds", "input", "MB");
     print(&catalog::list().iter().fold(header, |table, entry| table + &model_row(entry)))
 }
 
 fn model_row(entry: &Entry) -> String {
-    let name = entry.name();
-    let model = match entry.load(1) {
-        Ok(model) => model,
-        Err(error) => return format!("{error:#}\n"),
+    let (points, size, training) = match entry.load_detector(1) {
+        Ok(detector) => {
+            let spec = detector.spec();
+            ("faces".to_owned(), (spec.width, spec.height), spec.training.clone())
+        }
+        Err(_) => match entry.load(1) {
+            Ok(model) => {
+                let spec = model.spec();
+                (spec.scheme.n_points().to_string(), (spec.width, spec.height), spec.training.clone())
+            }
+            Err(error) => return format!("{error:#}\n"),
+        },
     };
-    let spec = model.spec();
-    let (points, input) = (spec.scheme.n_points(), format!("{}x{}", spec.width, spec.height));
-    let validation = spec.training.get("validation").map_or("", String::as_str);
-    let mark = if name == catalog::DEFAULT { " (default)" } else { "" };
+    let (name, input) = (entry.name(), format!("{}x{}", size.0, size.1));
+    let validation = training.get("validation").map_or("", String::as_str);
+    let mark = if [catalog::DEFAULT, catalog::DETECTOR].contains(&name.as_str()) { " (default)" } else { "" };
     let megabytes = entry.size() as f64 / 1e6;
     format!("{name:<12}{points:>7}{input:>9}{megabytes:>8.1}  {validation}{mark}\n")
 }

@@ -13,6 +13,10 @@ use crate::smooth::Smoother;
 use super::TrackOptions;
 use super::motion::Motion;
 
+/// A face that is new or back has to be as certain as this where its landmarks are …
+const ENTER: f32 = 0.5;
+/// … and one that is followed as this: it may be covered in part or turned away, where a false alarm would be as faint.
+const HOLD: f32 = 0.3;
 /// A face smaller than this, in pixels, has nothing to see landmarks in.
 const MIN_SIZE: f32 = 12.0;
 /// From one frame to the next a face neither grows nor shrinks by more than this factor …
@@ -26,16 +30,16 @@ const MAX_REACH: f32 = 4.0;
 pub struct Track {
     /// The face's number, once it has been seen.
     pub id: Option<u32>,
-    /// Where the face was seen last, and the next crop is taken.
+    /// Where the face was seen last.
     pub region: Region,
+    /// Where the detector has found it, if it has to be looked for there.
+    found: Option<Region>,
     /// When it was seen last, in seconds.
     pub seen: f64,
     /// How it has moved since it was found.
     pub motion: Motion,
     smoother: Option<Smoother>,
     with_measures: bool,
-    /// Whether the region is the detector's, not yet one from landmarks.
-    is_rough: bool,
 }
 
 /// What looking for faces takes.
@@ -58,17 +62,17 @@ impl Track {
         Self {
             id: None,
             region,
+            found: Some(region),
             seen: f64::NEG_INFINITY,
             motion: Motion::new(),
             smoother: options.smoothing.map(Smoother::new),
             with_measures: options.measures,
-            is_rough: true,
         }
     }
 
     /// The same face, found again here.
     pub fn back_at(self, region: Region) -> Self {
-        Self { region, motion: Motion::new(), is_rough: true, ..self }
+        Self { found: Some(region), motion: Motion::new(), ..self }
     }
 
     /// The face in this picture, or `None` if it cannot be seen. When it is seen for the first time it takes the next
@@ -77,13 +81,16 @@ impl Track {
     /// # Errors
     /// If the net or the detector cannot be run.
     pub fn follow(&mut self, eyes: &mut Eyes, next_id: &mut u32) -> Result<Option<Face>> {
-        if std::mem::take(&mut self.is_rough) {
-            // These landmarks only say where to look properly.
-            let Some((region, _)) = eyes.landmarks(&self.region)? else { return Ok(None) };
-            self.region = region;
-        }
-        let Some((region, landmarks)) = eyes.landmarks(&self.region)? else { return Ok(None) };
-        let Some(found) = eyes.confirm(&region)? else { return Ok(None) };
+        let (start, enough) = match self.found.take() {
+            // The detector's region is a rough one: the first landmarks only say where to look properly.
+            Some(rough) => (eyes.landmarks(&rough)?.map(|(region, _)| region), ENTER),
+            None => (Some(self.region), HOLD),
+        };
+        let Some(start) = start else { return Ok(None) };
+        let Some((region, landmarks)) = eyes.landmarks(&start)? else { return Ok(None) };
+        let Some(found) = eyes.confirm(&region)?.filter(|found| found.score >= enough) else {
+            return Ok(None);
+        };
         self.region = region;
         self.seen = eyes.time;
         self.motion.step(&region, eyes.time);

@@ -1,3 +1,5 @@
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
 use super::*;
 use crate::face::{Framing, Point};
 use crate::frame::{MediaTime, Plane, Timing, Yuv420};
@@ -13,8 +15,10 @@ fn there(world: &World, luma: &Plane) -> Vec<Region> {
 /// Sees the faces that are there; certain of the first, and less of each further one.
 struct TrueDetector {
     world: World,
+    /// How certain it is of a face in this frame when it looks again.
+    certainty: fn(u8) -> f32,
     /// Frames in which it was asked for all faces.
-    asked: std::sync::mpsc::SyncSender<u8>,
+    asked: SyncSender<u8>,
 }
 
 impl Detector for TrueDetector {
@@ -27,7 +31,7 @@ impl Detector for TrueDetector {
 
     fn confirm(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>> {
         let seen = there(&self.world, luma).into_iter().find(|face| face.iou(near) > 0.5);
-        Ok(seen.map(|region| Detection { region, score: 0.75 }))
+        Ok(seen.map(|region| Detection { region, score: (self.certainty)(luma.data[0]) }))
     }
 }
 
@@ -90,7 +94,7 @@ fn spec(scheme: Scheme) -> ModelSpec {
 struct Run {
     tracker: Tracker,
     next: u8,
-    asked: std::sync::mpsc::Receiver<u8>,
+    asked: Receiver<u8>,
 }
 
 const OPTIONS: TrackOptions =
@@ -102,10 +106,21 @@ impl Run {
     }
 
     fn with(world: World, options: TrackOptions, scheme: Scheme, spoil: fn(u32, &mut [Point])) -> Self {
-        let (sender, asked) = std::sync::mpsc::sync_channel(256);
+        let (sender, asked) = sync_channel(256);
         let net = TrueNet { spec: spec(scheme), world: world.clone(), spoil, calls: 0 };
-        let detector = TrueDetector { world, asked: sender };
+        let detector = TrueDetector { world, certainty: |_| 0.75, asked: sender };
+        Self::of(detector, net, options, asked)
+    }
+
+    fn of(detector: TrueDetector, net: TrueNet, options: TrackOptions, asked: Receiver<u8>) -> Self {
         Self { tracker: Tracker::new(Box::new(detector), Box::new(net), options), next: 0, asked }
+    }
+
+    /// Faces that the detector is this certain of.
+    fn certain(world: World, certainty: fn(u8) -> f32) -> Self {
+        let (sender, asked) = sync_channel(256);
+        let net = TrueNet { spec: spec(Scheme::Ibug68), world: world.clone(), spoil: |_, _| (), calls: 0 };
+        Self::of(TrueDetector { world, certainty, asked: sender }, net, OPTIONS, asked)
     }
 
     /// The next frame at this time, of grey levels that rise to the right, or to the left.
@@ -167,6 +182,14 @@ fn a_face_that_goes_is_gone_at_once() {
 fn scores_are_the_detectors() {
     let mut run = Run::new(still(&[region(100.0)], 1));
     assert_eq!(run.frame(0.0, true).faces[0].score, 0.75);
+}
+
+#[test]
+fn a_followed_face_may_be_fainter_than_a_new_one() {
+    let seen = |certainty| Run::certain(still(&[region(100.0)], 4), certainty).ids(4);
+    assert_eq!(seen(|frame| if frame == 0 { 0.5 } else { 0.3 }), [[1], [1], [1], [1]]);
+    assert_eq!(seen(|frame| if frame == 2 { 0.29 } else { 0.5 }), [vec![1], vec![1], vec![], vec![1]]);
+    assert_eq!(seen(|frame| if frame < 2 { 0.49 } else { 0.5 }), [vec![], vec![], vec![1], vec![1]]);
 }
 
 #[test]

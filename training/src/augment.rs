@@ -98,6 +98,8 @@ impl Augment {
                 Self { start: Start::Between, roll: 15.0, scale: 0.2, shift: 0.05, blur: 0.8, ..common }
             }
             NetKind::Resnet18 => common,
+            // Faces anywhere in the picture, of 7.5 to 230 px.
+            NetKind::Face => Self { start: Start::Photo, roll: 45.0, scale: 1.7, shift: 0.5, ..common },
         }
     }
 
@@ -115,6 +117,7 @@ impl Augment {
             NetKind::Resnet18 => {
                 Self { roll: 15.0, shift: 0.05, brightness: 40.0, ..Self::none(Start::Face) }
             }
+            NetKind::Face => Self::best(net),
         }
     }
 
@@ -209,7 +212,7 @@ fn mirror(example: &mut Example, spec: &ModelSpec) {
 }
 
 /// Occludes, blurs, changes the exposure and adds noise, in the order in which a camera would.
-fn spoil(pixels: &mut [u8], width: usize, how: &Augment, rng: &mut StdRng) {
+pub fn spoil(pixels: &mut [u8], width: usize, how: &Augment, rng: &mut StdRng) {
     if rng.random::<f32>() < how.occlusion {
         occlude(pixels, width, rng);
     }
@@ -228,7 +231,7 @@ fn spoil(pixels: &mut [u8], width: usize, how: &Augment, rng: &mut StdRng) {
 }
 
 /// What is left after JPEG at a quality of 1 to 100. Crops that cannot be compressed stay as they are.
-fn compress(pixels: &mut [u8], width: usize, quality: u8) {
+pub fn compress(pixels: &mut [u8], width: usize, quality: u8) {
     let mut jpeg = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut jpeg, quality);
     let (w, h) = (width as u32, (pixels.len() / width) as u32);
@@ -270,7 +273,7 @@ fn exposure(how: &Augment, rng: &mut StdRng) -> [u8; 256] {
 }
 
 /// A Gaussian blur, `sigma` in pixels; edges go on.
-fn blur(pixels: &mut [u8], width: usize, sigma: f32) {
+pub fn blur(pixels: &mut [u8], width: usize, sigma: f32) {
     let radius = (2.5 * sigma).ceil() as usize;
     if radius == 0 {
         return;
@@ -298,12 +301,12 @@ fn smoothed(weights: &[f32], total: f32, i: usize, n: usize, at: impl Fn(usize) 
 }
 
 /// Uniform between `-limit` and `limit`.
-fn symmetric(rng: &mut StdRng, limit: f32) -> f32 {
+pub fn symmetric(rng: &mut StdRng, limit: f32) -> f32 {
     limit * (2.0 * rng.random::<f32>() - 1.0)
 }
 
 /// Nearly normal with deviation 1, within ±3.5: four bytes summed, cheap enough for every pixel.
-fn normal(rng: &mut StdRng) -> f32 {
+pub fn normal(rng: &mut StdRng) -> f32 {
     // A byte's mean is 127.5 and its variance (256² - 1) / 12; four of them double the deviation of one.
     let sum: u16 = rng.random::<[u8; 4]>().into_iter().map(u16::from).sum();
     (f32::from(sum) - 510.0) / 147.8

@@ -1,6 +1,5 @@
 //! Batches: examples of photos as the numbers that nets take, prepared ahead on a thread of their own.
 
-use std::sync::Arc;
 use std::thread;
 
 use burn::tensor::backend::Backend;
@@ -21,51 +20,70 @@ use crate::dataset::Sample;
 /// Batches that wait for the net; a few smooth out the loader's pauses.
 const AHEAD: usize = 4;
 
+/// One example: 8-bit pixels, and the numbers that the net is to answer.
+pub struct Numbers {
+    /// `width * height` grey levels.
+    pub pixels: Vec<u8>,
+    /// For landmarks x0, y0, x1, y1 … in crop sides.
+    pub targets: Vec<f32>,
+}
+
+impl From<Example> for Numbers {
+    fn from(Example { pixels, points }: Example) -> Self {
+        Self { pixels, targets: points.into_iter().flat_map(|p| [p.x, p.y]).collect() }
+    }
+}
+
 /// Some examples, ready for a net.
 pub struct Batch {
     /// How many.
     pub len: usize,
+    /// Width and height of the net's input.
+    size: (usize, usize),
     /// Normalised crops, `len * height * width`.
     crops: Vec<f32>,
-    /// Where the points are, `len * 2 n`: x0, y0, x1, y1 … in crop sides.
+    /// What the net is to answer, all examples one after another.
     targets: Vec<f32>,
 }
 
 impl Batch {
-    fn new(examples: &[Example], spec: &ModelSpec) -> Self {
+    /// Normalises the pixels as the net wants them.
+    pub fn new(examples: &[Numbers], spec: &ModelSpec) -> Self {
         let pixels = spec.width * spec.height;
         let mut crops = vec![0.0; examples.len() * pixels];
         for (example, crop) in examples.iter().zip(crops.chunks_exact_mut(pixels)) {
             normalise(&example.pixels, spec.normalisation, crop);
         }
-        let points = examples.iter().flat_map(|example| &example.points);
-        Self { len: examples.len(), crops, targets: points.flat_map(|p| [p.x, p.y]).collect() }
+        let targets = examples.iter().flat_map(|example| &example.targets).copied().collect();
+        Self { len: examples.len(), size: (spec.width, spec.height), crops, targets }
     }
 
-    /// Crops `[len, 1, height, width]` and targets `[len, 2 n]` on a device.
-    pub fn into_tensors<B: Backend>(
-        self,
-        spec: &ModelSpec,
-        device: &B::Device,
-    ) -> (Tensor<B, 4>, Tensor<B, 2>) {
-        let crops = TensorData::new(self.crops, [self.len, 1, spec.height, spec.width]);
-        let targets = TensorData::new(self.targets, [self.len, 2 * spec.scheme.n_points()]);
+    /// Crops `[len, 1, height, width]` and targets `[len, n]` on a device.
+    pub fn into_tensors<B: Backend>(self, device: &B::Device) -> (Tensor<B, 4>, Tensor<B, 2>) {
+        let (width, height) = self.size;
+        let n = self.targets.len() / self.len;
+        let crops = TensorData::new(self.crops, [self.len, 1, height, width]);
+        let targets = TensorData::new(self.targets, [self.len, n]);
         (Tensor::from_data(crops, device), Tensor::from_data(targets, device))
     }
 }
 
 /// Crops of given regions as they are, in batches of at most `size`.
 pub fn plain(views: &[(&Sample, Region)], spec: &ModelSpec, size: usize) -> Vec<Batch> {
-    let cut = |(sample, region): &(&Sample, Region)| augment::plain(sample, region, spec);
+    let cut = |(sample, region): &(&Sample, Region)| augment::plain(sample, region, spec).into();
     views.chunks(size).map(|part| Batch::new(&part.par_iter().map(cut).collect::<Vec<_>>(), spec)).collect()
 }
 
+/// Makes the training example of an index below the number of examples in an epoch.
+pub trait Maker: Fn(usize, &mut StdRng) -> Numbers + Send + Sync {}
+
+impl<F: Fn(usize, &mut StdRng) -> Numbers + Send + Sync> Maker for F {}
+
 /// A batch as [`training`] makes them, large enough for stable statistics.
-pub fn sample_crops(samples: &[Sample], spec: &ModelSpec, recipe: &Recipe) -> Batch {
-    let step = samples.len().div_ceil(256);
-    let example =
-        |i: usize| augment::augmented(&samples[i], spec, &recipe.augment, &mut example_rng(recipe, 0, i));
-    let examples: Vec<Example> = (0..samples.len()).into_par_iter().step_by(step).map(example).collect();
+pub fn sample_crops(n: usize, make: impl Maker, spec: &ModelSpec, recipe: &Recipe) -> Batch {
+    let step = n.div_ceil(256);
+    let example = |i: usize| make(i, &mut example_rng(recipe, 0, i));
+    let examples: Vec<Numbers> = (0..n).into_par_iter().step_by(step).map(example).collect();
     Batch::new(&examples, spec)
 }
 
@@ -79,26 +97,20 @@ pub fn steps_per_epoch(n: usize, recipe: &Recipe) -> usize {
 /// What they hold depends on seed, epoch and sample alone, so that a resumed run sees what an unbroken one would.
 /// Dropping the receiver ends the thread.
 pub fn training(
-    samples: Arc<[Sample]>,
+    n: usize,
+    make: impl Maker + 'static,
     spec: ModelSpec,
     recipe: Recipe,
     first_epoch: usize,
 ) -> Receiver<Batch> {
     let (sender, receiver) = bounded(AHEAD);
     thread::spawn(move || {
-        let steps = steps_per_epoch(samples.len(), &recipe);
+        let steps = steps_per_epoch(n, &recipe);
         for epoch in first_epoch..recipe.epochs {
-            let order = shuffled(samples.len(), &recipe, epoch);
+            let order = shuffled(n, &recipe, epoch);
             for part in order.chunks(recipe.batch).take(steps) {
-                let example = |&i: &usize| {
-                    augment::augmented(
-                        &samples[i],
-                        &spec,
-                        &recipe.augment,
-                        &mut example_rng(&recipe, epoch, i),
-                    )
-                };
-                let examples: Vec<Example> = part.par_iter().map(example).collect();
+                let example = |&i: &usize| make(i, &mut example_rng(&recipe, epoch, i));
+                let examples: Vec<Numbers> = part.par_iter().map(example).collect();
                 if sender.send(Batch::new(&examples, &spec)).is_err() {
                     return;
                 }

@@ -45,6 +45,17 @@ impl FaceBox {
         common / (self.width * self.height + other.width * other.height - common)
     }
 
+    /// A region's square, set upright.
+    pub fn square(region: &Region) -> Self {
+        let half = region.size / 2.0;
+        Self {
+            left: region.center.x - half,
+            top: region.center.y - half,
+            width: region.size,
+            height: region.size,
+        }
+    }
+
     /// The square with the same centre and longer side.
     pub fn region(&self) -> Region {
         let Self { left, top, width, height } = *self;
@@ -63,7 +74,7 @@ pub struct Habit {
 
 impl Habit {
     /// What boxes have in common with the regions that they belong to: the medians.
-    fn of(pairs: &[(FaceBox, Region)]) -> Self {
+    pub fn of(pairs: &[(FaceBox, Region)]) -> Self {
         let median = |value: fn(&Region, &Region) -> f32| {
             let mut values: Vec<f32> = pairs.iter().map(|(b, region)| value(&b.region(), region)).collect();
             values.sort_by(f32::total_cmp);
@@ -94,7 +105,7 @@ pub struct DetectorBoxes {
 
 /// A line of the file.
 #[derive(Deserialize)]
-struct Row {
+struct Line {
     file: String,
     x: f32,
     y: f32,
@@ -103,28 +114,54 @@ struct Row {
     source: Option<String>,
 }
 
+/// A box in a picture.
+pub struct Row {
+    /// The picture's path below the file's folder.
+    pub file: String,
+    /// The box.
+    pub face_box: FaceBox,
+    /// Whether it is the box of landmarks, not a detector's.
+    pub is_landmarks: bool,
+}
+
+/// Reads a CSV file with the columns `file`, `x`, `y`, `w`, `h` and, if it has boxes of several kinds, `source`: `detector`
+/// or `landmarks`.
+pub fn rows(path: &Path) -> Result<Vec<Row>> {
+    let unreadable = || format!("cannot read the boxes {}", path.display());
+    let read = |(index, line): (usize, csv::Result<Line>)| {
+        let line = line.with_context(unreadable)?;
+        let face_box = FaceBox { left: line.x, top: line.y, width: line.w, height: line.h };
+        ensure!(face_box.is_usable(), "{}:{}: the box has no size", path.display(), index + 2);
+        Ok(Row { file: line.file, face_box, is_landmarks: line.source.as_deref() == Some("landmarks") })
+    };
+    csv::Reader::from_path(path).with_context(unreadable)?.deserialize().enumerate().map(read).collect()
+}
+
+/// Whether a file is such a one, by its name and first line. (Annotations as CSV have points, too.)
+pub fn is_list(path: &Path) -> bool {
+    let has = |headers: &csv::StringRecord, name: &str| headers.iter().any(|header| header == name);
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+        && csv::Reader::from_path(path).and_then(|mut reader| reader.headers().cloned()).is_ok_and(
+            |headers| {
+                ["file", "x", "y", "w", "h"].iter().all(|name| has(&headers, name)) && !has(&headers, "x0")
+            },
+        )
+}
+
 /// A detector has found a face if its box and that of the landmarks have at least this intersection over union. Detectors'
 /// boxes reach up to the hair, landmarks' only to the brows: the same face rarely has more than 0.7.
-const SAME_FACE: f32 = 0.3;
+pub const SAME_FACE: f32 = 0.3;
 /// So many other photos are enough to learn a detector's habit from.
 const ENOUGH: usize = 20;
 
 impl DetectorBoxes {
-    /// Reads a CSV file with the columns `file` (below the CSV file's folder), `x`, `y`, `w`, `h` and, if it has boxes of
-    /// several kinds, `source`: `detector` or `landmarks`.
+    /// Reads a file as [`rows`] describes it.
     pub fn read(path: &Path) -> Result<Self> {
-        let unreadable = || format!("cannot read the boxes {}", path.display());
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut read = Self { boxes: HashMap::new(), truths: HashMap::new() };
-        for (index, row) in csv::Reader::from_path(path).with_context(unreadable)?.deserialize().enumerate() {
-            let row: Row = row.with_context(unreadable)?;
-            let face_box = FaceBox { left: row.x, top: row.y, width: row.w, height: row.h };
-            ensure!(face_box.is_usable(), "{}:{}: the box has no size", path.display(), index + 2);
-            let boxes = match row.source.as_deref() {
-                Some("landmarks") => &mut read.truths,
-                _ => &mut read.boxes,
-            };
-            boxes.entry(canonical(&folder.join(row.file))).or_default().push(face_box);
+        for Row { file, face_box, is_landmarks } in rows(path)? {
+            let boxes = if is_landmarks { &mut read.truths } else { &mut read.boxes };
+            boxes.entry(canonical(&folder.join(file))).or_default().push(face_box);
         }
         Ok(read)
     }
@@ -140,7 +177,10 @@ impl DetectorBoxes {
             "the file of boxes names none of the pictures, such as {}; its paths are taken from its own folder",
             samples.first().map_or(Path::new("?"), |sample| &sample.picture).display()
         );
-        Ok(samples.iter().map(|sample| best_match(boxes(sample)?, &square(&sample.region))).collect())
+        Ok(samples
+            .iter()
+            .map(|sample| best_match(boxes(sample)?, &FaceBox::square(&sample.region)))
+            .collect())
     }
 
     /// The detector's habit, learnt from photos that are not among the samples; from the samples themselves, `true`, if the
@@ -164,22 +204,12 @@ impl DetectorBoxes {
 }
 
 /// The box that covers the face best, if any does so well enough.
-fn best_match(boxes: &[FaceBox], truth: &FaceBox) -> Option<FaceBox> {
+pub fn best_match(boxes: &[FaceBox], truth: &FaceBox) -> Option<FaceBox> {
     let best = boxes.iter().max_by(|a, b| a.iou(truth).total_cmp(&b.iou(truth)))?;
     (best.iou(truth) >= SAME_FACE).then_some(*best)
 }
 
-fn square(region: &Region) -> FaceBox {
-    let half = region.size / 2.0;
-    FaceBox {
-        left: region.center.x - half,
-        top: region.center.y - half,
-        width: region.size,
-        height: region.size,
-    }
-}
-
 /// One name for a file, however it was reached.
-fn canonical(path: &Path) -> PathBuf {
+pub fn canonical(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -10,6 +10,7 @@ use crate::config::Recipe;
 use crate::dataset::{Reading, Source, check};
 use crate::eval::{self, Given};
 use crate::export::{self, Which};
+use crate::faces;
 use crate::graph::Weights;
 use crate::init::Init;
 use crate::nets::NetKind;
@@ -61,7 +62,8 @@ struct Check {
 struct Train {
     /// The net.
     net: NetKind,
-    /// Folder with annotated photos: IMM's for nose and full-face, 300-W's for resnet18.
+    /// Folder with annotated photos: IMM's for nose and full-face, 300-W's for resnet18; for face, one with a table of the
+    /// boxes of all faces, `file,x,y,w,h,source`.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     #[command(flatten)]
@@ -125,7 +127,7 @@ struct Eval {
     /// What the model is told of where the face is.
     #[arg(long, value_enum, default_value_t = Given::Box)]
     given: Given,
-    /// Tell the model a face detector's boxes instead: a table `file,x,y,w,h` with paths from its own folder, and a column
+    /// Tell the model a face detector's boxes instead (or, for the model face, the boxes of all faces that it may find): a table `file,x,y,w,h` with paths from its own folder, and a column
     /// `source` if rows called `landmarks` are in it, too. Faces that the detector missed are failures.
     #[arg(long, value_name = "CSV", conflicts_with = "given")]
     boxes: Option<PathBuf>,
@@ -250,6 +252,9 @@ impl Train {
             let recipe = self.recipe()?;
             on_device!(self.device, train::start(&data, &self.out, &recipe, init.as_ref(), self.stop_after))?;
         }
+        if self.net.is_detector() {
+            return Ok(());
+        }
         match on_device!(self.device, report::write_beside(&self.out, &data)) {
             Ok(file) => eprintln!("{}", file.display()),
             // The training itself is safe.
@@ -287,6 +292,15 @@ impl Eval {
     fn run(self) -> Result<()> {
         let Self { model, data, reading, given, boxes, looks, held_out, worst: n_worst, json } = self;
         let data = Source { path: data, reading };
+        if let Some(mut detector) = faces::eval::load(&model)? {
+            let job = faces::eval::Job { data, boxes, held_out, n_worst };
+            let report = faces::eval::evaluate(&mut detector, &job)?;
+            return if json {
+                Ok(println!("{}", serde_json::to_string(&report)?))
+            } else {
+                Ok(report.print())
+            };
+        }
         let twice = looks.map_or(boxes.is_some(), |n| n == 2);
         let report = eval::evaluate(&eval::Job { model, data, given, boxes, twice, held_out, n_worst })?;
         if json {

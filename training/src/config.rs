@@ -80,6 +80,18 @@ pub enum Loss {
         /// How sharply the logarithm bends at zero, in crop sides.
         curvature: f32,
     },
+    /// For the detector: focal loss for the scores (Lin et al., "Focal loss for dense object detection", ICCV 2017), and
+    /// smooth L1 for where the faces are.
+    Focal {
+        /// How much less a cell counts the surer it is.
+        gamma: f32,
+        /// The weight of cells with a face; that of the others is the rest to 1.
+        alpha: f32,
+        /// Where smooth L1 turns into a line, in sizes of the face.
+        beta: f32,
+        /// Weight of smooth L1, in units of `beta`.
+        place: f32,
+    },
 }
 
 impl Recipe {
@@ -109,6 +121,13 @@ impl Recipe {
             }
             NetKind::FullFace => Self { epochs: 300, batch: 16, lr: 5e-4, ..common },
             NetKind::Resnet18 => common,
+            NetKind::Face => Self {
+                epochs: 60,
+                batch: 32,
+                lr: 2e-3,
+                loss: Loss::Focal { gamma: 2.0, alpha: 0.25, beta: 0.1, place: 0.5 },
+                ..common
+            },
         }
     }
 
@@ -121,6 +140,8 @@ impl Recipe {
             NetKind::Nose | NetKind::Nose3 => (100, 64),
             NetKind::FullFace => (30, 16),
             NetKind::Resnet18 => (20, 66),
+            // The course has no detector.
+            NetKind::Face => return Self::best(net),
         };
         Self {
             epochs,
@@ -205,8 +226,11 @@ impl Recipe {
             Loss::Mse => vec![],
             Loss::SmoothL1 { beta } => vec![beta],
             Loss::Wing { width, curvature } => vec![width, curvature],
+            Loss::Focal { gamma, alpha, beta, place } => vec![gamma, alpha, beta, place],
         };
         ensure!(loss.iter().all(is_size), "the loss's numbers must be positive");
+        let is_focal = matches!(self.loss, Loss::Focal { .. });
+        ensure!(is_focal == self.net.is_detector(), "the focal loss is for the net face, and no other");
         let Framing { width, height, shift_x, shift_y } = self.framing;
         ensure!([width, height].iter().all(is_size), "the framing's width and height must be positive");
         ensure!(shift_x.is_finite() && shift_y.is_finite(), "the framing's shifts must be finite");
@@ -241,6 +265,8 @@ fn framing(net: NetKind) -> Framing {
         // 15 % of margin on each side: as many pixels on the face as possible, yet all landmarks stay inside a crop
         // that is off by as much as a detector's box or the last frame's region are.
         NetKind::Resnet18 => Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 },
+        // It looks at the whole picture.
+        NetKind::Face => Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
     }
 }
 

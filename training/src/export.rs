@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::ValueEnum;
-use facemark::spec::ModelSpec;
+use facemark::detect::grid;
+use facemark::spec::{DetectorSpec, ModelSpec};
 
 use crate::config::Recipe;
 use crate::graph::{Graph, Layer, Weights};
@@ -108,8 +109,18 @@ pub fn onnx_file<B: Backend>(net: &Net<B>, spec: &ModelSpec, weights: Weights) -
     let mut graph = Graph::new(weights, INPUT, [1, spec.height, spec.width]);
     let output = net.export(&mut graph, INPUT);
     let input = [1, 1, spec.height, spec.width];
-    let graph = graph.into_message(&spec.name, (INPUT, &input), (&output, &[1, 2 * spec.scheme.n_points()]));
-    onnx::model(&graph, &spec.to_metadata()).into_bytes()
+    let (n_values, metadata) = match net {
+        Net::Face(_) => (grid::n_values(spec.width, spec.height), detector_spec(spec).to_metadata()),
+        _ => (2 * spec.scheme.n_points(), spec.to_metadata()),
+    };
+    let graph = graph.into_message(&spec.name, (INPUT, &input), (&output, &[1, n_values]));
+    onnx::model(&graph, &metadata).into_bytes()
+}
+
+/// What a detector's file says: it has neither points nor a crop.
+fn detector_spec(spec: &ModelSpec) -> DetectorSpec {
+    let ModelSpec { name, width, height, normalisation, training, .. } = spec.clone();
+    DetectorSpec { name, width, height, normalisation, training }
 }
 
 #[cfg(all(test, feature = "flex"))]

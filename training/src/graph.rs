@@ -140,6 +140,14 @@ impl Graph {
         self.list("Flatten", String::new(), size, 0, y)
     }
 
+    /// `[n, a]`, `[n, b]` … → `[n, a + b + …]`.
+    pub fn concat(&mut self, parts: &[String]) -> String {
+        let names: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let y = self.node("Concat", &names, &[Attribute::Int("axis", 1)]);
+        let size = vec![parts.iter().map(|part| self.size(part)[0]).sum()];
+        self.list("Concat", String::new(), size, 0, y)
+    }
+
     fn size(&self, name: &str) -> Vec<usize> {
         self.sizes.get(name).cloned().unwrap_or_default()
     }

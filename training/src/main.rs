@@ -7,6 +7,7 @@
 //! | `augment`, `batch` | photos → training crops → batches |
 //! | `nets` | the nets, one a file, each with its ONNX graph |
 //! | `train`, `average` | the loop; the moving average of the weights |
+//! | `faces` | all of this for the face detector: photos with all their faces, pictures pasted from them, cells, loss |
 //! | `init` | weights to begin with: another run's or an ONNX file's |
 //! | `run_dir` | a run's folder: checkpoints and metrics |
 //! | `metrics` | landmark errors and their summary |
@@ -23,6 +24,7 @@ mod config;
 mod dataset;
 mod eval;
 mod export;
+mod faces;
 mod graph;
 mod init;
 mod metrics;

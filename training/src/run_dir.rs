@@ -21,7 +21,6 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Recipe;
-use crate::metrics::Summary;
 use crate::nets::Net;
 use crate::train::{Optimiser, State};
 
@@ -53,7 +52,7 @@ pub struct Epoch {
     /// The same of the validation faces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_loss: Option<f64>,
-    /// Mean NME of the validation faces, per cent.
+    /// Mean NME of the validation faces, per cent; a detector's is described at [`crate::faces::Detections`].
     pub validation_nme: f64,
     /// Mean point error of the validation faces, in pixels of their photos.
     pub validation_pixels: f64,
@@ -92,11 +91,11 @@ type Checkpoint<B> = (NetRecord<B>, Option<NetRecord<B>>, Momenta<B>, usize, f64
 
 impl Progress {
     /// Counts an epoch; whether it is the best so far.
-    pub fn add(&mut self, summary: &Summary) -> bool {
-        let is_best = summary.nme_mean < self.best_nme;
+    pub fn add(&mut self, nme: f64) -> bool {
+        let is_best = nme < self.best_nme;
         self.epochs += 1;
         if is_best {
-            (self.best_nme, self.best_epoch) = (summary.nme_mean, self.epochs);
+            (self.best_nme, self.best_epoch) = (nme, self.epochs);
         }
         is_best
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -15,12 +16,14 @@ use crossbeam::channel::Receiver;
 use facemark::face::{Point, Region};
 use facemark::spec::ModelSpec;
 use indicatif::ProgressBar;
+use rand::rngs::StdRng;
 
-use crate::augment::{Start, whole_photo};
+use crate::augment::{self, Start, whole_photo};
 use crate::average;
 use crate::batch::{self, Batch};
 use crate::config::{Loss, Recipe};
 use crate::dataset::{self, Sample, Source};
+use crate::faces::Faces;
 use crate::init::{self, Init};
 use crate::metrics::{FaceError, Summary};
 use crate::nets::Net;
@@ -48,6 +51,39 @@ impl<B: AutodiffBackend> State<B> {
     }
 }
 
+/// What a net is trained for: its batches, what is minimised, and how well it does.
+pub trait Task {
+    /// How many photos or faces are trained on, and how many are held out.
+    fn counts(&self) -> (usize, usize);
+
+    /// What a landmark net answers at first.
+    fn mean_shape(&self) -> Vec<f32>;
+
+    /// The batches of all epochs from this one on, 0-based.
+    fn batches(&self, first_epoch: usize) -> Receiver<Batch>;
+
+    /// One batch of the same kind, large enough for stable statistics.
+    fn sample_batch(&self) -> Batch;
+
+    /// The mean loss over a batch.
+    fn loss<B: Backend>(&self, found: Tensor<B, 2>, targets: Tensor<B, 2>) -> Tensor<B, 1>;
+
+    /// How well a net does on what is held out.
+    fn validate<B: Backend>(&self, net: &Net<B>, device: &B::Device) -> Result<Validation>;
+}
+
+/// How well a net does on what is held out.
+pub struct Validation {
+    /// Mean loss.
+    pub loss: f64,
+    /// Mean normalised error in per cent: the smaller, the better the net.
+    pub nme: f64,
+    /// Mean error in pixels.
+    pub pixels: f64,
+    /// The same and more, for people.
+    pub text: String,
+}
+
 /// Trains a new net, from the weights of `init` if there are any, and leaves it in the folder `out`; ends early after
 /// the epoch `stop_after`.
 pub fn start<B: AutodiffBackend>(
@@ -59,32 +95,43 @@ pub fn start<B: AutodiffBackend>(
     device: &B::Device,
 ) -> Result<()> {
     recipe.check()?;
-    let spec = recipe.net.spec(recipe.framing);
-    let (training, validation) = load_split(data, &spec)?;
+    if recipe.net.is_detector() {
+        start_task::<B>(&Faces::load(data, recipe)?, data, out, recipe, init, stop_after, device)
+    } else {
+        start_task::<B>(&Landmarks::load(data, recipe)?, data, out, recipe, init, stop_after, device)
+    }
+}
+
+fn start_task<B: AutodiffBackend>(
+    task: &impl Task,
+    data: &Source,
+    out: &Path,
+    recipe: &Recipe,
+    init: Option<&Init>,
+    stop_after: Option<usize>,
+    device: &B::Device,
+) -> Result<()> {
+    let (n_training, n_validation) = task.counts();
     let record = Record {
         data: data.path.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        n_training: training.len(),
-        n_validation: validation.len(),
+        n_training,
+        n_validation,
         commit: commit(),
         init: init.map(Init::to_string),
-        mean_shape: mean_shape(&training, &spec),
+        mean_shape: task.mean_shape(),
     };
     B::seed(device, recipe.seed);
     let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
     let net = match init {
-        Some(init) => {
-            let crops = batch::sample_crops(&training, &spec, recipe);
-            init::load(init, net, crops.into_tensors(&spec, device).0, device)?
-        }
+        Some(init) => init::load(init, net, task.sample_batch().into_tensors(device).0, device)?,
         None => net,
     };
     let dir = RunDir::create(out, recipe, &record)?;
     let progress = Progress { epochs: 0, best_nme: f64::INFINITY, best_epoch: 0 };
-    let (n_training, n_validation) = (training.len(), validation.len());
     eprintln!("{} parameters, {n_training} faces to train on, {n_validation} held out", net.num_params());
     let average = recipe.ema.map(|_| net.valid());
     let state = State { net, average, optimiser: optimiser(recipe), progress };
-    run(&dir, recipe, (training, validation), state, stop_after, device)
+    run(task, &dir, recipe, state, stop_after, device)
 }
 
 /// Goes on with the run in the folder `out`; ends early after the epoch `stop_after`.
@@ -94,61 +141,71 @@ pub fn resume<B: AutodiffBackend>(
     stop_after: Option<usize>,
     device: &B::Device,
 ) -> Result<()> {
+    let (_, recipe, _) = RunDir::open(out)?;
+    if recipe.net.is_detector() {
+        resume_task::<B>(&Faces::load(data, &recipe)?, data, out, stop_after, device)
+    } else {
+        resume_task::<B>(&Landmarks::load(data, &recipe)?, data, out, stop_after, device)
+    }
+}
+
+fn resume_task<B: AutodiffBackend>(
+    task: &impl Task,
+    data: &Source,
+    out: &Path,
+    stop_after: Option<usize>,
+    device: &B::Device,
+) -> Result<()> {
     let (dir, recipe, record) = RunDir::open(out)?;
-    let spec = recipe.net.spec(recipe.framing);
-    let (training, validation) = load_split(data, &spec)?;
+    let (n_training, n_validation) = task.counts();
     ensure!(
-        (training.len(), validation.len()) == (record.n_training, record.n_validation),
-        "{} holds other data than the run began with ({} + {} faces, not {} + {})",
+        (n_training, n_validation) == (record.n_training, record.n_validation),
+        "{} holds other data than the run began with ({n_training} + {n_validation} faces, not {} + {})",
         data.path.display(),
-        training.len(),
-        validation.len(),
         record.n_training,
         record.n_validation
     );
     let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
     let state = dir.load(net, optimiser(&recipe), device)?;
     eprintln!("going on after epoch {}", state.progress.epochs);
-    run(&dir, &recipe, (training, validation), state, stop_after, device)
+    run(task, &dir, &recipe, state, stop_after, device)
 }
 
 /// All remaining epochs.
 fn run<B: AutodiffBackend>(
+    task: &impl Task,
     dir: &RunDir,
     recipe: &Recipe,
-    (training, validation): (Vec<Sample>, Vec<Sample>),
     mut state: State<B>,
     stop_after: Option<usize>,
     device: &B::Device,
 ) -> Result<()> {
-    let spec = recipe.net.spec(recipe.framing);
-    let views = validation_views(&validation, recipe);
-    let n_steps = batch::steps_per_epoch(training.len(), recipe);
-    let batches = batch::training(training.into(), spec.clone(), recipe.clone(), state.progress.epochs);
+    let n_steps = batch::steps_per_epoch(task.counts().0, recipe);
+    let batches = task.batches(state.progress.epochs);
     let last = stop_after.map_or(recipe.epochs, |epoch| epoch.min(recipe.epochs));
     while state.progress.epochs < last && !state.progress.is_stuck(recipe.patience) {
         let started = Instant::now();
         let first_step = state.progress.epochs * n_steps;
         let trained =
-            train_epoch(&mut state, &batches, recipe, &spec, first_step..first_step + n_steps, device)?;
+            train_epoch(task, &mut state, &batches, recipe, first_step..first_step + n_steps, device)?;
         let train_seconds = started.elapsed().as_secs_f64();
-        let (validation_loss, summary) = validate(&state.best_net(), &views, recipe, &spec, device)?;
-        let is_best = state.progress.add(&summary);
+        let validation = task.validate(&state.best_net(), device)?;
+        let is_best = state.progress.add(validation.nme);
         // The checkpoint first: a line about an epoch that could not be resumed from would be a lie.
         dir.save(&state, is_best)?;
         let epoch = Epoch {
             epoch: state.progress.epochs,
             loss: trained.loss,
-            validation_loss: Some(validation_loss),
-            validation_nme: summary.nme_mean,
-            validation_pixels: summary.pixels,
+            validation_loss: Some(validation.loss),
+            validation_nme: validation.nme,
+            validation_pixels: validation.pixels,
             lr: recipe.learning_rate(first_step + n_steps - 1, n_steps),
             photos_per_second: trained.n_photos as f64 / train_seconds,
             waited: Some(trained.waited.as_secs_f64() / train_seconds),
             seconds: started.elapsed().as_secs_f64(),
         };
         dir.log(&epoch)?;
-        report(&epoch, &summary, is_best);
+        report(&epoch, &validation, is_best);
     }
     Ok(())
 }
@@ -165,10 +222,10 @@ struct Trained {
 
 /// One pass over the training faces; `steps` are counted from the run's beginning.
 fn train_epoch<B: AutodiffBackend>(
+    task: &impl Task,
     state: &mut State<B>,
     batches: &Receiver<Batch>,
     recipe: &Recipe,
-    spec: &ModelSpec,
     steps: Range<usize>,
     device: &B::Device,
 ) -> Result<Trained> {
@@ -182,8 +239,8 @@ fn train_epoch<B: AutodiffBackend>(
         let batch = batches.recv().context("the loader thread died")?;
         waited += asked.elapsed();
         n_photos += batch.len;
-        let (crops, targets) = batch.into_tensors::<B>(spec, device);
-        let loss = loss(net.forward(crops), targets, recipe.loss);
+        let (crops, targets) = batch.into_tensors::<B>(device);
+        let loss = task.loss(net.forward(crops), targets);
         // Summed on the device: reading every step's value would make a GPU wait.
         total = total + loss.clone().inner();
         let gradients = GradientsParams::from_grads(loss.backward(), &net);
@@ -198,6 +255,61 @@ fn train_epoch<B: AutodiffBackend>(
     let loss = total.into_data().iter::<f64>().sum::<f64>() / n_steps as f64;
     ensure!(loss.is_finite(), "the loss is no longer a number; try a smaller --lr");
     Ok(Trained { loss, n_photos, waited })
+}
+
+/// Landmarks in crops.
+struct Landmarks {
+    recipe: Recipe,
+    spec: ModelSpec,
+    training: Arc<[Sample]>,
+    validation: Vec<Sample>,
+}
+
+impl Landmarks {
+    fn load(data: &Source, recipe: &Recipe) -> Result<Self> {
+        let spec = recipe.net.spec(recipe.framing);
+        let samples = dataset::load_for_training(data, spec.scheme)?;
+        let (training, validation) =
+            dataset::split(samples).with_context(|| format!("{}", data.path.display()))?;
+        Ok(Self { recipe: recipe.clone(), spec, training: training.into(), validation })
+    }
+
+    fn maker(&self) -> impl batch::Maker + use<> {
+        let (samples, spec, augment) =
+            (self.training.clone(), self.spec.clone(), self.recipe.augment.clone());
+        move |i: usize, rng: &mut StdRng| augment::augmented(&samples[i], &spec, &augment, rng).into()
+    }
+}
+
+impl Task for Landmarks {
+    fn counts(&self) -> (usize, usize) {
+        (self.training.len(), self.validation.len())
+    }
+
+    fn mean_shape(&self) -> Vec<f32> {
+        mean_shape(&self.training, &self.spec)
+    }
+
+    fn batches(&self, first_epoch: usize) -> Receiver<Batch> {
+        let n = self.training.len();
+        batch::training(n, self.maker(), self.spec.clone(), self.recipe.clone(), first_epoch)
+    }
+
+    fn sample_batch(&self) -> Batch {
+        batch::sample_crops(self.training.len(), self.maker(), &self.spec, &self.recipe)
+    }
+
+    fn loss<B: Backend>(&self, found: Tensor<B, 2>, targets: Tensor<B, 2>) -> Tensor<B, 1> {
+        loss(found, targets, self.recipe.loss)
+    }
+
+    fn validate<B: Backend>(&self, net: &Net<B>, device: &B::Device) -> Result<Validation> {
+        let views = validation_views(&self.validation, &self.recipe);
+        let (loss, summary) = validate(net, &views, &self.recipe, &self.spec, device)?;
+        let Summary { nme_mean: nme, pixels, relative_mse, .. } = summary;
+        let text = format!("validation NME {nme:.3} %  {pixels:.2} px  mse {relative_mse:.6}");
+        Ok(Validation { loss, nme, pixels, text })
+    }
 }
 
 /// The mean loss over all coordinates.
@@ -220,6 +332,7 @@ fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> T
             let straight = size.clone() - offset;
             bent.mask_where(size.greater_elem(w), straight).mean()
         }
+        Loss::Focal { .. } => unreachable!("recipes are checked: this loss is for detectors"),
     }
 }
 
@@ -244,7 +357,7 @@ fn validate<B: Backend>(
     let mut total = 0.0;
     for (batch, views) in batch::plain(views, spec, recipe.batch).into_iter().zip(views.chunks(recipe.batch))
     {
-        let (crops, targets) = batch.into_tensors::<B>(spec, device);
+        let (crops, targets) = batch.into_tensors::<B>(device);
         let found = net.forward(crops);
         let loss = loss(found.clone(), targets, recipe.loss).into_data().iter::<f64>().sum::<f64>();
         total += loss * views.len() as f64;
@@ -279,18 +392,11 @@ pub fn optimiser<B: AutodiffBackend>(recipe: &Recipe) -> Optimiser<B> {
         .init()
 }
 
-fn load_split(data: &Source, spec: &ModelSpec) -> Result<(Vec<Sample>, Vec<Sample>)> {
-    let samples = dataset::load_for_training(data, spec.scheme)?;
-    dataset::split(samples).with_context(|| format!("{}", data.path.display()))
-}
-
-fn report(epoch: &Epoch, summary: &Summary, is_best: bool) {
+fn report(epoch: &Epoch, validation: &Validation, is_best: bool) {
     let Epoch { epoch, loss, lr, photos_per_second, .. } = epoch;
-    let Summary { nme_mean, pixels, relative_mse, .. } = summary;
     let mark = if is_best { "  best so far" } else { "" };
-    eprintln!(
-        "epoch {epoch:4}  loss {loss:.6}  validation NME {nme_mean:.3} %  {pixels:.2} px  mse {relative_mse:.6}  lr {lr:.1e}  {photos_per_second:.0} photos/s{mark}"
-    );
+    let text = &validation.text;
+    eprintln!("epoch {epoch:4}  loss {loss:.6}  {text}  lr {lr:.1e}  {photos_per_second:.0} photos/s{mark}");
 }
 
 /// Recorded if the program did not run in a repository.

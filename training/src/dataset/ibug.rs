@@ -23,8 +23,7 @@ pub const N_POINTS: usize = 68;
 
 /// Reads a `.pts` file below the folder `data`; its points become 0-based.
 pub fn read(data: &Path, file: &Path) -> Result<Annotation> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let points = parse(file, &text)?;
+    let points = points(file)?;
     let below = file.strip_prefix(data).unwrap_or(file);
     let photo = photo_name(file);
     let part = if is_for_testing(below, false) { Part::Test } else { Part::of_photo(&photo) };
@@ -39,6 +38,12 @@ pub fn read(data: &Path, file: &Path) -> Result<Annotation> {
         identity: if is_numbered { photo } else { below.with_extension("").display().to_string() },
         part,
     })
+}
+
+/// The points in a file, 0-based.
+pub fn points(file: &Path) -> Result<Vec<Point>> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    parse(file, &text)
 }
 
 fn parse(file: &Path, text: &str) -> Result<Vec<Point>> {

@@ -11,7 +11,7 @@ mod format;
 mod fuzz;
 mod ibug;
 mod imm;
-mod picture;
+pub mod picture;
 mod split;
 mod wflw;
 
@@ -28,7 +28,8 @@ use rayon::prelude::*;
 
 use crate::boxes::FaceBox;
 pub use format::Format;
-pub use split::{Part, split};
+pub use ibug::points as pts;
+pub use split::{Part, is_for_testing, photo_name, split};
 
 /// A photo with one annotated face.
 #[derive(Clone, Debug)]

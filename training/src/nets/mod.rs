@@ -1,5 +1,6 @@
 //! The nets, one a file: layers with their shapes, the forward pass, and beside it the same pass as an ONNX graph.
 
+mod face;
 mod full_face;
 mod norm;
 mod nose;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
 use crate::init::Layers;
+use face::Face;
 use full_face::FullFace;
 use nose::Nose;
 use resnet18::Resnet18;
@@ -37,6 +39,8 @@ pub enum NetKind {
     FullFace,
     /// 68 iBUG points from 112×112 px.
     Resnet18,
+    /// All faces in a picture of 256×192 px: the tracker's detector.
+    Face,
 }
 
 impl NetKind {
@@ -47,15 +51,16 @@ impl NetKind {
             Self::Nose3 => "nose3",
             Self::FullFace => "full-face",
             Self::Resnet18 => "resnet18",
+            Self::Face => "face",
         }
     }
 
-    /// The points that the net finds.
+    /// The points that the net finds; for the detector, those whose regions it finds.
     pub fn scheme(self) -> Scheme {
         match self {
             Self::Nose | Self::Nose3 => Scheme::Nose,
             Self::FullFace => Scheme::Imm58,
-            Self::Resnet18 => Scheme::Ibug68,
+            Self::Resnet18 | Self::Face => Scheme::Ibug68,
         }
     }
 
@@ -65,7 +70,13 @@ impl NetKind {
             Self::Nose | Self::Nose3 => (80, 60),
             Self::FullFace => (240, 180),
             Self::Resnet18 => (112, 112),
+            Self::Face => (256, 192),
         }
+    }
+
+    /// Whether the net finds faces in a picture, not landmarks in a crop.
+    pub fn is_detector(self) -> bool {
+        self == Self::Face
     }
 
     /// The net's specification; `framing` says what its crop covers.
@@ -83,7 +94,8 @@ impl NetKind {
     }
 }
 
-/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides.
+/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides; the
+/// detector's is described in [`facemark::detect::grid`].
 #[allow(clippy::large_enum_variant, reason = "a process holds one net or two")]
 #[derive(Module, Debug)]
 pub enum Net<B: Backend> {
@@ -95,6 +107,8 @@ pub enum Net<B: Backend> {
     FullFace(FullFace<B>),
     /// See [`NetKind::Resnet18`].
     Resnet18(Resnet18<B>),
+    /// See [`NetKind::Face`].
+    Face(Face<B>),
 }
 
 impl<B: Backend> Net<B> {
@@ -105,6 +119,7 @@ impl<B: Backend> Net<B> {
             NetKind::Nose3 => Self::Nose3(Nose::three(mean_shape, device)),
             NetKind::FullFace => Self::FullFace(FullFace::new(mean_shape, device)),
             NetKind::Resnet18 => Self::Resnet18(Resnet18::new(mean_shape, device)),
+            NetKind::Face => Self::Face(Face::new(device)),
         }
     }
 
@@ -114,6 +129,7 @@ impl<B: Backend> Net<B> {
             Self::Nose(net) | Self::Nose3(net) => net.forward(crops),
             Self::FullFace(net) => net.forward(crops),
             Self::Resnet18(net) => net.forward(crops),
+            Self::Face(net) => net.forward(crops),
         }
     }
 
@@ -127,6 +143,7 @@ impl<B: Backend> Net<B> {
             Self::Nose3(net) => Self::Nose3(net.import(layers)?),
             Self::FullFace(net) => Self::FullFace(net.import(layers)?),
             Self::Resnet18(net) => Self::Resnet18(net.import(layers)?),
+            Self::Face(net) => Self::Face(net.import(layers)?),
         })
     }
 
@@ -135,6 +152,7 @@ impl<B: Backend> Net<B> {
     pub fn with_statistics_of(self, crops: Tensor<B, 4>) -> Self {
         match self {
             Self::Resnet18(net) => Self::Resnet18(net.with_statistics_of(crops)),
+            Self::Face(net) => Self::Face(net.with_statistics_of(crops)),
             net @ (Self::Nose(_) | Self::Nose3(_) | Self::FullFace(_)) => net,
         }
     }
@@ -145,6 +163,7 @@ impl<B: Backend> Net<B> {
             Self::Nose(net) | Self::Nose3(net) => net.export(graph, input),
             Self::FullFace(net) => net.export(graph, input),
             Self::Resnet18(net) => net.export(graph, input),
+            Self::Face(net) => net.export(graph, input),
         }
     }
 }

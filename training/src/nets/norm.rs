@@ -3,14 +3,69 @@
 //! Burn 0.21 copies the activations twice to reduce them and then applies mean, deviation, gain and bias one by
 //! one. On a CPU these passes cost as much as ResNet18's convolutions. The result is the same up to rounding.
 
-use burn::module::Param;
-use burn::nn::BatchNorm;
+use anyhow::Result;
+use burn::module::{Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use super::KAIMING;
+use crate::graph::Graph;
+use crate::init::{self, Layers};
+
+/// A convolution without bias and the batch normalisation after it.
+#[derive(Module, Debug)]
+pub struct NormedConv<B: Backend> {
+    conv: Conv2d<B>,
+    norm: BatchNorm<B>,
+}
+
+impl<B: Backend> NormedConv<B> {
+    /// A square kernel, and as much padding as makes the size shrink by the stride exactly.
+    pub fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &B::Device) -> Self {
+        let pad = kernel.saturating_sub(stride).div_ceil(2);
+        let conv = Conv2dConfig::new(channels, [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
+            .with_bias(false)
+            .with_initializer(KAIMING)
+            .init(device);
+        Self { conv, norm: BatchNormConfig::new(channels[1]).init(device) }
+    }
+
+    /// Both, one after the other.
+    pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        batch_norm(&self.norm, self.conv.forward(x))
+    }
+
+    /// The file's bias, into which export folded the normalisation, becomes the offset of one that changes nothing else.
+    pub fn import(&mut self, layers: &mut Layers) -> Result<()> {
+        let bias = layers.conv(&mut self.conv)?;
+        let (n, device) = (bias.len(), self.conv.weight.device());
+        self.norm = BatchNormConfig::new(n).init(&device);
+        self.norm.running_var.update(Tensor::full([n], 1.0 - self.norm.epsilon, &device));
+        self.norm.beta = init::vector(bias, &device);
+        Ok(())
+    }
+
+    /// Moves the statistics of `x`, `[n, channels, height, width]`, into the normalisation without changing the output,
+    /// which it gives.
+    pub fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let before = self.conv.forward(x).detach();
+        self.norm = with_statistics_of(self.norm.clone(), before.clone());
+        batch_norm(&self.norm, before)
+    }
+
+    /// The convolution with the normalisation folded in.
+    pub fn export(&self, graph: &mut Graph, input: &str) -> String {
+        graph.conv(input, &self.conv, Some(&self.norm))
+    }
+}
+
 /// Normalises `x`, `[n, channels, height, width]`, with the batch's own statistics while training (and moves the
 /// running ones), with the running ones otherwise.
-pub fn batch_norm<B: Backend>(norm: &BatchNorm<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
+fn batch_norm<B: Backend>(norm: &BatchNorm<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
     let [n, channels, height, width] = x.dims();
     let x = x.reshape([n, channels, height * width]);
     let y = if B::ad_enabled(&x.device()) { train(norm, x) } else { infer(norm, x) };
@@ -36,7 +91,7 @@ fn train<B: Backend>(norm: &BatchNorm<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
 }
 
 /// The same function of `x`, `[n, channels, height, width]`, written with the statistics of `x` as the running ones.
-pub fn with_statistics_of<B: Backend>(mut norm: BatchNorm<B>, x: Tensor<B, 4>) -> BatchNorm<B> {
+fn with_statistics_of<B: Backend>(mut norm: BatchNorm<B>, x: Tensor<B, 4>) -> BatchNorm<B> {
     let [n, channels, height, width] = x.dims();
     let x = x.reshape([n, channels, height * width]);
     let mean = x.clone().mean_dim(2).mean_dim(0);

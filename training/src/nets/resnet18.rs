@@ -3,17 +3,16 @@
 
 use anyhow::Result;
 use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Linear, PaddingConfig2d};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::max_pool2d;
 
-use super::norm::{batch_norm, with_statistics_of};
-use super::{KAIMING, shape_head};
+use super::norm::NormedConv;
+use super::shape_head;
 use crate::graph::Graph;
-use crate::init::{self, Layers};
+use crate::init::Layers;
 
 /// A stem, eight residual blocks, the mean over the picture and one fully connected layer.
 #[derive(Module, Debug)]
@@ -30,13 +29,6 @@ pub struct Block<B: Backend> {
     conv2: NormedConv<B>,
     /// A 1×1 convolution where the block changes the shape.
     shortcut: Option<NormedConv<B>>,
-}
-
-/// A convolution without bias and the batch normalisation after it.
-#[derive(Module, Debug)]
-pub struct NormedConv<B: Backend> {
-    conv: Conv2d<B>,
-    norm: BatchNorm<B>,
 }
 
 impl<B: Backend> Resnet18<B> {
@@ -146,44 +138,5 @@ impl<B: Backend> Block<B> {
         };
         let sum = graph.add(&y, &x);
         graph.relu(&sum)
-    }
-}
-
-impl<B: Backend> NormedConv<B> {
-    fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &B::Device) -> Self {
-        let pad = kernel / 2;
-        let conv = Conv2dConfig::new(channels, [kernel, kernel])
-            .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
-            .with_bias(false)
-            .with_initializer(KAIMING)
-            .init(device);
-        Self { conv, norm: BatchNormConfig::new(channels[1]).init(device) }
-    }
-
-    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        batch_norm(&self.norm, self.conv.forward(x))
-    }
-
-    /// The file's bias, into which export folded the normalisation, becomes the offset of one that changes nothing else.
-    fn import(&mut self, layers: &mut Layers) -> Result<()> {
-        let bias = layers.conv(&mut self.conv)?;
-        let (n, device) = (bias.len(), self.conv.weight.device());
-        self.norm = BatchNormConfig::new(n).init(&device);
-        self.norm.running_var.update(Tensor::full([n], 1.0 - self.norm.epsilon, &device));
-        self.norm.beta = init::vector(bias, &device);
-        Ok(())
-    }
-
-    /// Moves the statistics of `x`, `[n, channels, height, width]`, into the normalisation without changing the output,
-    /// which it gives.
-    fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let before = self.conv.forward(x).detach();
-        self.norm = with_statistics_of(self.norm.clone(), before.clone());
-        batch_norm(&self.norm, before)
-    }
-
-    fn export(&self, graph: &mut Graph, input: &str) -> String {
-        graph.conv(input, &self.conv, Some(&self.norm))
     }
 }

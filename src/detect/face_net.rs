@@ -1,0 +1,197 @@
+//! Our own detector: a net that looks at the whole picture once.
+
+use anyhow::Result;
+
+use super::grid::{self, STRIDES, n_values};
+use super::{Detection, Detector, suppress};
+use crate::crop::{crop, normalise};
+use crate::face::{Affine, Framing, Point, Region};
+use crate::frame::Plane;
+use crate::net::{self, Graph, Net, NetFile};
+use crate::spec::{DetectorSpec, Normalisation};
+
+/// Faces that are less certain are none.
+pub const MIN_SCORE: f32 = 0.4;
+/// A second look also tells of fainter ones, down to this: whoever asks has a reason to look there.
+const FAINT: f32 = 0.1;
+/// It goes to a square of so many times the face's size …
+const CLOSE_LOOK: f32 = 2.0;
+/// … and so many pixels: the face then has a size that the net is sure about.
+const CLOSE_SIDE: usize = 96;
+/// Only pictures of up to so many times their other side are looked at in their own proportions.
+const MAX_ASPECT: f32 = 4.0;
+
+/// A face detector's ONNX file, run by tract.
+pub struct FaceNet {
+    spec: DetectorSpec,
+    graph: Graph,
+    threads: usize,
+    /// For whole pictures of the last one's size.
+    whole: Option<(PictureSize, Input)>,
+    /// For one face.
+    close: Input,
+}
+
+/// Width and height of a picture.
+type PictureSize = (usize, usize);
+
+impl FaceNet {
+    /// Loads a detector from an ONNX file's bytes; `threads` is how many the net may use.
+    ///
+    /// # Errors
+    /// [`Fault::Model`](crate::error::Fault::Model) if the bytes are no ONNX file, not a detector that facemark-train
+    /// exported, or the graph does not do what its metadata says.
+    pub fn from_bytes(bytes: &[u8], threads: usize) -> Result<Self> {
+        net::load(|| {
+            let file = NetFile::read(bytes)?;
+            let spec = DetectorSpec::from_metadata(file.metadata())?;
+            let (width, height) = (spec.width, spec.height);
+            let graph = file.parse([width, height], n_values(width, height))?;
+            let close = Input::new(&graph, (CLOSE_SIDE, CLOSE_SIDE), threads)?;
+            Ok(Self { spec, graph, threads, whole: None, close })
+        })
+    }
+
+    /// What the model says of itself.
+    pub fn spec(&self) -> &DetectorSpec {
+        &self.spec
+    }
+
+    /// The input for whole pictures of this size. Another size than the last one's costs a few milliseconds.
+    fn whole(&mut self, size: PictureSize) -> Result<&mut Input> {
+        let input = match self.whole.take() {
+            Some((planned, input)) if planned == size => input,
+            _ => Input::new(&self.graph, input_size(size, self.spec.width * self.spec.height), self.threads)?,
+        };
+        Ok(&mut self.whole.insert((size, input)).1)
+    }
+}
+
+impl Detector for FaceNet {
+    fn detect(&mut self, luma: &Plane) -> Result<Vec<Detection>> {
+        let how = self.spec.normalisation;
+        let input = self.whole((luma.width, luma.height))?;
+        let to_image = letterbox((luma.width, luma.height), (input.width, input.height));
+        Ok(suppress(input.look(luma, &to_image, how, MIN_SCORE)?))
+    }
+
+    fn confirm(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>> {
+        let framing = Framing { width: CLOSE_LOOK, height: CLOSE_LOOK, shift_x: 0.0, shift_y: 0.0 };
+        let to_image = framing.crop_to_image(near);
+        let found = self.close.look(luma, &to_image, self.spec.normalisation, FAINT)?;
+        let here = found.into_iter().filter(|face| face.region.overlap(near) > super::SAME_FACE);
+        Ok(here.max_by(|a, b| a.score.total_cmp(&b.score)))
+    }
+}
+
+/// The net, planned for one size of input, with its buffers.
+struct Input {
+    net: Net,
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+    numbers: Vec<f32>,
+}
+
+impl Input {
+    fn new(graph: &Graph, (width, height): (usize, usize), threads: usize) -> Result<Self> {
+        let net = graph.plan([width, height], n_values(width, height), threads)?;
+        let n = width * height;
+        Ok(Self { net, width, height, pixels: vec![0; n], numbers: vec![0.0; n] })
+    }
+
+    /// The faces that are at least so certain in a part of the picture, in image pixels; `to_image` maps unit input coordinates there.
+    fn look(
+        &mut self,
+        luma: &Plane,
+        to_image: &Affine,
+        how: Normalisation,
+        least: f32,
+    ) -> Result<Vec<Detection>> {
+        let Self { net, width, height, pixels, numbers } = self;
+        crop(luma, to_image, *width, *height, pixels);
+        normalise(pixels, how, numbers);
+        let found = grid::decode(&net.run(numbers)?, *width, *height, least);
+        Ok(found.into_iter().map(|face| in_image(face, to_image, *width, *height)).collect())
+    }
+}
+
+/// Width and height of the input for a picture: nearly the picture's proportions, about `n_pixels` pixels, and sides
+/// that the grids divide.
+fn input_size((width, height): PictureSize, n_pixels: usize) -> (usize, usize) {
+    let aspect = (width as f32 / height as f32).clamp(1.0 / MAX_ASPECT, MAX_ASPECT);
+    let unit = STRIDES[STRIDES.len() - 1] as f32;
+    let side = |length: f32| ((length / unit).round().max(1.0) * unit) as usize;
+    let ideal = (n_pixels as f32 * aspect).sqrt();
+    (side(ideal), side(ideal / aspect))
+}
+
+/// The map from unit input coordinates to image pixels that shows the whole picture in the middle of the input, as
+/// large as fits.
+fn letterbox((width, height): PictureSize, (input_width, input_height): (usize, usize)) -> Affine {
+    let (width, height) = (width as f32, height as f32);
+    let (across, down) = (input_width as f32, input_height as f32);
+    let scale = (width / across).max(height / down);
+    let center = Point::new((width - 1.0) / 2.0, (height - 1.0) / 2.0);
+    let framing = Framing { width: across, height: down, shift_x: 0.0, shift_y: 0.0 };
+    framing.crop_to_image(&Region { center, size: scale, angle: 0.0 })
+}
+
+/// A detection in an input's pixels, taken to the image. The map turns and scales, but does not shear.
+fn in_image(found: Detection, to_image: &Affine, width: usize, height: usize) -> Detection {
+    let Region { center, size, angle } = found.region;
+    let [[a, _, _], [d, _, _]] = to_image.rows;
+    let region = Region {
+        center: to_image.apply(Point::new(center.x / width as f32, center.y / height as f32)),
+        size: size * a.hypot(d) / width as f32,
+        angle: angle + d.atan2(a),
+    };
+    Detection { region, ..found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_have_the_pictures_proportions_and_one_amount_of_pixels() {
+        let n = 256 * 192;
+        assert_eq!(input_size((640, 480), n), (256, 192));
+        assert_eq!(input_size((1280, 720), n), (288, 160));
+        assert_eq!(input_size((480, 640), n), (192, 256));
+        assert_eq!(input_size((500, 500), n), (224, 224));
+        for (width, height) in [(1, 4000), (4000, 1), (30, 20), (1, 1)] {
+            let (w, h) = input_size((width, height), n);
+            assert!(w % 32 == 0 && h % 32 == 0 && w * h <= 2 * n && w.min(h) >= 96, "{w}×{h}");
+        }
+    }
+
+    #[test]
+    fn a_letterbox_shows_the_whole_picture_in_the_middle() {
+        // 4.5 image pixels are one of the input's; 284.4 of 288 columns are filled.
+        let map = letterbox((1280, 720), (288, 160));
+        let near = |unit: (f32, f32), image: (f32, f32)| {
+            map.apply(Point::new(unit.0, unit.1)).distance(Point::new(image.0, image.1)) < 1e-2
+        };
+        assert!(near((0.5, 0.5), (639.5, 359.5)));
+        assert!(near((0.5, 0.0), (639.5, -0.5)) && near((0.5, 1.0), (639.5, 719.5)));
+        assert!(near((0.0, 0.5), (-8.5, 359.5)));
+    }
+
+    #[test]
+    fn detections_go_to_the_image_turned_and_scaled() {
+        let near = Region { center: Point::new(200.0, 100.0), size: 80.0, angle: 0.5 };
+        let framing = Framing { width: 2.0, height: 2.0, shift_x: 0.0, shift_y: 0.0 };
+        let map = framing.crop_to_image(&near);
+        // The face that was looked for is in the middle, half the input's side large and upright.
+        let region = Region { center: Point::new(32.0, 32.0), size: 32.0, angle: 0.0 };
+        let found = in_image(Detection { region, score: 0.7 }, &map, 64, 64);
+        assert!(found.region.center.distance(near.center) < 1e-3 && (found.region.size - 80.0).abs() < 1e-3);
+        assert!((found.region.angle - 0.5).abs() < 1e-5);
+        // A tenth of the face's size to its own right.
+        let region = Region { center: Point::new(35.2, 32.0), angle: -0.1, ..region };
+        let found = in_image(Detection { region, score: 0.7 }, &map, 64, 64).region;
+        let expected = Point::new(200.0 + 8.0 * 0.5_f32.cos(), 100.0 + 8.0 * 0.5_f32.sin());
+        assert!(found.center.distance(expected) < 1e-3 && (found.angle - 0.4).abs() < 1e-5);
+    }
+}

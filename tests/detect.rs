@@ -1,0 +1,87 @@
+//! The built-in face detector on a photo.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use facemark::crop::crop;
+use facemark::detect::{Detection, Detector, FaceNet};
+use facemark::face::{Framing, Point, Region};
+use facemark::frame::Plane;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn detector() -> FaceNet {
+    FaceNet::from_bytes(&fs::read(path("models/face.onnx")).unwrap(), 1).unwrap()
+}
+
+/// A NASA portrait of 512×512.
+fn astronaut() -> Plane {
+    let luma = image::open(path("media/astronaut.jpg")).unwrap().into_luma8();
+    let (width, height) = (luma.width() as usize, luma.height() as usize);
+    Plane { data: luma.into_raw(), width, height }
+}
+
+/// Her face, from brows to chin.
+const FACE: Region = Region { center: Point { x: 223.0, y: 126.0 }, size: 92.0, angle: 0.0 };
+
+/// The photo in a picture of this size, with her face's middle in the picture's, so large and turned by `roll`.
+fn framed(width: usize, height: usize, size: f32, roll: f32) -> Plane {
+    let mut picture = Plane::default();
+    picture.resize(width, height);
+    let framing =
+        Framing { width: width as f32 / size, height: height as f32 / size, shift_x: 0.0, shift_y: 0.0 };
+    let to_photo = framing.crop_to_image(&Region { angle: -roll, ..FACE });
+    crop(&astronaut(), &to_photo, width, height, &mut picture.data);
+    picture
+}
+
+#[track_caller]
+fn assert_found(found: &[Detection], center: Point, size: f32) {
+    let [face] = found else { panic!("not one face: {found:?}") };
+    let off = face.region.center.distance(center) / size;
+    let growth = face.region.size / size;
+    assert!(off < 0.15 && (0.8..1.25).contains(&growth), "{face:?} is not at {center:?}, {size} px");
+}
+
+#[test]
+fn a_face_is_found_where_it_is_and_nowhere_else() {
+    assert_found(&detector().detect(&astronaut()).unwrap(), FACE.center, FACE.size);
+}
+
+#[test]
+fn its_size_its_roll_and_the_pictures_shape_do_not_matter() {
+    let mut detector = detector();
+    for (width, height) in [(640, 480), (1280, 720), (480, 640)] {
+        for size in [40.0, 90.0, 250.0] {
+            let found = detector.detect(&framed(width, height, size, 0.0)).unwrap();
+            assert_found(&found, Point::new(width as f32 / 2.0 - 0.5, height as f32 / 2.0 - 0.5), size);
+        }
+    }
+    for roll in [-0.5, 0.5_f32] {
+        let found = detector.detect(&framed(640, 480, 120.0, roll)).unwrap();
+        assert_found(&found, Point::new(319.5, 239.5), 120.0);
+        assert!((found[0].region.angle - roll).abs() < 0.2, "{roll}: {found:?}");
+    }
+}
+
+#[test]
+fn a_second_look_confirms_a_face_and_nothing_else() {
+    let (mut detector, photo) = (detector(), astronaut());
+    let near = Region { center: Point::new(230.0, 120.0), size: 84.0, angle: 0.1 };
+    let face = detector.confirm(&photo, &near).unwrap();
+    assert_found(face.as_slice(), FACE.center, FACE.size);
+    for elsewhere in [Point::new(60.0, 400.0), Point::new(440.0, 80.0), Point::new(240.0, 400.0)] {
+        assert_eq!(detector.confirm(&photo, &Region { center: elsewhere, ..near }).unwrap(), None);
+    }
+}
+
+#[test]
+fn pictures_without_anything_in_them_have_no_face() {
+    let mut detector = detector();
+    for (width, height) in [(640, 480), (1, 1), (3000, 7), (2, 900)] {
+        let picture = Plane { data: vec![90; width * height], width, height };
+        assert_eq!(detector.detect(&picture).unwrap(), [], "{width}×{height}");
+    }
+}
