@@ -357,12 +357,6 @@ mod tests {
     }
 
     #[test]
-    fn the_course_trains_at_a_constant_rate() {
-        let recipe = Recipe::course(NetKind::Nose);
-        assert_eq!((recipe.learning_rate(0, 3), recipe.learning_rate(299, 3)), (1e-3, 1e-3));
-    }
-
-    #[test]
     fn the_learning_rate_rises_then_falls_to_nothing() {
         let recipe = Recipe { epochs: 10, warmup_epochs: 2.0, ..Recipe::best(NetKind::Resnet18) };
         let rates: Vec<f64> = (0..100).map(|step| recipe.learning_rate(step, 10)).collect();
