@@ -14,9 +14,9 @@ PACKAGES = libopencv-dev clang libclang-dev pkg-config \
 FACEMARK = target/release/facemark
 CLIP = media/talker.mp4
 # What libFuzzer wants of the compiler; the stable one knows it.
-COVERAGE = --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+COVERAGE = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-	-Cllvm-args=-sanitizer-coverage-trace-compares
+	-Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ = target/fuzz/$(HOST)/release/facemark-fuzz
 
@@ -64,7 +64,7 @@ fuzz: setup
 	for parser in pts asf xml wflw csv meta; do \
 		mkdir -p target/fuzz/corpus/$$parser; \
 		PARSER=$$parser $(FUZZ) target/fuzz/corpus/$$parser fuzz/seeds -max_len=9000 -print_final_stats=1 \
-			-max_total_time=$(SECONDS) >target/fuzz/log 2>&1 || { tail -50 target/fuzz/log; exit 1; }; \
+			-max_total_time=$(SECONDS) >target/fuzz/log 2>&1 || { tail -50 target/fuzz/log >&2; exit 1; }; \
 		awk -v parser=$$parser '/number_of_executed_units/ \
 			{ print "| fuzz: " parser " (libFuzzer) | " $$2 " | passed: 0 crashes |" }' target/fuzz/log; \
 	done >>target/matrix

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::detect::{Detection, Detector};
     use crate::face::{Framing, Point, Region};
-    use crate::frame::{ColorTags, Plane, Timing};
+    use crate::frame::{ColorTags, Plane, Stage, Timing};
     use crate::model::Landmarker;
     use crate::scheme::Scheme;
     use crate::source::SourceInfo;
@@ -317,7 +317,8 @@ mod tests {
         fail_at: Option<u64>,
         pause: Duration,
         idle: u64,
-        latencies: Vec<Duration>,
+        /// For each frame how long it was tracked, and how long ago it was captured then.
+        times: Vec<(Duration, Duration)>,
     }
 
     impl Sink for Record {
@@ -328,7 +329,8 @@ mod tests {
             }
             thread::sleep(self.pause);
             self.seen.push(tracked.frame.index);
-            self.latencies.push(tracked.frame.captured.elapsed());
+            let frame = &tracked.frame;
+            self.times.push((frame.timing.get(Stage::Track).unwrap(), frame.captured.elapsed()));
             Ok(())
         }
 
@@ -381,10 +383,16 @@ mod tests {
         let mut sink = Record::default();
         let summary = run(&mut source, &mut tracker, &mut [&mut sink], &AtomicBool::new(false)).unwrap();
         assert_eq!(summary.frames + summary.dropped, 120);
-        assert!((25..80).contains(&summary.dropped), "{summary:?}");
-        sink.latencies.sort();
-        let p95 = sink.latencies[sink.latencies.len() * 95 / 100];
-        assert!(p95 < Duration::from_millis(150), "{p95:?}");
+        assert!(summary.dropped >= 25, "{summary:?}");
+        let p95 = |mut times: Vec<Duration>| {
+            times.sort();
+            times[times.len() * 95 / 100]
+        };
+        let (track, latency): (Vec<_>, Vec<_>) = sink.times.into_iter().unzip();
+        // A frame waits for the one before it, no longer. On an idle machine this is 150 ms; a busy one is slow itself.
+        let bound = 2 * p95(track) + Duration::from_millis(60);
+        let latency = p95(latency);
+        assert!(latency < bound, "{latency:?}, {bound:?}");
     }
 
     /// Has a frame at every third look.
@@ -413,6 +421,46 @@ mod tests {
         let mut tracker = tracker(Duration::ZERO, || ());
         run(&mut source, &mut tracker, &mut [&mut sink], &AtomicBool::new(false)).unwrap();
         assert_eq!((sink.seen.len(), source.1), (5, 18));
+    }
+
+    /// Never has a frame.
+    struct Silent(SourceInfo);
+
+    impl Source for Silent {
+        fn ready(&mut self) -> Result<bool> {
+            thread::sleep(Duration::from_millis(100));
+            Ok(false)
+        }
+
+        fn next(&mut self, _: &mut Frame) -> Result<bool> {
+            Ok(false)
+        }
+
+        fn info(&self) -> &SourceInfo {
+            &self.0
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn waiting_for_a_frame_costs_next_to_nothing() {
+        let used = || {
+            let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+        };
+        let stop = AtomicBool::new(false);
+        let mut sink = Record::default();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_secs(1));
+                stop.store(true, Ordering::Relaxed);
+            });
+            let before = used();
+            let mut source = Silent(counter(0, false, end).info);
+            run(&mut source, &mut tracker(Duration::ZERO, || ()), &mut [&mut sink], &stop).unwrap();
+            assert!(used() - before < Duration::from_millis(50), "{:?}", used() - before);
+        });
+        assert!(sink.idle > 10 && !sink.finished);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// No input may keep a parser busy for longer.
-const HANG: Duration = Duration::from_secs(5);
+/// No input may keep a parser busy for longer, even on a busy machine.
+const HANG: Duration = Duration::from_secs(60);
 
 /// How long each parser is fed: `FACEMARK_FUZZ` seconds, else two.
 fn duration() -> Duration {

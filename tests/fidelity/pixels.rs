@@ -4,6 +4,10 @@ use crate::fixtures::{Bench, probe};
 use crate::program::{annotate, distance, facemark, landmarks, lines, mean_distance, records, talker};
 use crate::table::Row;
 
+/// How far landmarks may be off on average where ffmpeg has changed the range for the test: its rounding alone moves the
+/// detector's box a little.
+const OTHER_RANGE: f64 = 0.8;
+
 #[test]
 fn formats_and_colours() {
     let mut row =
@@ -17,7 +21,7 @@ fn formats_and_colours() {
     };
     talker(&bench, &format!("{first} -c:v ffv1 -pix_fmt yuv420p"), "reference.mkv");
     let reference = find("reference.mkv");
-    let mut furthest: f64 = 0.0;
+    let (mut furthest, mut changed): (f64, Vec<String>) = (0.0, Vec::new());
     for format in
         ["yuv420p10le", "yuv422p", "yuv444p", "yuva420p", "gray", "gray16le", "yuv422p10le", "yuv444p12le"]
     {
@@ -25,18 +29,21 @@ fn formats_and_colours() {
         let found = find("in.mkv");
         let off = mean_distance(&found, &reference);
         println!("{format}: {off:.3} px, worst point {:.3} px", distance(&found, &reference));
-        // Gray goes through a change of range, whose rounding moves the detector's box a little.
-        let limit = if format.starts_with("gray") { 0.8 } else { 0.5 };
-        assert!(off <= limit, "{format}: {off} px");
-        furthest = furthest.max(off);
+        if format.starts_with("gray") {
+            assert!(off <= OTHER_RANGE, "{format}: {off} px");
+            changed.push(format!("{format} {off:.2}"));
+        } else {
+            assert!(off <= 0.5, "{format}: {off} px");
+            furthest = furthest.max(off);
+        }
         row.count();
     }
     bench.ffmpeg(
         "-i reference.mkv -vf scale=out_range=pc -color_range pc -c:v libx264 -qp 0 -pix_fmt yuv420p in.mkv",
     );
     let off = mean_distance(&find("in.mkv"), &reference);
-    assert!(off <= 0.5, "full range: {off} px");
-    furthest = furthest.max(off);
+    assert!(off <= OTHER_RANGE, "full range: {off} px");
+    changed.push(format!("full range {off:.2}"));
     row.count();
     let tags =
         "-select_streams v -show_entries stream=color_range,color_space,color_transfer,color_primaries";
@@ -62,7 +69,8 @@ fn formats_and_colours() {
         }
     }
     row.outcome(format!(
-        "landmarks on average at most {furthest:.2} px from those of 8 bit, all tags as in the input"
+        "landmarks on average at most {furthest:.2} px from those of 8 bit ({}), all tags as in the input",
+        changed.join(", ")
     ));
 }
 

@@ -399,12 +399,15 @@ fn report(epoch: &Epoch, validation: &Validation, is_best: bool) {
     eprintln!("epoch {epoch:4}  loss {loss:.6}  {text}  lr {lr:.1e}  {photos_per_second:.0} photos/s{mark}");
 }
 
+/// Recorded if the program did not run in a repository.
+pub const UNKNOWN_COMMIT: &str = "unknown";
+
 /// The commit that the working folder is at, for the training record.
 fn commit() -> String {
     let output = std::process::Command::new("git").args(["describe", "--always", "--dirty"]).output();
     match output {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        _ => "unknown".to_owned(),
+        _ => UNKNOWN_COMMIT.to_owned(),
     }
 }
 

@@ -93,9 +93,12 @@ mod tests {
 
     use super::*;
 
-    pub(crate) fn picture(width: u32, height: u32, grey: u8) -> Vec<u8> {
+    /// A ramp at the top, texture below.
+    fn picture(width: u32, height: u32, grey: u8) -> Vec<u8> {
         let mut jpeg = Vec::new();
-        let picture = RgbImage::from_fn(width, height, |x, _| Rgb([grey.wrapping_add(x as u8); 3]));
+        let picture = RgbImage::from_fn(width, height, |x, y| {
+            Rgb([grey + x as u8 + if y < 8 { 0 } else { (x * y % 13) as u8 }; 3])
+        });
         JpegEncoder::new_with_quality(&mut jpeg, 90).encode_image(&picture).unwrap();
         jpeg
     }
@@ -122,7 +125,7 @@ mod tests {
         let cut = &good[..good.len() / 2];
         assert_eq!(decoder.decode(cut, &mut image).unwrap_err().to_string(), "a JPEG without an end");
         assert!(decoder.decode(&[0; 1000], &mut image).is_err());
-        let mut short = good[..good.len() / 2].to_vec();
+        let mut short = good[..good.len() * 9 / 10].to_vec();
         short.extend([0xff, 0xd9]);
         let error = decoder.decode(&short, &mut image).unwrap_err().to_string();
         assert!(error.starts_with("a broken JPEG"), "{error}");

@@ -140,10 +140,11 @@ fn pictures_come_in_order_with_the_drivers_times() {
 
 #[test]
 fn who_is_slower_than_the_camera_gets_the_newest_picture_and_a_gap() {
-    let acts: Vec<_> = [late(0)].into_iter().chain((1..50).map(Act::Grey)).collect();
+    let pause = Act::Late(Duration::from_millis(150), 1);
+    let acts: Vec<_> = [Act::Grey(0), pause].into_iter().chain((2..50).map(Act::Grey)).collect();
     let mut source = start(once(&acts), false).unwrap();
     assert_eq!(next(&mut source).unwrap(), (0, 0));
-    thread::sleep(Duration::from_millis(100));
+    thread::sleep(Duration::from_millis(300));
     assert_eq!(next(&mut source).unwrap(), (49, 49));
 }
 

@@ -118,15 +118,11 @@ fn ticks(low: f64, high: f64, scale: Scale) -> Vec<f64> {
     if ticks.len() < 3 { even(10.0_f64.powf(low), 10.0_f64.powf(high)) } else { ticks }
 }
 
-/// A number in few characters.
+/// A round number in few characters.
 fn short(value: f64) -> String {
-    let size = value.abs();
-    if size != 0.0 && size < 0.01 {
-        format!("{value:.1e}")
-    } else if size < 10.0 && value.fract().abs() > 1e-9 {
-        format!("{value:.2}")
-    } else {
-        format!("{value:.0}")
+    match value.abs() {
+        size if size > 0.0 && size < 0.005 => format!("{value:.1e}"),
+        _ => format!("{value:.6}").trim_end_matches('0').trim_end_matches('.').to_owned(),
     }
 }
 
@@ -168,6 +164,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!([0.0, 0.00123, 0.5, 12.0, 123.4].map(short), ["0", "1.2e-3", "0.50", "12", "123"]);
+        let numbers = [0.0, 0.00123, 0.0265, 3.0 * 0.1, 20.0, 1000.0];
+        assert_eq!(numbers.map(short), ["0", "1.2e-3", "0.0265", "0.3", "20", "1000"]);
     }
 }

@@ -8,6 +8,7 @@ use super::{Contents, HeldOut, N_EXTREMES};
 use crate::graph::Layer;
 use crate::metrics::Summary;
 use crate::run_dir::Epoch;
+use crate::train::UNKNOWN_COMMIT;
 
 const STYLE: &str = include_str!("style.css");
 /// The cumulative error curve ends here, in per cent.
@@ -63,7 +64,7 @@ fn head(contents: &Contents) -> Markup {
             tr { th { "Epochs" } td { (contents.epochs.len()) " of " (contents.recipe.epochs)
                 @if let Some(best) = best { ", the best was " (best.epoch) } } }
             tr { th { "Time" } td { (format!("{:.1} minutes", seconds / 60.0)) ", " (speed(&contents.epochs)) } }
-            tr { th { "Program" } td { (record.commit) } }
+            @if record.commit != UNKNOWN_COMMIT { tr { th { "Program" } td { (record.commit) } } }
         }
         @if contents.without_photos {
             p { "The data set's terms do not allow its photos to be published here: its faces are shown by their landmarks alone." }
