@@ -11,11 +11,11 @@ use crate::net::{self, Graph, Net, NetFile};
 use crate::spec::{DetectorSpec, Normalisation};
 
 /// A place that has this score in the whole picture is looked at again, …
-const MIN_CANDIDATE: f32 = 0.2;
+const MIN_CANDIDATE: f32 = 0.3;
 /// … the most certain ones of so many. The second look sees the face in the net's best size, upright.
 const MAX_CANDIDATES: usize = 64;
 /// A new face needs this score, the mean of both looks.
-pub const MIN_SCORE: f32 = 0.5;
+pub const MIN_SCORE: f32 = 0.6;
 /// Who asks for one place has a reason to, and is told of fainter ones, too.
 const MIN_CONFIRMED: f32 = 0.1;
 /// The second look goes to a square of so many times the face's size …

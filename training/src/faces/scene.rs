@@ -489,7 +489,7 @@ mod tests {
         // Its right 60 %, then nearly all of it.
         canvas.cover(|p| p.x > 120.0);
         assert!(!canvas.faces()[0].is_clear);
-        canvas.cover(|p| p.x > 105.0);
+        canvas.cover(|p| p.x > 97.0);
         assert_eq!(canvas.faces(), []);
     }
 
