@@ -143,3 +143,19 @@ fn short_name(entry: &Entry) -> String {
         Entry::File(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_models_load_as_what_they_are() {
+        assert!(find(DEFAULT).unwrap().load(1).is_ok());
+        assert!(find(DETECTOR).unwrap().load_detector(1).is_ok());
+        let message = |result: Result<()>| format!("{:#}", result.unwrap_err());
+        let wrong = message(find(DETECTOR).unwrap().load(1).map(drop));
+        assert!(wrong.contains("face") && wrong.contains("not a landmark model"), "{wrong}");
+        let wrong = message(find("nose").unwrap().load_detector(1).map(drop));
+        assert!(wrong.contains("nose") && wrong.contains("no face detector"), "{wrong}");
+    }
+}

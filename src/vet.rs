@@ -30,6 +30,8 @@ pub const MAX_FILE: u64 = 64 << 20;
 const MAX_NODES: usize = 1000;
 /// Largest kernel side, stride, pad or dilation.
 const MAX_WINDOW: i64 = 32;
+/// Layers that are joined, once: a detector's grids. Joined again and again, small constants would fill any memory.
+const MAX_CONCAT: usize = 8;
 /// Numbers between two layers; ours have up to a million.
 const MAX_ACTIVATIONS: usize = 1 << 24;
 
@@ -51,6 +53,9 @@ pub fn vet(graph: &GraphProto, [width, height]: [usize; 2], n_values: usize) -> 
         let found = shape(value);
         ensure!(found.as_deref() == Some(wanted), "its {side} has shape {found:?} instead of {wanted:?}");
     }
+    let concats: Vec<&NodeProto> = graph.node.iter().filter(|node| node.op_type == "Concat").collect();
+    let is_bounded = concats.len() <= 1 && concats.iter().all(|node| node.input.len() <= MAX_CONCAT);
+    ensure!(is_bounded, "it joins more layers than a detector does");
     weights::check(graph)?;
     graph.node.iter().try_for_each(vet_node)
 }

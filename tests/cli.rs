@@ -209,9 +209,10 @@ fn live_plays_at_the_clips_own_speed() {
 #[test]
 fn models_are_listed() {
     let list = succeed(&["models"]);
-    for name in ["resnet18", "full-face", "nose"] {
+    for name in ["resnet18", "full-face", "nose", "face"] {
         assert!(list.contains(name), "{list}");
     }
+    assert!(list.lines().any(|line| line.starts_with("face ") && line.contains("faces  256x192")), "{list}");
 }
 
 #[test]
@@ -233,6 +234,8 @@ fn bad_input_gets_one_line_and_its_exit_code() {
     fail(&["annotate", clip, "-o", &path("no/such/folder.mp4")], 6, "folder");
     fail(&["annotate", clip, "-o", &out, "--model", "resnet19"], 5, "resnet18");
     fail(&["annotate", clip, "-o", &out, "--model", &renamed], 5, "text.mp4");
+    fail(&["annotate", clip, "-o", &out, "--model", "face"], 5, "not a landmark model");
+    fail(&["annotate", clip, "-o", &out, "--detector", "nose"], 5, "no face detector");
     fail(&["annotate", clip, "--jsonl", &path("no/such/file.jsonl")], 6, "file.jsonl");
     assert!(!Path::new(&out).exists());
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

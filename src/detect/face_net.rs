@@ -1,4 +1,4 @@
-//! Our own detector: a net that looks at the whole picture once.
+//! Our own detector: a net that looks at the whole picture once, and again at each place that might be a face.
 
 use anyhow::Result;
 
@@ -10,11 +10,15 @@ use crate::frame::Plane;
 use crate::net::{self, Graph, Net, NetFile};
 use crate::spec::{DetectorSpec, Normalisation};
 
-/// Faces that are less certain are none.
-pub const MIN_SCORE: f32 = 0.4;
-/// A second look also tells of fainter ones, down to this: whoever asks has a reason to look there.
-const FAINT: f32 = 0.1;
-/// It goes to a square of so many times the face's size …
+/// A place that has this score in the whole picture is looked at again, …
+const MIN_CANDIDATE: f32 = 0.2;
+/// … the most certain ones of so many. The second look sees the face in the net's best size, upright.
+const MAX_CANDIDATES: usize = 64;
+/// A new face needs this score, the mean of both looks.
+pub const MIN_SCORE: f32 = 0.5;
+/// A face that has been there a moment ago needs only this much.
+const MIN_CONFIRMED: f32 = 0.3;
+/// The second look goes to a square of so many times the face's size …
 const CLOSE_LOOK: f32 = 2.0;
 /// … and so many pixels: the face then has a size that the net is sure about.
 const CLOSE_SIDE: usize = 96;
@@ -57,6 +61,15 @@ impl FaceNet {
         &self.spec
     }
 
+    /// The net's answer, see [`grid`], to a normalised picture of the size that it was trained with.
+    ///
+    /// # Errors
+    /// If the picture has another size or the net cannot be run.
+    pub fn run(&mut self, picture: &[f32]) -> Result<Vec<f32>> {
+        let size = (self.spec.width, self.spec.height);
+        self.whole(size)?.net.run(picture)
+    }
+
     /// The input for whole pictures of this size. Another size than the last one's costs a few milliseconds.
     fn whole(&mut self, size: PictureSize) -> Result<&mut Input> {
         let input = match self.whole.take() {
@@ -67,20 +80,45 @@ impl FaceNet {
     }
 }
 
+impl FaceNet {
+    /// What a second look leaves of a candidate. One that fills the picture has been seen as well as it can be.
+    fn checked(&mut self, luma: &Plane, candidate: Detection) -> Result<Option<Detection>> {
+        let fills_picture = CLOSE_LOOK * candidate.region.size > luma.width.min(luma.height) as f32;
+        let face = if fills_picture {
+            Some(candidate)
+        } else {
+            let close = self.close_look(luma, &candidate.region, MIN_CANDIDATE)?;
+            close.map(|close| Detection { score: (close.score + candidate.score) / 2.0, ..close })
+        };
+        Ok(face.filter(|face| face.score >= MIN_SCORE))
+    }
+
+    /// The most certain face at a place.
+    fn close_look(&mut self, luma: &Plane, near: &Region, min_score: f32) -> Result<Option<Detection>> {
+        let framing = Framing { width: CLOSE_LOOK, height: CLOSE_LOOK, shift_x: 0.0, shift_y: 0.0 };
+        let found =
+            self.close.look(luma, &framing.crop_to_image(near), self.spec.normalisation, min_score)?;
+        let here = found.into_iter().filter(|face| face.region.overlap(near) > super::SAME_FACE);
+        Ok(here.max_by(|a, b| a.score.total_cmp(&b.score)))
+    }
+}
+
 impl Detector for FaceNet {
     fn detect(&mut self, luma: &Plane) -> Result<Vec<Detection>> {
         let how = self.spec.normalisation;
         let input = self.whole((luma.width, luma.height))?;
         let to_image = letterbox((luma.width, luma.height), (input.width, input.height));
-        Ok(suppress(input.look(luma, &to_image, how, MIN_SCORE)?))
+        let mut candidates = suppress(input.look(luma, &to_image, how, MIN_CANDIDATE)?);
+        candidates.truncate(MAX_CANDIDATES);
+        let mut faces = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            faces.extend(self.checked(luma, candidate)?);
+        }
+        Ok(suppress(faces))
     }
 
     fn confirm(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>> {
-        let framing = Framing { width: CLOSE_LOOK, height: CLOSE_LOOK, shift_x: 0.0, shift_y: 0.0 };
-        let to_image = framing.crop_to_image(near);
-        let found = self.close.look(luma, &to_image, self.spec.normalisation, FAINT)?;
-        let here = found.into_iter().filter(|face| face.region.overlap(near) > super::SAME_FACE);
-        Ok(here.max_by(|a, b| a.score.total_cmp(&b.score)))
+        self.close_look(luma, near, MIN_CONFIRMED)
     }
 }
 
@@ -100,18 +138,19 @@ impl Input {
         Ok(Self { net, width, height, pixels: vec![0; n], numbers: vec![0.0; n] })
     }
 
-    /// The faces that are at least so certain in a part of the picture, in image pixels; `to_image` maps unit input coordinates there.
+    /// The faces in a part of the picture with at least `min_score`, in image pixels; `to_image` maps unit input coordinates
+    /// there.
     fn look(
         &mut self,
         luma: &Plane,
         to_image: &Affine,
         how: Normalisation,
-        least: f32,
+        min_score: f32,
     ) -> Result<Vec<Detection>> {
         let Self { net, width, height, pixels, numbers } = self;
         crop(luma, to_image, *width, *height, pixels);
         normalise(pixels, how, numbers);
-        let found = grid::decode(&net.run(numbers)?, *width, *height, least);
+        let found = grid::decode(&net.run(numbers)?, *width, *height, min_score);
         Ok(found.into_iter().map(|face| in_image(face, to_image, *width, *height)).collect())
     }
 }

@@ -119,7 +119,7 @@ fn hostile_models() {
     );
     let bench = Bench::new();
     fs::write(bench.path("secret"), [0; 4096]).unwrap();
-    let cases: [(&str, Change); 14] = [
+    let cases: [(&str, Change); 15] = [
         ("outputs", |model| {
             let output = graph(model).output[0].clone();
             graph(model).output.push(output);
@@ -155,6 +155,10 @@ fn hostile_models() {
         }),
         ("Loop", |model| {
             graph(model).node.push(NodeProto { op_type: "Loop".to_owned(), ..NodeProto::default() });
+        }),
+        ("joins", |model| {
+            let concat = || NodeProto { op_type: "Concat".to_owned(), ..NodeProto::default() };
+            graph(model).node.extend([concat(), concat()]);
         }),
         ("pads", |model| {
             let pads = attribute(model, "pads");

@@ -88,7 +88,7 @@ pub enum Loss {
         alpha: f32,
         /// Where smooth L1 turns into a line, in sizes of the face.
         beta: f32,
-        /// Weight of smooth L1, in units of `beta`.
+        /// Weight of smooth L1.
         place: f32,
     },
 }
@@ -124,7 +124,7 @@ impl Recipe {
                 epochs: 60,
                 batch: 32,
                 lr: 2e-3,
-                loss: Loss::Focal { gamma: 2.0, alpha: 0.25, beta: 0.1, place: 0.5 },
+                loss: Loss::Focal { gamma: 2.0, alpha: 0.5, beta: 0.1, place: 3.0 },
                 ..common
             },
         }
@@ -262,7 +262,7 @@ mod tests {
     fn a_saved_recipe_reads_back_the_same() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("recipe.toml");
-        for net in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18] {
+        for net in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18, NetKind::Face] {
             for recipe in [Recipe::best(net), Recipe::course(net)] {
                 recipe.save(&path)?;
                 assert_eq!(Recipe::load(&path)?, recipe);
@@ -301,6 +301,14 @@ mod tests {
             assert!(format!("{error:#}").contains("mine.toml is no recipe"), "{error:#}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_detector_has_its_own_loss_and_no_other_net_has_it() {
+        let (face, nose) = (Recipe::best(NetKind::Face), Recipe::best(NetKind::Nose));
+        for wrong in [Recipe { loss: Loss::Mse, ..face.clone() }, Recipe { loss: face.loss, ..nose }] {
+            assert!(wrong.check().is_err_and(|error| error.to_string().contains("the net face")));
+        }
     }
 
     #[test]

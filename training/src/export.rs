@@ -128,6 +128,7 @@ mod tests {
     use burn::module::Module;
     use burn::tensor::{Distribution, Tensor};
     use burn_flex::Flex;
+    use facemark::detect::FaceNet;
     use facemark::face::Framing;
     use facemark::model::{LandmarkModel, Landmarker};
 
@@ -183,6 +184,30 @@ mod tests {
                 );
                 assert!(mean <= limit * spread, "{} {weights:?}: {mean} of {spread}", kind.name());
             }
+        }
+    }
+
+    #[test]
+    fn tract_answers_as_burn_does_for_every_cell() {
+        let _alone = test_data::random_numbers();
+        let device = Default::default();
+        Flex::seed(&device, 1);
+        let net = Net::<Flex>::new(NetKind::Face, &[], &device).map(&mut test_data::Shaken);
+        let spec = NetKind::Face.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
+        let shape = [1, 1, spec.height, spec.width];
+        let picture = Tensor::<Flex, 4>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+        let burn: Vec<f32> = values(net.forward(picture.clone()));
+        let picture = values(picture);
+        for (weights, limit) in [(Weights::F32, 1e-4), (Weights::F16, 0.01), (Weights::Int8, 0.1)] {
+            let file = onnx_file(&net, &spec, weights);
+            let mut detector = FaceNet::from_bytes(&file, 1).expect("it loads");
+            assert_eq!(detector.spec(), &detector_spec(&spec));
+            let tract = detector.run(&picture).expect("it runs");
+            assert_eq!(burn.len(), tract.len());
+            let scale = burn.iter().fold(0.0_f32, |largest, v| largest.max(v.abs()));
+            let largest = burn.iter().zip(&tract).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            println!("{weights:?}: largest difference {largest:.1e} of {scale:.1}");
+            assert!(largest <= limit * scale, "{weights:?}: {largest} of {scale}");
         }
     }
 }

@@ -120,7 +120,7 @@ mod tests {
         let device = Default::default();
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("net.onnx");
-        for kind in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18] {
+        for kind in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18, NetKind::Face] {
             let new = || Net::<Flex>::new(kind, &vec![0.5; 2 * kind.scheme().n_points()], &device);
             let net = new().map(&mut test_data::Shaken);
             let spec = kind.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });

@@ -63,6 +63,29 @@ pub fn imm(dir: &Path) -> Result<PathBuf> {
     Ok(dir.to_owned())
 }
 
+/// Fills a folder with `n` photos of 120×90 px, each with a bright disc for a face, and the list of their boxes; every third
+/// face has points beside it.
+pub fn faces(dir: &Path, n: usize) -> Result<()> {
+    fs::create_dir_all(dir)?;
+    let mut list = "file,x,y,w,h,source,score\n".to_owned();
+    for i in 0..n as u32 {
+        let (x, y) = (40 + i * 7 % 40, 35 + i * 5 % 20);
+        let photo = GrayImage::from_fn(120, 90, |column, row| {
+            let near = column.abs_diff(x).pow(2) + row.abs_diff(y).pow(2) <= 15 * 15;
+            image::Luma([if near { 230 } else { 50 + (column / 2) as u8 }])
+        });
+        let name = format!("photo_{i:03}");
+        photo.save(dir.join(format!("{name}.png")))?;
+        if i.is_multiple_of(3) {
+            write_pts(&dir.join(format!("{name}.pts")), 68, (x as f32, y as f32), 30.0)?;
+        }
+        list += &format!("{name}.png,{},{},30,30,landmarks,1.0\n", x - 15, y - 15);
+        // The detector's boxes reach further up.
+        list += &format!("{name}.png,{},{},30,40,detector,0.9\n", x - 15, y - 25);
+    }
+    Ok(fs::write(dir.join("faces.csv"), list)?)
+}
+
 /// Moves all weights away from their initial values, so that a forgotten bias or statistic is noticed.
 pub struct Shaken;
 

@@ -140,11 +140,10 @@ pub fn evaluate(detector: &mut FaceNet, job: &Job) -> Result<Report> {
 fn read(job: &Job) -> Result<Vec<Photo>> {
     let Job { data, boxes, .. } = job;
     let skip_bad = data.reading.skip_bad;
-    match boxes {
-        Some(list) => photos::load(list, &data.path, skip_bad),
-        None if boxes::is_list(&data.path) => {
-            photos::load(&data.path, data.path.parent().unwrap_or(&data.path), skip_bad)
-        }
+    let own = photos::find_list(&data.path).ok();
+    match boxes.as_ref().or(own.as_ref()) {
+        Some(list) if data.path.is_dir() => photos::load(list, &data.path, skip_bad),
+        Some(list) => photos::load(list, list.parent().unwrap_or(list), skip_bad),
         None => {
             let samples = dataset::load(data, Scheme::Ibug68)?;
             Ok(samples.into_iter().map(photo).collect())

@@ -191,3 +191,68 @@ const LIES_ON: f32 = 0.3;
 fn iou(detection: &Detection, face: &Placed) -> f32 {
     FaceBox::square(&detection.region).iou(&FaceBox::square(&face.region))
 }
+
+#[cfg(test)]
+mod tests {
+    use facemark::face::{Point, Region};
+
+    use super::*;
+
+    fn face(x: f32, is_clear: bool) -> Placed {
+        let region = Region { center: Point::new(x, 50.0), size: 20.0, angle: 0.0 };
+        Placed { region, has_roll: true, is_clear }
+    }
+
+    fn found(x: f32) -> Detection {
+        Detection { region: face(x, true).region, score: 0.9 }
+    }
+
+    #[test]
+    fn found_missed_hidden_and_false_faces_are_told_apart() {
+        let mut all = Detections::default();
+        // The first is found 2 px off, the second missed by far, the third is hidden and may be found, the last is none.
+        all.add(
+            &[found(22.0), found(150.0), found(100.0)],
+            &[face(20.0, true), face(60.0, true), face(100.0, false)],
+        );
+        assert_eq!((all.faces, all.found, all.false_alarms), (2, 1, 1));
+        let (error, pixels) = all.errors().expect("there are faces");
+        // 18 of 22 columns are common.
+        assert!((error - 100.0 * ((1.0 - 18.0 / 22.0) + 1.0) / 2.0).abs() < 1e-3);
+        assert!((pixels - 2.0).abs() < 1e-6);
+        assert!(Detections::default().errors().is_none());
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn a_detector_is_trained_resumed_exported_and_measured() -> Result<()> {
+        use burn::backend::Autodiff;
+        use burn_flex::Flex;
+
+        use crate::export::{Which, export};
+        use crate::graph::Weights;
+        use crate::nets::NetKind;
+        use crate::run_dir::RunDir;
+        use crate::{test_data, train};
+
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let (photos, run, file) =
+            (dir.path().join("photos"), dir.path().join("run"), dir.path().join("face.onnx"));
+        test_data::faces(&photos, 20)?;
+        let data = Source::from(photos.clone());
+        let recipe = Recipe { epochs: 3, batch: 4, warmup_epochs: 0.0, ..Recipe::best(NetKind::Face) };
+        let device = Default::default();
+        train::start::<Autodiff<Flex>>(&data, &run, &recipe, None, Some(2), &device)?;
+        train::resume::<Autodiff<Flex>>(&data, &run, None, &device)?;
+        let epochs = RunDir::open(&run)?.0.metrics()?;
+        assert_eq!(epochs.len(), 3);
+        assert!(epochs[2].loss < 0.9 * epochs[0].loss, "{epochs:?}");
+        export::<Autodiff<Flex>>(&run, &file, Which::Last, Weights::Int8, &device)?;
+        let mut detector = eval::load(&file)?.context("it is a detector")?;
+        let job = eval::Job { boxes: Some(photos.join("faces.csv")), data, held_out: false, n_worst: 3 };
+        let report = serde_json::to_value(eval::evaluate(&mut detector, &job)?)?;
+        assert_eq!(report["annotated"]["of"], 20);
+        Ok(())
+    }
+}

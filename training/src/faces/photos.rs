@@ -157,3 +157,53 @@ impl Boxes {
         self.landmarks.iter().all(|truth| truth.iou(detected) < boxes::SAME_FACE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use facemark::face::Point;
+
+    use super::*;
+    use crate::test_data;
+
+    #[test]
+    fn photos_have_all_their_faces_once() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        test_data::faces(dir.path(), 4)?;
+        let list = find_list(dir.path())?;
+        // A second face, which only the detector has found: its box is 20×27, so its region 20 px wide.
+        let more = "photo_001.png,90,60,20,26.667,detector,0.8\n";
+        fs::write(&list, fs::read_to_string(&list)? + more)?;
+        let photos = load(&list, dir.path(), false)?;
+        let n_faces: Vec<usize> = photos.iter().map(|photo| photo.faces.len()).collect();
+        assert_eq!(n_faces, [1, 2, 1, 1]);
+        let rolls: Vec<bool> = photos.iter().map(|photo| photo.faces[0].has_roll).collect();
+        assert_eq!(rolls, [true, false, false, true]);
+        let KnownFace { region, is_annotated, has_roll } = photos[1].faces[1];
+        assert!(!is_annotated && !has_roll);
+        // The detector's boxes reach 10 of 40 px further up than the regions that they mean.
+        assert!((region.size - 20.0).abs() < 0.1, "{region:?}");
+        assert!(region.center.distance(Point::new(100.0, 76.67)) < 0.2, "{region:?}");
+        assert_eq!(load(&list, &dir.path().join("photo_002.png"), false)?.len(), 1);
+        assert!(load(&list, Path::new("/"), false).is_ok_and(|photos| photos.len() == 4));
+        Ok(())
+    }
+
+    #[test]
+    fn missing_lists_and_pictures_are_named() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let error = |result: Result<Vec<Photo>>| format!("{:#}", result.err().expect("it fails"));
+        let none = find_list(dir.path()).expect_err("there is no list");
+        assert!(none.to_string().contains("file,x,y,w,h"), "{none:#}");
+        test_data::faces(dir.path(), 3)?;
+        let list = find_list(dir.path())?;
+        let elsewhere = tempfile::tempdir()?;
+        assert!(error(load(&list, elsewhere.path(), false)).contains("names no photo in"));
+        fs::remove_file(dir.path().join("photo_001.png"))?;
+        assert!(error(load(&list, dir.path(), false)).contains("photo_001.png"));
+        assert_eq!(load(&list, dir.path(), true)?.len(), 2);
+        fs::copy(&list, dir.path().join("more.csv"))?;
+        let several = find_list(dir.path()).expect_err("there are two");
+        assert!(several.to_string().contains("more.csv"), "{several:#}");
+        Ok(())
+    }
+}
