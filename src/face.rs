@@ -141,23 +141,13 @@ impl Region {
     ///
     /// Not intersection over union: a detector's false alarm often is a small square inside a face.
     pub fn overlap(&self, other: &Self) -> f32 {
-        self.common_area(other) / self.size.min(other.size).powi(2)
-    }
-
-    /// Intersection over union with another region, both taken as upright squares; 0 to 1.
-    pub fn iou(&self, other: &Self) -> f32 {
-        let common = self.common_area(other);
-        common / (self.size.powi(2) + other.size.powi(2) - common)
-    }
-
-    /// The area that two regions share, both taken as upright squares.
-    fn common_area(&self, other: &Self) -> f32 {
         let side = |a: f32, b: f32| {
             let low = (a - self.size / 2.0).max(b - other.size / 2.0);
             let high = (a + self.size / 2.0).min(b + other.size / 2.0);
             (high - low).max(0.0)
         };
-        side(self.center.x, other.center.x) * side(self.center.y, other.center.y)
+        let common = side(self.center.x, other.center.x) * side(self.center.y, other.center.y);
+        common / self.size.min(other.size).powi(2)
     }
 }
 
@@ -270,17 +260,6 @@ mod tests {
         assert!(Region::from_landmarks(&[Point::new(f32::NAN, 0.0); 68], Scheme::Ibug68).is_none());
         assert!(Region::from_landmarks(&[Point::new(3.0, 4.0); 68], Scheme::Ibug68).is_none());
         assert!(Region::from_landmarks(&[Point::new(3.0, 4.0)], Scheme::Nose).is_none());
-    }
-
-    #[test]
-    fn intersection_over_union() {
-        let a = Region { center: Point::new(0.0, 0.0), size: 10.0, angle: 0.0 };
-        assert_eq!(a.iou(&a), 1.0);
-        let shifted = Region { center: Point::new(5.0, 0.0), ..a };
-        assert!((a.iou(&shifted) - 1.0 / 3.0).abs() < 1e-6);
-        let inside = Region { center: Point::new(2.0, -2.0), size: 4.0, ..a };
-        assert!((a.iou(&inside) - 0.16).abs() < 1e-6);
-        assert_eq!(a.iou(&Region { center: Point::new(50.0, 0.0), ..a }), 0.0);
     }
 
     #[test]

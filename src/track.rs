@@ -19,7 +19,7 @@ use crate::model::Landmarker;
 use crate::scheme::Scheme;
 use crate::smooth::Smoothing;
 use face::{Eyes, Track};
-use matching::{nearness, overlap, pair};
+use matching::{is_same, pair};
 use scene::Scene;
 
 /// What a user may decide about tracking.
@@ -148,17 +148,11 @@ impl Tracker {
 
     /// Adds a track for each detection that lies on none: a lost face's that is back, or a new one.
     fn take_in(&mut self, found: &[Detection]) {
-        let found: Vec<Region> = found.iter().map(|face| face.region).collect();
-        let followed: Vec<Region> = self.tracks.iter().map(|track| track.region).collect();
-        let known = pair(&followed, &found, overlap);
-        let mut news: Vec<Region> = found
-            .into_iter()
-            .zip(known)
-            .filter_map(|(face, known)| known.is_none().then_some(face))
-            .collect();
+        let is_new = |face: &Region| !self.tracks.iter().any(|track| is_same(&track.region, face));
+        let mut news: Vec<Region> = found.iter().map(|face| face.region).filter(is_new).collect();
         news.truncate(self.options.max_faces.saturating_sub(self.tracks.len()));
         let lost: Vec<Region> = self.lost.iter().map(|track| track.region).collect();
-        let again = pair(&lost, &news, nearness);
+        let again = pair(&lost, &news);
         let mut lost: Vec<Option<Track>> = self.lost.drain(..).map(Some).collect();
         for (region, again) in news.into_iter().zip(again) {
             let track = again.and_then(|i| lost[i].take());
@@ -191,11 +185,11 @@ impl Tracker {
     }
 
     /// Two tracks may slide onto the same face, as when one person passes another: it stays with the one that was going
-    /// there.
+    /// there, and of two that were, with the one that is seen better.
     fn drop_doubles(&mut self, faces: &mut Vec<Face>) {
         while let Some((i, j)) = double(faces) {
-            let surprise = |k: usize| self.tracks[k].motion.surprise();
-            let stray = if surprise(i) > surprise(j) { i } else { j };
+            let doubt = |k: usize| self.tracks[k].motion.surprise() - faces[k].score;
+            let stray = if doubt(i) > doubt(j) { i } else { j };
             faces.remove(stray);
             self.lost.push(self.tracks.remove(stray));
         }
@@ -204,6 +198,6 @@ impl Tracker {
 
 /// Two faces that are one, the older one first.
 fn double(faces: &[Face]) -> Option<(usize, usize)> {
-    let pairs = (1..faces.len()).flat_map(|j| (0..j).map(move |i| (i, j)));
-    pairs.into_iter().find(|&(i, j)| overlap(&faces[i].region, &faces[j].region).is_some())
+    let mut pairs = (1..faces.len()).flat_map(|j| (0..j).map(move |i| (i, j)));
+    pairs.find(|&(i, j)| is_same(&faces[i].region, &faces[j].region))
 }

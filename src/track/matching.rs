@@ -1,45 +1,40 @@
-//! Which of the new places belong to which of the old ones.
+//! Which of the places where faces are now belong to which faces of before.
 
 use crate::face::Region;
 
-/// Regions that overlap more than this, as intersection over union, show the same face. Landmarks and detector frame a
-/// face alike, and faces side by side share less.
-pub const SAME_FACE: f32 = 0.4;
+/// Two regions of which so much of the smaller one lies within the other show the same face, as in the detector's own
+/// non-maximum suppression. Of two people, more than half of one would be hidden then.
+const SAME_FACE: f32 = 0.5;
 /// A lost face is taken up again where one appears no further from its last place than this, in its sizes …
 const NEAR: f32 = 1.5;
 /// … and no more than so many times larger or smaller.
 const ALIKE: f32 = 1.6;
 
-/// How well a detection fits a face that is followed; `None` if it is another's.
-pub fn overlap(followed: &Region, found: &Region) -> Option<f32> {
-    let iou = followed.iou(found);
-    (iou > SAME_FACE).then_some(iou)
+/// Whether two regions show the same face.
+pub fn is_same(a: &Region, b: &Region) -> bool {
+    a.overlap(b) > SAME_FACE
 }
 
 /// How well a detection fits a face that was lost a short while ago; `None` if it is another's.
-pub fn nearness(lost: &Region, found: &Region) -> Option<f32> {
+fn nearness(lost: &Region, found: &Region) -> Option<f32> {
     let distance = lost.center.distance(found.center) / lost.size;
     let ratio = (lost.size / found.size).max(found.size / lost.size);
     (distance <= NEAR && ratio <= ALIKE).then_some(-distance)
 }
 
-/// Pairs old and new places, each at most once, the best fits first. Returns the old one's index for each new one.
+/// Pairs lost faces and new places, each at most once, the nearest first. Returns the lost one's index for each new place.
 ///
-/// Greedy: another assignment could only have a larger sum where two faces overlap two others each, and which is which is
-/// not for their places to tell then.
-pub fn pair(
-    old: &[Region],
-    new: &[Region],
-    fit: impl Fn(&Region, &Region) -> Option<f32>,
-) -> Vec<Option<usize>> {
+/// Greedy: another assignment could only be better in sum where two lost faces are near two new places each, and which is
+/// which is not for their places to tell then.
+pub fn pair(lost: &[Region], new: &[Region]) -> Vec<Option<usize>> {
     let mut fits: Vec<(f32, usize, usize)> = Vec::new();
-    for (i, a) in old.iter().enumerate() {
-        fits.extend(new.iter().enumerate().filter_map(|(j, b)| Some((fit(a, b)?, i, j))));
+    for (i, a) in lost.iter().enumerate() {
+        fits.extend(new.iter().enumerate().filter_map(|(j, b)| Some((nearness(a, b)?, i, j))));
     }
     // Stable: of equal fits the older face, then the more certain detection is first.
     fits.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut pairs = vec![None; new.len()];
-    let mut taken = vec![false; old.len()];
+    let mut taken = vec![false; lost.len()];
     for (_, i, j) in fits {
         if !taken[i] && pairs[j].is_none() {
             taken[i] = true;
@@ -59,28 +54,27 @@ mod tests {
     }
 
     #[test]
-    fn each_face_goes_to_the_one_that_fits_best() {
-        let old = [region(100.0, 60.0), region(130.0, 60.0)];
-        // Both overlap the first; the second fits it better.
-        let new = [region(120.0, 60.0), region(98.0, 60.0), region(300.0, 60.0)];
-        assert_eq!(pair(&old, &new, overlap), [Some(1), Some(0), None]);
-        assert_eq!(pair(&[], &new, overlap), [None; 3]);
-        assert_eq!(pair(&old, &[], overlap), []);
+    fn each_face_goes_to_the_nearest_one() {
+        let lost = [region(100.0, 60.0), region(150.0, 60.0)];
+        // Both are near both.
+        let new = [region(140.0, 60.0), region(95.0, 60.0), region(300.0, 60.0)];
+        assert_eq!(pair(&lost, &new), [Some(1), Some(0), None]);
+        assert_eq!(pair(&[], &new), [None; 3]);
+        assert_eq!(pair(&lost, &[]), []);
     }
 
     #[test]
     fn no_face_is_paired_twice() {
-        let old = [region(100.0, 60.0)];
-        let new = [region(104.0, 60.0), region(98.0, 60.0)];
-        assert_eq!(pair(&old, &new, overlap), [None, Some(0)]);
+        let lost = [region(100.0, 60.0)];
+        assert_eq!(pair(&lost, &[region(104.0, 60.0), region(98.0, 60.0)]), [None, Some(0)]);
     }
 
     #[test]
-    fn overlap_and_nearness_end_where_they_should() {
+    fn sameness_and_nearness_end_where_they_should() {
         let face = region(100.0, 60.0);
-        // Squares of 60 px, 25 and 26 px apart, share 35/85 and 34/86.
-        assert!(overlap(&face, &region(125.0, 60.0)).is_some());
-        assert!(overlap(&face, &region(126.0, 60.0)).is_none());
+        assert!(is_same(&face, &region(129.0, 60.0)));
+        assert!(!is_same(&face, &region(130.0, 60.0)));
+        assert!(is_same(&face, &region(110.0, 20.0)), "inside");
         assert!(nearness(&face, &region(190.0, 60.0)).is_some());
         assert!(nearness(&face, &region(191.0, 60.0)).is_none());
         assert!(nearness(&face, &region(100.0, 96.0)).is_some());

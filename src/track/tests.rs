@@ -30,7 +30,7 @@ impl Detector for TrueDetector {
     }
 
     fn confirm(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>> {
-        let seen = there(&self.world, luma).into_iter().find(|face| face.iou(near) > 0.5);
+        let seen = there(&self.world, luma).into_iter().find(|face| face.overlap(near) > 0.5);
         Ok(seen.map(|region| Detection { region, score: (self.certainty)(luma.data[0]) }))
     }
 }
@@ -202,6 +202,14 @@ fn a_new_face_is_found_and_gets_the_next_number() {
 }
 
 #[test]
+fn a_small_detection_inside_a_followed_face_is_no_new_one() {
+    let inside = Region { size: 25.0, ..region(110.0) };
+    let mut world = still(&[region(100.0)], 1);
+    world.extend(still(&[region(100.0), inside], 6));
+    assert_eq!(Run::new(world).ids(7), vec![vec![1]; 7]);
+}
+
+#[test]
 fn no_more_faces_than_asked_for_and_the_most_certain_ones() {
     let many = still(&[region(40.0), region(120.0), region(200.0), region(280.0)], 7);
     assert_eq!(Run::new(many).run(7), vec![vec![(1, 40.0), (2, 120.0)]; 7]);
@@ -342,7 +350,7 @@ fn two_faces_that_pass_one_another_keep_their_numbers() {
         let world: World = (0..60)
             .map(|i| {
                 let (front, back) = (region(60.0 + 4.0 * i as f32), region(300.0 - 4.0 * i as f32));
-                match (front.iou(&back) > 0.15, front_first) {
+                match (front.overlap(&back) > 0.25, front_first) {
                     (true, _) => vec![front],
                     (_, true) => vec![front, back],
                     (_, false) => vec![back, front],
