@@ -37,7 +37,7 @@ lint:
 	cargo clippy --release --workspace --all-targets -- -D warnings
 
 bench: build
-	for model in resnet18 full-face nose; do $(FACEMARK) bench $(CLIP) --model $$model || exit; done
+	for model in compact resnet18 full-face nose; do $(FACEMARK) bench $(CLIP) --model $$model || exit; done
 
 steadiness: setup
 	cargo run --release --quiet --example steadiness -- $(CLIP)

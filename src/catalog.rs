@@ -12,13 +12,14 @@ use crate::model::LandmarkModel;
 use crate::vet::MAX_FILE;
 
 /// The model that is used when nobody names one: 68 points.
-pub const DEFAULT: &str = "resnet18";
+pub const DEFAULT: &str = "compact";
 
 /// The face detector that is used when nobody names one.
 pub const DETECTOR: &str = "face";
 
 /// In the binary itself, so that it runs from any folder.
-const BUILT_IN: [(&str, &[u8]); 4] = [
+const BUILT_IN: [(&str, &[u8]); 5] = [
+    ("compact", include_bytes!("../models/compact.onnx")),
     ("resnet18", include_bytes!("../models/resnet18.onnx")),
     ("full-face", include_bytes!("../models/full-face.onnx")),
     ("nose", include_bytes!("../models/nose.onnx")),

@@ -1,5 +1,7 @@
 //! The built-in face detector on a photo.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -295,11 +295,12 @@ impl Eval {
         if let Some(mut detector) = faces::eval::load(&model)? {
             let job = faces::eval::Job { data, boxes, held_out, n_worst };
             let report = faces::eval::evaluate(&mut detector, &job)?;
-            return if json {
-                Ok(println!("{}", serde_json::to_string(&report)?))
+            if json {
+                println!("{}", serde_json::to_string(&report)?);
             } else {
-                Ok(report.print())
-            };
+                report.print();
+            }
+            return Ok(());
         }
         let twice = looks.map_or(boxes.is_some(), |n| n == 2);
         let report = eval::evaluate(&eval::Job { model, data, given, boxes, twice, held_out, n_worst })?;

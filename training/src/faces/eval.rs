@@ -15,7 +15,6 @@ use serde::Serialize;
 use super::photos::{self, KnownFace, Photo};
 use super::scene::Placed;
 use super::{Detections, FOUND, iou};
-use crate::boxes;
 use crate::dataset::{self, Part, Source};
 
 /// What to measure.
