@@ -31,16 +31,17 @@ check() {
 
 # live ARGUMENTS: begins a run, whose output goes to out and err.
 live() {
-	rm -f out err
+	: >out
+	: >err
 	facemark live --no-window --model nose --jsonl - "$@" >out 2>err &
 	pid=$!
 }
 
-# stop [SIGNAL]: waits for the run's end, which must come within 15 s; sets code, and seconds to how long it took.
+# stop [SIGNAL]: waits for the run's end, which must come within a minute; sets code, and seconds to how long it took.
 stop() {
 	[ -n "$1" ] && kill "-$1" $pid
 	began=$(date +%s)
-	(sleep 15 && kill -9 $pid) 2>/dev/null &
+	(sleep 60 && kill -9 $pid) 2>/dev/null &
 	watchdog=$!
 	wait $pid
 	code=$?
@@ -78,7 +79,8 @@ whole_lines() { ! grep -qv '^{.*}$' out; }
 cpu() { awk '{ print $14 + $15 }' /proc/$pid/stat; }
 
 # idle: the run uses less than 20 % of a core over 3 s. This one is emulated: looking 66 times a second whether a frame
-# has come costs 10 % here and less than 1 % on a real one.
+# has come costs 10 % here and less than 1 % on a real
+# one. (What a busy host takes away counts as used here: on one, this fails.)
 idle() {
 	kill -0 $pid || return 1
 	before=$(cpu)
@@ -131,7 +133,6 @@ frames 3
 stop INT
 check "NV12, which it has too, or the words that it has not" grep -Eq "nv12|of those we know" err
 chmod 600 /dev/video0
-rm -f out err
 su -s /bin/sh nobody -c "PATH=/bin facemark live --no-window --jsonl -" >out 2>err
 code=$?
 check "no permission: 4" code 4
@@ -180,7 +181,8 @@ check "with faces" with_faces 10
 kill $feeder
 stop
 check "the feeder is gone: 4" code 4
-check "within 4 s" soon 4
+# Three, and what an emulated machine needs to end.
+check "within 6 s" soon 6
 check "camera lost" says "camera lost: Face camera"
 cat err
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the real program on virtual V4L2 cameras in a small virtual machine: vivid (raw pictures) and v4l2loopback with a
 # feeder (JPEG pictures of a face). No camera, no KVM and no root are needed, only Debian 12 with its archive: kernel,
-# modules and qemu are fetched from there into target/camera, unpacked, and not installed. About four minutes.
+# modules and qemu are fetched from there into target/camera, unpacked, and not installed. About two minutes.
 set -eu
 cd "$(dirname "$0")/../.."
 here=$PWD/tests/camera
