@@ -72,7 +72,7 @@ mod tests {
         let mut plane = Plane::default();
         plane.resize(320, 180);
         for (i, pixel) in plane.data.iter_mut().enumerate() {
-            *pixel = brightness + if (i + phase) % 320 / 80 % 2 == 0 { contrast } else { 0 };
+            *pixel = brightness + if ((i + phase) % 320 / 80).is_multiple_of(2) { contrast } else { 0 };
         }
         plane
     }

@@ -283,27 +283,27 @@ fn numbers_that_are_none_or_beyond_reach_lose_the_face() {
     let spoils: [fn(u32, &mut [Point]); 5] = [
         |call, points| {
             if call == 4 {
-                points[20].y = BAD[0]
+                points[20].y = BAD[0];
             }
         },
         |call, points| {
             if call == 4 {
-                points[20].y = BAD[1]
+                points[20].y = BAD[1];
             }
         },
         |call, points| {
             if call == 4 {
-                points[20].y = BAD[2]
+                points[20].y = BAD[2];
             }
         },
         |call, points| {
             if call == 4 {
-                points[20].y = BAD[3]
+                points[20].y = BAD[3];
             }
         },
         |call, points| {
             if call == 4 {
-                points[20].y = BAD[4]
+                points[20].y = BAD[4];
             }
         },
     ];
@@ -329,7 +329,7 @@ fn what_is_never_confirmed_takes_no_number() {
     // The net puts all landmarks somewhere else.
     let stray = |call, points: &mut [Point]| {
         if call <= 6 {
-            points.iter_mut().for_each(|p| p.x += 30.0)
+            points.iter_mut().for_each(|p| p.x += 30.0);
         }
     };
     let mut run = Run::with(still(&[region(100.0)], 5), OPTIONS, Scheme::Ibug68, stray);
