@@ -62,11 +62,6 @@ ldd "$program" | grep -o '/[^ ]*' | while read -r library; do
 	mkdir -p "$guest$(dirname "$library")"
 	cp -L "$library" "$guest$library"
 done
-for cascade in /usr/share/opencv4/haarcascades/haarcascade_frontalface_*.xml; do
-	[ -e "$cascade" ] || continue
-	mkdir -p "$guest$(dirname "$cascade")"
-	cp "$cascade" "$guest$cascade"
-done
 ffmpeg -v error -y -i media/talker.mp4 -c:v mjpeg -q:v 4 -pix_fmt yuvj422p -f mjpeg "$guest/faces.mjpeg"
 ffmpeg -v error -y -i media/talker.mp4 -vf scale=240:240 -c:v mjpeg -q:v 4 -f mjpeg "$guest/small.mjpeg"
 (cd "$guest" && find . | bin/busybox cpio -o -H newc 2>/dev/null) >"$work/initrd"
