@@ -16,8 +16,8 @@ const MIN_CANDIDATE: f32 = 0.3;
 const MAX_CANDIDATES: usize = 64;
 /// A new face needs this score, the mean of both looks.
 pub const MIN_SCORE: f32 = 0.6;
-/// Who asks for one place has a reason to, and is told of fainter ones, too.
-const MIN_CONFIRMED: f32 = 0.1;
+/// A face that has been there a moment ago needs only this much.
+const MIN_CONFIRMED: f32 = 0.3;
 /// The second look goes to a square of so many times the face's size …
 const CLOSE_LOOK: f32 = 2.0;
 /// … and so many pixels: the face then has a size that the net is sure about.

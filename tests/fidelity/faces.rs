@@ -22,7 +22,7 @@ fn none_at_the_border_and_fifty() {
     // The head slides out of the picture.
     let border = talker(
         &bench,
-        "-vf crop=w=300:h=480:x=t*60:y=0 -frames:v 96 -c:v libx264 -pix_fmt yuv420p",
+        "-vf pad=w=880:h=480,crop=w=400:h=480:x=t*80:y=0 -frames:v 96 -c:v libx264 -pix_fmt yuv420p",
         "border.mp4",
     );
     let run = facemark(["annotate", "--jsonl", "-", border.to_str().unwrap()]);
