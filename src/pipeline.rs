@@ -273,7 +273,7 @@ mod tests {
     struct Slow(Duration, fn());
 
     impl Detector for Slow {
-        fn detect(&mut self, _: &Plane) -> Result<Vec<Detection>> {
+        fn detect(&mut self, _: &Plane, _: &[Region]) -> Result<Vec<Detection>> {
             thread::sleep(self.0);
             self.1();
             Ok(Vec::new())

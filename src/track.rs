@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::detect::{Detection, Detector};
+use crate::detect::{Detection, Detector, is_same};
 use crate::face::{Face, Region};
 use crate::frame::{Frame, Stage};
 use crate::measure::Measures;
@@ -19,7 +19,7 @@ use crate::model::Landmarker;
 use crate::scheme::Scheme;
 use crate::smooth::Smoothing;
 use face::{Eyes, Track};
-use matching::{is_same, pair};
+use matching::pair;
 use scene::Scene;
 
 /// What a user may decide about tracking.
@@ -119,12 +119,12 @@ impl Tracker {
         self.frames_since_detection += 1;
         let all_seen = !self.tracks.is_empty() && self.lost.is_empty();
         let is_due = !all_seen || self.frames_since_detection >= self.options.redetect_every;
-        if is_due {
+        if is_due && self.has_room() {
             self.look_for_faces(frame)?;
         }
         let mut faces = Vec::with_capacity(self.tracks.len());
         self.follow(0, frame, &mut faces)?;
-        if !is_due && !self.lost.is_empty() {
+        if !is_due && !self.lost.is_empty() && self.has_room() {
             // It may only have jumped.
             let n_followed = self.tracks.len();
             self.look_for_faces(frame)?;
@@ -137,19 +137,24 @@ impl Tracker {
         Ok(faces)
     }
 
-    /// Asks the detector for all faces of the picture and takes them in.
+    /// Whether there may be another face.
+    fn has_room(&self) -> bool {
+        self.tracks.len() < self.options.max_faces
+    }
+
+    /// Asks the detector for all faces of the picture that are not followed, and takes them in.
     fn look_for_faces(&mut self, frame: &mut Frame) -> Result<()> {
         self.frames_since_detection = 0;
         let Frame { image, timing, .. } = frame;
-        let found = timing.measure(Stage::Detect, || self.detector.detect(&image.luma))?;
+        let known: Vec<Region> = self.tracks.iter().map(|track| track.region).collect();
+        let found = timing.measure(Stage::Detect, || self.detector.detect(&image.luma, &known))?;
         self.take_in(&found);
         Ok(())
     }
 
-    /// Adds a track for each detection that lies on none: a lost face's that is back, or a new one.
+    /// Adds a track for each detection: a lost face's that is back, or a new one.
     fn take_in(&mut self, found: &[Detection]) {
-        let is_new = |face: &Region| !self.tracks.iter().any(|track| is_same(&track.region, face));
-        let mut news: Vec<Region> = found.iter().map(|face| face.region).filter(is_new).collect();
+        let mut news: Vec<Region> = found.iter().map(|face| face.region).collect();
         news.truncate(self.options.max_faces.saturating_sub(self.tracks.len()));
         let lost: Vec<Region> = self.lost.iter().map(|track| track.region).collect();
         let again = pair(&lost, &news);

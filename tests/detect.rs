@@ -49,7 +49,7 @@ fn assert_found(found: &[Detection], center: Point, size: f32) {
 
 #[test]
 fn a_face_is_found_where_it_is_and_nowhere_else() {
-    assert_found(&detector().detect(&astronaut()).unwrap(), FACE.center, FACE.size);
+    assert_found(&detector().detect(&astronaut(), &[]).unwrap(), FACE.center, FACE.size);
 }
 
 #[test]
@@ -57,12 +57,12 @@ fn its_size_its_roll_and_the_pictures_shape_do_not_matter() {
     let mut detector = detector();
     for (width, height) in [(640, 480), (1280, 720), (480, 640)] {
         for size in [80.0, 120.0, 250.0] {
-            let found = detector.detect(&framed(width, height, size, 0.0)).unwrap();
+            let found = detector.detect(&framed(width, height, size, 0.0), &[]).unwrap();
             assert_found(&found, Point::new(width as f32 / 2.0 - 0.5, height as f32 / 2.0 - 0.5), size);
         }
     }
     for roll in [-0.5, 0.5_f32] {
-        let found = detector.detect(&framed(640, 480, 120.0, roll)).unwrap();
+        let found = detector.detect(&framed(640, 480, 120.0, roll), &[]).unwrap();
         assert_found(&found, Point::new(319.5, 239.5), 120.0);
         assert!((found[0].region.angle - roll).abs() < 0.2, "{roll}: {found:?}");
     }
@@ -84,6 +84,6 @@ fn pictures_without_anything_in_them_have_no_face() {
     let mut detector = detector();
     for (width, height) in [(640, 480), (1, 1), (3000, 7), (2, 900)] {
         let picture = Plane { data: vec![90; width * height], width, height };
-        assert_eq!(detector.detect(&picture).unwrap(), [], "{width}×{height}");
+        assert_eq!(detector.detect(&picture, &[]).unwrap(), [], "{width}×{height}");
     }
 }

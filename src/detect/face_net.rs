@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::grid::{self, STRIDES, n_values};
-use super::{Detection, Detector, suppress};
+use super::{Detection, Detector, is_same, suppress};
 use crate::crop::{crop, normalise};
 use crate::face::{Affine, Framing, Point, Region};
 use crate::frame::Plane;
@@ -98,17 +98,18 @@ impl FaceNet {
         let framing = Framing { width: CLOSE_LOOK, height: CLOSE_LOOK, shift_x: 0.0, shift_y: 0.0 };
         let found =
             self.close.look(luma, &framing.crop_to_image(near), self.spec.normalisation, min_score)?;
-        let here = found.into_iter().filter(|face| face.region.overlap(near) > super::SAME_FACE);
+        let here = found.into_iter().filter(|face| is_same(&face.region, near));
         Ok(here.max_by(|a, b| a.score.total_cmp(&b.score)))
     }
 }
 
 impl Detector for FaceNet {
-    fn detect(&mut self, luma: &Plane) -> Result<Vec<Detection>> {
+    fn detect(&mut self, luma: &Plane, known: &[Region]) -> Result<Vec<Detection>> {
         let how = self.spec.normalisation;
         let input = self.whole((luma.width, luma.height))?;
         let to_image = letterbox((luma.width, luma.height), (input.width, input.height));
         let mut candidates = suppress(input.look(luma, &to_image, how, MIN_CANDIDATE)?);
+        candidates.retain(|face| !known.iter().any(|known| is_same(known, &face.region)));
         candidates.truncate(MAX_CANDIDATES);
         let mut faces = Vec::with_capacity(candidates.len());
         for candidate in candidates {

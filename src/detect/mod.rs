@@ -23,11 +23,11 @@ pub struct Detection {
 
 /// Finds faces in a picture.
 pub trait Detector: Send {
-    /// The faces, the most certain first. None is an empty list.
+    /// The faces, the most certain first, but those that are known to be there already. None is an empty list.
     ///
     /// # Errors
     /// If the detector itself fails.
-    fn detect(&mut self, luma: &Plane) -> Result<Vec<Detection>>;
+    fn detect(&mut self, luma: &Plane, known: &[Region]) -> Result<Vec<Detection>>;
 
     /// Looks again at one place only, which is much cheaper: the face that is there, or `None`.
     ///
@@ -36,15 +36,21 @@ pub trait Detector: Send {
     fn confirm(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>>;
 }
 
-/// Two detections that overlap more than this are one face.
+/// Two regions of which so much of the smaller one lies within the other show the same face. Of two people, more than half
+/// of one would be hidden then.
 const SAME_FACE: f32 = 0.5;
+
+/// Whether two regions show the same face.
+pub fn is_same(a: &Region, b: &Region) -> bool {
+    a.overlap(b) > SAME_FACE
+}
 
 /// Non-maximum suppression: of detections that overlap, the most certain one stays. The most certain come first.
 pub fn suppress(mut found: Vec<Detection>) -> Vec<Detection> {
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::new();
     for face in found {
-        if kept.iter().all(|other| other.region.overlap(&face.region) <= SAME_FACE) {
+        if !kept.iter().any(|other| is_same(&other.region, &face.region)) {
             kept.push(face);
         }
     }
@@ -68,6 +74,14 @@ mod tests {
         let beside = face(130.0, 40.0, 0.6);
         assert_eq!(suppress(vec![shifted, beside, best, inside]), [best, beside]);
         assert_eq!(suppress(Vec::new()), []);
+    }
+
+    #[test]
+    fn regions_show_the_same_face_if_one_hides_the_other() {
+        let same = |a: Detection, b: Detection| is_same(&a.region, &b.region);
+        let one = face(100.0, 60.0, 0.5);
+        assert!(same(one, face(129.0, 60.0, 0.5)) && !same(one, face(130.0, 60.0, 0.5)));
+        assert!(same(one, face(110.0, 20.0, 0.5)), "inside");
     }
 
     #[test]

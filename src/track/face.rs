@@ -17,6 +17,12 @@ use super::motion::Motion;
 const ENTER: f32 = 0.5;
 /// … and one that is followed as this: it may be covered in part or turned away, where a false alarm would be as faint.
 const HOLD: f32 = 0.3;
+/// While the detector is as sure of a face as this, and the face moves steadily, …
+const SURE: f32 = 0.7;
+/// … by the sum of its surprises, …
+const STEADY: f32 = 0.3;
+/// … it is looked at again only in every so manieth frame: a face that is gone may be told so late.
+const CONFIRM_EVERY: u32 = 3;
 /// A face smaller than this, in pixels, has nothing to see landmarks in.
 const MIN_SIZE: f32 = 12.0;
 /// From one frame to the next a face neither grows nor shrinks by more than this factor …
@@ -36,6 +42,10 @@ pub struct Track {
     found: Option<Region>,
     /// When it was seen last, in seconds.
     pub seen: f64,
+    /// How sure the detector was of it when it was asked last.
+    score: f32,
+    /// Frames since then.
+    unconfirmed: u32,
     /// How it has moved since it was found.
     pub motion: Motion,
     smoother: Option<Smoother>,
@@ -64,6 +74,8 @@ impl Track {
             region,
             found: Some(region),
             seen: f64::NEG_INFINITY,
+            score: 0.0,
+            unconfirmed: 0,
             motion: Motion::new(),
             smoother: options.smoothing.map(Smoother::new),
             with_measures: options.measures,
@@ -81,32 +93,43 @@ impl Track {
     /// # Errors
     /// If the net or the detector cannot be run.
     pub fn follow(&mut self, eyes: &mut Eyes, next_id: &mut u32) -> Result<Option<Face>> {
-        let (start, enough) = match self.found.take() {
+        let found = self.found.take();
+        let start = match found {
             // The detector's region is a rough one: the first landmarks only say where to look properly.
-            Some(rough) => (eyes.landmarks(&rough)?.map(|(region, _)| region), ENTER),
-            None => (Some(self.region), HOLD),
+            Some(rough) => eyes.landmarks(&rough)?.map(|(region, _)| region),
+            None => Some(self.region),
         };
         let Some(start) = start else { return Ok(None) };
-        let Some((region, landmarks)) = eyes.landmarks(&start)? else { return Ok(None) };
-        let Some(found) = eyes.confirm(&region)?.filter(|found| found.score >= enough) else {
-            return Ok(None);
-        };
+        let Some((mut region, landmarks)) = eyes.landmarks(&start)? else { return Ok(None) };
+        self.motion.step(&region, eyes.time);
+        self.unconfirmed += 1;
+        let with_size = eyes.scheme().eyes().is_some();
+        if found.is_some() || self.is_in_doubt() || !with_size {
+            let enough = if found.is_some() { ENTER } else { HOLD };
+            let seen = eyes.confirm(&region)?.filter(|seen| seen.score >= enough);
+            let Some(seen) = seen else { return Ok(None) };
+            (self.score, self.unconfirmed) = (seen.score, 0);
+            if !with_size {
+                // Such landmarks tell nothing about size and roll: the detector has to.
+                (region.size, region.angle) = (seen.region.size, seen.region.angle);
+            }
+        }
         self.region = region;
         self.seen = eyes.time;
-        self.motion.step(&region, eyes.time);
-        if eyes.scheme().eyes().is_none() {
-            // Such landmarks tell nothing about size and roll: the detector has to.
-            (self.region.size, self.region.angle) = (found.region.size, found.region.angle);
-        }
         let id = *self.id.get_or_insert_with(|| {
             *next_id += 1;
             *next_id - 1
         });
-        Ok(Some(self.face(id, landmarks, found.score, eyes)))
+        Ok(Some(self.face(id, landmarks, eyes)))
     }
 
-    fn face(&mut self, id: u32, mut landmarks: Vec<Point>, score: f32, eyes: &mut Eyes) -> Face {
-        let region = self.region;
+    /// Whether the detector has to be asked if there still is a face.
+    fn is_in_doubt(&self) -> bool {
+        self.score < SURE || self.motion.surprise() > STEADY || self.unconfirmed >= CONFIRM_EVERY
+    }
+
+    fn face(&mut self, id: u32, mut landmarks: Vec<Point>, eyes: &mut Eyes) -> Face {
+        let Self { region, score, .. } = *self;
         if let Some(smoother) = &mut self.smoother {
             eyes.timing.measure(Stage::Smooth, || smoother.apply(&mut landmarks, eyes.time, region.size));
         }

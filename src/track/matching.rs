@@ -2,18 +2,10 @@
 
 use crate::face::Region;
 
-/// Two regions of which so much of the smaller one lies within the other show the same face, as in the detector's own
-/// non-maximum suppression. Of two people, more than half of one would be hidden then.
-const SAME_FACE: f32 = 0.5;
 /// A lost face is taken up again where one appears no further from its last place than this, in its sizes …
 const NEAR: f32 = 1.5;
 /// … and no more than so many times larger or smaller.
 const ALIKE: f32 = 1.6;
-
-/// Whether two regions show the same face.
-pub fn is_same(a: &Region, b: &Region) -> bool {
-    a.overlap(b) > SAME_FACE
-}
 
 /// How well a detection fits a face that was lost a short while ago; `None` if it is another's.
 fn nearness(lost: &Region, found: &Region) -> Option<f32> {
@@ -70,11 +62,8 @@ mod tests {
     }
 
     #[test]
-    fn sameness_and_nearness_end_where_they_should() {
+    fn nearness_ends_where_it_should() {
         let face = region(100.0, 60.0);
-        assert!(is_same(&face, &region(129.0, 60.0)));
-        assert!(!is_same(&face, &region(130.0, 60.0)));
-        assert!(is_same(&face, &region(110.0, 20.0)), "inside");
         assert!(nearness(&face, &region(190.0, 60.0)).is_some());
         assert!(nearness(&face, &region(191.0, 60.0)).is_none());
         assert!(nearness(&face, &region(100.0, 96.0)).is_some());

@@ -22,11 +22,12 @@ struct TrueDetector {
 }
 
 impl Detector for TrueDetector {
-    fn detect(&mut self, luma: &Plane) -> Result<Vec<Detection>> {
+    fn detect(&mut self, luma: &Plane, known: &[Region]) -> Result<Vec<Detection>> {
         self.asked.try_send(luma.data[0]).unwrap();
         let score = |i| 1.0 / (i + 1) as f32;
         let faces = there(&self.world, luma).into_iter().enumerate();
-        Ok(faces.map(|(i, region)| Detection { region, score: score(i) }).collect())
+        let new = faces.filter(|(_, face)| !known.iter().any(|known| is_same(known, face)));
+        Ok(new.map(|(i, region)| Detection { region, score: score(i) }).collect())
     }
 
     fn confirm(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>> {
@@ -173,9 +174,35 @@ fn a_face_is_followed_without_the_detector() {
 }
 
 #[test]
-fn a_face_that_goes_is_gone_at_once() {
-    let mut run = Run::new(still(&[region(100.0)], 7));
-    assert_eq!(run.ids(9).iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 1, 1, 0, 0]);
+fn a_face_that_goes_is_gone_within_three_frames() {
+    for there in 6..12 {
+        let seen = Run::new(still(&[region(100.0)], there)).ids(there + 4);
+        let last = seen.iter().rposition(|ids| !ids.is_empty()).unwrap();
+        assert!((there - 1..there + 2).contains(&last), "there in {there} frames, seen until frame {last}");
+        assert!(seen[..last].iter().all(|ids| ids == &[1]), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_face_is_asked_after_in_every_third_frame_if_there_is_no_doubt() {
+    // How often in the frames from 20 to 49, when it is no newcomer any more.
+    let asked = |world: World, certainty| {
+        let mut run = Run::certain(world, certainty);
+        let frames = (0..50).map(|i| run.frame(f64::from(i) / 25.0, true).frame);
+        frames.skip(20).filter(|frame| frame.timing.get(Stage::Confirm).is_some()).count()
+    };
+    let still = still(&[region(100.0)], 50);
+    assert_eq!(asked(still.clone(), |_| 0.75), 10);
+    assert_eq!(asked(still, |_| 0.65), 30, "the detector is not sure");
+    let shaken = path((0..50).map(|i| 100.0 + 12.0 * (i % 2) as f32));
+    assert_eq!(asked(shaken, |_| 0.75), 30, "it moves strangely");
+}
+
+#[test]
+fn nobody_looks_for_faces_when_there_are_enough() {
+    let mut run = Run::new(still(&[region(100.0), region(250.0)], 20));
+    run.ids(20);
+    assert_eq!(run.asked.try_iter().collect::<Vec<_>>(), [0]);
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl Recipe {
             }
             NetKind::FullFace => Self { epochs: 300, batch: 16, lr: 5e-4, ..common },
             NetKind::Resnet18 => common,
-            NetKind::Compact => Self { epochs: 400, lr: 2e-3, batch: 64, ..common },
+            NetKind::Compact => Self { epochs: 600, lr: 2e-3, ..common },
             NetKind::Face => Self {
                 epochs: 60,
                 batch: 32,

@@ -94,7 +94,7 @@ pub fn evaluate(detector: &mut FaceNet, job: &Job) -> Result<Report> {
     let mut report = Report::new(job, photos.len());
     let (mut errors, mut rolls, mut times, mut looks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for photo in &photos {
-        let found = timed(&mut times, || detector.detect(&photo.luma))?;
+        let found = timed(&mut times, || detector.detect(&photo.luma, &[]))?;
         let known: Vec<Placed> = photo.faces.iter().map(placed).collect();
         let mut detections = Detections::default();
         detections.add(&found, &known);
@@ -185,7 +185,7 @@ fn row(detector: &mut FaceNet, photos: &[Photo], at: f32, (size, roll): (f32, f3
     for photo in photos {
         let Some(face) = photo.faces.iter().find(|face| face.is_annotated) else { continue };
         let (picture, face) = framed(photo, face, size, roll.to_radians());
-        let found = timed(&mut times, || detector.detect(&picture))?;
+        let found = timed(&mut times, || detector.detect(&picture, &[]))?;
         recall.count(best(&found, &face).is_some());
     }
     Ok(Row { at, recall, ms: median(times) })

@@ -1,5 +1,5 @@
-//! A small net for 68 points that is fast where it runs: dense 3×3 convolutions, which tract does best, and a head whose
-//! cells vote.
+//! A small net for 68 points that is fast where it runs: dense convolutions on few, coarse cells, which tract does best,
+//! and a head whose cells vote.
 //!
 //! Each cell of the last, coarse grid tells for every landmark where it believes the landmark to be and how much that
 //! opinion is worth; the answer is the weighted mean. It joins what works for few training photos: local regression by
@@ -20,12 +20,22 @@ use super::resnet18::Block;
 use crate::graph::Graph;
 use crate::init::Layers;
 
-/// Two convolutions with steps, five residual blocks, and the votes.
+/// A wide stem, two halvings with a residual block after each, and the votes.
+///
+/// The stem takes the place of a first convolution and the layers at 48×48 and 24×24: large pictures with few channels
+/// are where tract is slowest.
 #[derive(Module, Debug)]
 pub struct Compact<B: Backend> {
-    stem: Vec<NormedConv<B>>,
-    blocks: Vec<Block<B>>,
+    stem: NormedConv<B>,
+    stages: Vec<Stage<B>>,
     votes: Votes<B>,
+}
+
+/// A convolution that halves the picture, and a residual block.
+#[derive(Module, Debug)]
+struct Stage<B: Backend> {
+    halving: NormedConv<B>,
+    block: Block<B>,
 }
 
 /// The head: three 1×1 convolutions with a channel per landmark.
@@ -41,35 +51,28 @@ struct Votes<B: Backend> {
 impl<B: Backend> Compact<B> {
     /// `mean_shape` holds 2 n coordinates in crop sides.
     pub fn new(mean_shape: &[f32], device: &B::Device) -> Self {
-        let conv = |channels, kernel| NormedConv::new(channels, kernel, 2, device);
-        let block = |channels, stride| Block::new(channels, stride, device);
+        let stage = |channels| Stage::new(channels, device);
         Self {
-            stem: vec![
-                conv([1, 16], 5),  // 96×96 → 48×48
-                conv([16, 32], 3), // → 24×24
-            ],
-            blocks: vec![
-                block([32, 32], 1),   // 24×24
-                block([32, 64], 2),   // → 12×12
-                block([64, 64], 1),   // 12×12
-                block([64, 128], 2),  // → 6×6
-                block([128, 128], 1), // 6×6
+            stem: NormedConv::new([1, 32], 8, 4, device), // 112×112 → 28×28
+            stages: vec![
+                stage([32, 64]),  // → 14×14
+                stage([64, 128]), // → 7×7
             ],
             votes: Votes::new(128, mean_shape, device),
         }
     }
 
-    /// `[n, 1, 96, 96]` → `[n, 2 points]`.
+    /// `[n, 1, 112, 112]` → `[n, 2 points]`.
     pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
-        let x = self.stem.iter().fold(crops, |x, conv| relu(conv.forward(x)));
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        let x = relu(self.stem.forward(crops));
+        let x = self.stages.iter().fold(x, |x, stage| stage.forward(x));
         self.votes.forward(x)
     }
 
     /// See [`Net::import`](super::Net::import).
     pub fn import(mut self, layers: &mut Layers) -> Result<Self> {
-        self.stem.iter_mut().try_for_each(|conv| conv.import(layers))?;
-        self.blocks.iter_mut().try_for_each(|block| block.import(layers))?;
+        self.stem.import(layers)?;
+        self.stages.iter_mut().try_for_each(|stage| stage.import(layers))?;
         let Votes { worth, x, y } = &mut self.votes;
         [worth, x, y].into_iter().try_for_each(|conv| layers.conv_with_bias(conv))?;
         Ok(self)
@@ -77,19 +80,47 @@ impl<B: Backend> Compact<B> {
 
     /// See [`Net::with_statistics_of`](super::Net::with_statistics_of).
     pub fn with_statistics_of(mut self, crops: Tensor<B, 4>) -> Self {
-        let x = self.stem.iter_mut().fold(crops, |x, conv| relu(conv.take_statistics(x)));
-        self.blocks.iter_mut().fold(x, |x, block| block.take_statistics(x));
+        let x = relu(self.stem.take_statistics(crops));
+        self.stages.iter_mut().fold(x, |x, stage| stage.take_statistics(x));
         self
     }
 
     /// The forward pass as ONNX nodes.
     pub fn export(&self, graph: &mut Graph, input: &str) -> String {
-        let x = self.stem.iter().fold(input.to_owned(), |x, conv| {
-            let x = conv.export(graph, &x);
-            graph.relu(&x)
-        });
-        let x = self.blocks.iter().fold(x, |x, block| block.export(graph, &x));
+        let x = self.stem.export(graph, input);
+        let x = graph.relu(&x);
+        let x = self.stages.iter().fold(x, |x, stage| stage.export(graph, &x));
         self.votes.export(graph, &x)
+    }
+}
+
+impl<B: Backend> Stage<B> {
+    fn new(channels: [usize; 2], device: &B::Device) -> Self {
+        let [_, outputs] = channels;
+        Self {
+            halving: NormedConv::new(channels, 3, 2, device),
+            block: Block::new([outputs, outputs], 1, device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        self.block.forward(relu(self.halving.forward(x)))
+    }
+
+    fn import(&mut self, layers: &mut Layers) -> Result<()> {
+        self.halving.import(layers)?;
+        self.block.import(layers)
+    }
+
+    fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let x = relu(self.halving.take_statistics(x));
+        self.block.take_statistics(x)
+    }
+
+    fn export(&self, graph: &mut Graph, input: &str) -> String {
+        let x = self.halving.export(graph, input);
+        let x = graph.relu(&x);
+        self.block.export(graph, &x)
     }
 }
 

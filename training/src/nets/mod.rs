@@ -41,7 +41,7 @@ pub enum NetKind {
     FullFace,
     /// 68 iBUG points from 112×112 px.
     Resnet18,
-    /// 68 iBUG points from 96×96 px, in a ninth of the time.
+    /// 68 iBUG points from 112×112 px, in a twelfth of the time.
     Compact,
     /// All faces in a picture of 256×192 px: the tracker's detector.
     Face,
@@ -75,7 +75,7 @@ impl NetKind {
             Self::Nose | Self::Nose3 => (80, 60),
             Self::FullFace => (240, 180),
             Self::Resnet18 => (112, 112),
-            Self::Compact => (96, 96),
+            Self::Compact => (112, 112),
             Self::Face => (256, 192),
         }
     }
