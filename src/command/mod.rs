@@ -71,7 +71,10 @@ fn open(spec: &SourceSpec, pace: Pace) -> Result<Box<dyn Source>> {
 
 fn tracker(tracking: &Tracking) -> Result<Tracker> {
     let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
-    let detector = catalog::find(&tracking.detector)?.load_detector(tracking.threads.into())?;
+    let mut detector = catalog::find(&tracking.detector)?.load_detector(tracking.threads.into())?;
+    if tracking.small_faces {
+        detector = detector.with_small_faces();
+    }
     let tracker = Tracker::new(Box::new(detector), Box::new(model), tracking.options());
     if tracking.measures && !tracker.measures() {
         let scheme = tracker.scheme().name();

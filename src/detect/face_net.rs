@@ -30,8 +30,10 @@ pub struct FaceNet {
     spec: DetectorSpec,
     graph: Graph,
     threads: usize,
-    /// For whole pictures of the last one's size.
-    whole: Option<(PictureSize, Input)>,
+    /// How many pixels whole pictures are brought to, the finest last.
+    scales: Vec<usize>,
+    /// For whole pictures of the last one's size, an input for each scale.
+    whole: Option<(PictureSize, Vec<Input>)>,
     /// For one face.
     close: Input,
 }
@@ -52,8 +54,15 @@ impl FaceNet {
             let (width, height) = (spec.width, spec.height);
             let graph = file.parse([width, height], n_values(width, height))?;
             let close = Input::new(&graph, (CLOSE_SIDE, CLOSE_SIDE), threads)?;
-            Ok(Self { spec, graph, threads, whole: None, close })
+            Ok(Self { spec, graph, threads, scales: vec![width * height], whole: None, close })
         })
+    }
+
+    /// Also finds faces half as large as otherwise, in five times the time: it looks at whole pictures a second time, with
+    /// four times as many pixels.
+    pub fn with_small_faces(self) -> Self {
+        let n_pixels = self.scales[0];
+        Self { scales: vec![n_pixels, 4 * n_pixels], whole: None, ..self }
     }
 
     /// What the model says of itself.
@@ -67,16 +76,24 @@ impl FaceNet {
     /// If the picture has another size or the net cannot be run.
     pub fn run(&mut self, picture: &[f32]) -> Result<Vec<f32>> {
         let size = (self.spec.width, self.spec.height);
-        self.whole(size)?.net.run(picture)
+        self.whole(size)?[0].net.run(picture)
     }
 
-    /// The input for whole pictures of this size. Another size than the last one's costs a few milliseconds.
-    fn whole(&mut self, size: PictureSize) -> Result<&mut Input> {
-        let input = match self.whole.take() {
-            Some((planned, input)) if planned == size => input,
-            _ => Input::new(&self.graph, input_size(size, self.spec.width * self.spec.height), self.threads)?,
+    /// The inputs for whole pictures of this size, at least one. Another size than the last one's costs a few milliseconds.
+    fn whole(&mut self, size: PictureSize) -> Result<&mut [Input]> {
+        let inputs = match self.whole.take() {
+            Some((planned, inputs)) if planned == size => inputs,
+            _ => self.plan(size)?,
         };
-        Ok(&mut self.whole.insert((size, input)).1)
+        Ok(&mut self.whole.insert((size, inputs)).1)
+    }
+
+    /// Of the finer scales, only those that the picture has the pixels for.
+    fn plan(&self, size: PictureSize) -> Result<Vec<Input>> {
+        let (coarsest, finer) = (self.scales[0], &self.scales[1..]);
+        let finer = finer.iter().copied().filter(|&n_pixels| n_pixels <= size.0 * size.1);
+        let input = |n_pixels| Input::new(&self.graph, input_size(size, n_pixels), self.threads);
+        std::iter::once(coarsest).chain(finer).map(input).collect()
     }
 }
 
@@ -106,9 +123,13 @@ impl FaceNet {
 impl Detector for FaceNet {
     fn detect(&mut self, luma: &Plane, known: &[Region]) -> Result<Vec<Detection>> {
         let how = self.spec.normalisation;
-        let input = self.whole((luma.width, luma.height))?;
-        let to_image = letterbox((luma.width, luma.height), (input.width, input.height));
-        let mut candidates = suppress(input.look(luma, &to_image, how, MIN_CANDIDATE)?);
+        let size = (luma.width, luma.height);
+        let mut candidates = Vec::new();
+        for input in self.whole(size)? {
+            let to_image = letterbox(size, (input.width, input.height));
+            candidates.extend(input.look(luma, &to_image, how, MIN_CANDIDATE)?);
+        }
+        let mut candidates = suppress(candidates);
         candidates.retain(|face| !known.iter().any(|known| is_same(known, &face.region)));
         candidates.truncate(MAX_CANDIDATES);
         let mut faces = Vec::with_capacity(candidates.len());

@@ -135,6 +135,9 @@ struct Eval {
     /// new face; that is the default with --boxes, elsewhere it is 1.
     #[arg(long, value_name = "1|2", value_parser = value_parser!(u8).range(1..=2))]
     looks: Option<u8>,
+    /// Let the detector look for small faces, too, as the tracker does with this option.
+    #[arg(long)]
+    small_faces: bool,
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
@@ -290,9 +293,13 @@ impl Export {
 
 impl Eval {
     fn run(self) -> Result<()> {
-        let Self { model, data, reading, given, boxes, looks, held_out, worst: n_worst, json } = self;
+        let Self { model, data, reading, given, boxes, looks, small_faces, held_out, worst: n_worst, json } =
+            self;
         let data = Source { path: data, reading };
         if let Some(mut detector) = faces::eval::load(&model)? {
+            if small_faces {
+                detector = detector.with_small_faces();
+            }
             let job = faces::eval::Job { data, boxes, held_out, n_worst };
             let report = faces::eval::evaluate(&mut detector, &job)?;
             if json {
