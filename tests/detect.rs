@@ -69,6 +69,26 @@ fn its_size_its_roll_and_the_pictures_shape_do_not_matter() {
 }
 
 #[test]
+fn small_faces_are_found_if_asked_for_and_large_ones_still() {
+    let mut detector = detector().with_small_faces();
+    for size in [24.0, 40.0, 120.0, 400.0] {
+        let found = detector.detect(&framed(640, 480, size, 0.0), &[]).unwrap();
+        assert_found(&found, Point::new(319.5, 239.5), size);
+    }
+    // No finer look than the picture has pixels.
+    assert_found(&detector.detect(&framed(200, 150, 60.0, 0.0), &[]).unwrap(), Point::new(99.5, 74.5), 60.0);
+}
+
+#[test]
+fn known_faces_are_left_out() {
+    let (mut detector, photo) = (detector(), astronaut());
+    let near = Region { center: Point::new(230.0, 120.0), size: 84.0, angle: 0.1 };
+    assert_eq!(detector.detect(&photo, &[near]).unwrap(), []);
+    let elsewhere = Region { center: Point::new(400.0, 400.0), ..near };
+    assert_eq!(detector.detect(&photo, &[elsewhere]).unwrap().len(), 1);
+}
+
+#[test]
 fn a_second_look_confirms_a_face_and_nothing_else() {
     let (mut detector, photo) = (detector(), astronaut());
     let near = Region { center: Point::new(230.0, 120.0), size: 84.0, angle: 0.1 };

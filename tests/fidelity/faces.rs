@@ -45,7 +45,8 @@ fn none_at_the_border_and_fifty() {
         "-loop 1 -framerate 25 -i one.png -vf tile=8x7 -frames:v 3 -c:v libx264 -pix_fmt yuv420p fifty.mp4",
     );
     let fifty = bench.path("fifty.mp4");
-    let run = facemark(["annotate", "--max-faces", "50", "--jsonl", "-", fifty.to_str().unwrap()]);
+    let many = ["annotate", "--max-faces", "50", "--small-faces", "--jsonl", "-"];
+    let run = facemark(many.into_iter().chain(fifty.to_str()));
     assert_eq!(run.code, 0, "{run:?}");
     let most =
         lines(&run.stdout).iter().map(|record| record["faces"].as_array().unwrap().len()).max().unwrap();
