@@ -10,14 +10,12 @@ use crate::frame::Plane;
 use crate::net::{self, Graph, Net, NetFile};
 use crate::spec::{DetectorSpec, Normalisation};
 
-/// A place that has this score in the whole picture is looked at again, …
-const MIN_CANDIDATE: f32 = 0.3;
+/// What has less than this score is nothing. A place that has it in the whole picture is looked at again, …
+const MIN_SEEN: f32 = 0.3;
 /// … the most certain ones of so many. The second look sees the face in the net's best size, upright.
 const MAX_CANDIDATES: usize = 64;
 /// A new face needs this score, the mean of both looks.
 pub const MIN_SCORE: f32 = 0.6;
-/// A face that has been there a moment ago needs only this much.
-const MIN_CONFIRMED: f32 = 0.3;
 /// The second look goes to a square of so many times the face's size …
 const CLOSE_LOOK: f32 = 2.0;
 /// … and so many pixels: the face then has a size that the net is sure about.
@@ -104,17 +102,16 @@ impl FaceNet {
         let face = if fills_picture {
             Some(candidate)
         } else {
-            let close = self.close_look(luma, &candidate.region, MIN_CANDIDATE)?;
+            let close = self.close_look(luma, &candidate.region)?;
             close.map(|close| Detection { score: (close.score + candidate.score) / 2.0, ..close })
         };
         Ok(face.filter(|face| face.score >= MIN_SCORE))
     }
 
     /// The most certain face at a place.
-    fn close_look(&mut self, luma: &Plane, near: &Region, min_score: f32) -> Result<Option<Detection>> {
+    fn close_look(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>> {
         let framing = Framing { width: CLOSE_LOOK, height: CLOSE_LOOK, shift_x: 0.0, shift_y: 0.0 };
-        let found =
-            self.close.look(luma, &framing.crop_to_image(near), self.spec.normalisation, min_score)?;
+        let found = self.close.look(luma, &framing.crop_to_image(near), self.spec.normalisation)?;
         let here = found.into_iter().filter(|face| is_same(&face.region, near));
         Ok(here.max_by(|a, b| a.score.total_cmp(&b.score)))
     }
@@ -127,7 +124,7 @@ impl Detector for FaceNet {
         let mut candidates = Vec::new();
         for input in self.whole(size)? {
             let to_image = letterbox(size, (input.width, input.height));
-            candidates.extend(input.look(luma, &to_image, how, MIN_CANDIDATE)?);
+            candidates.extend(input.look(luma, &to_image, how)?);
         }
         let mut candidates = suppress(candidates);
         candidates.retain(|face| !known.iter().any(|known| is_same(known, &face.region)));
@@ -140,7 +137,7 @@ impl Detector for FaceNet {
     }
 
     fn confirm(&mut self, luma: &Plane, near: &Region) -> Result<Option<Detection>> {
-        self.close_look(luma, near, MIN_CONFIRMED)
+        self.close_look(luma, near)
     }
 }
 
@@ -160,19 +157,12 @@ impl Input {
         Ok(Self { net, width, height, pixels: vec![0; n], numbers: vec![0.0; n] })
     }
 
-    /// The faces in a part of the picture with at least `min_score`, in image pixels; `to_image` maps unit input coordinates
-    /// there.
-    fn look(
-        &mut self,
-        luma: &Plane,
-        to_image: &Affine,
-        how: Normalisation,
-        min_score: f32,
-    ) -> Result<Vec<Detection>> {
+    /// The faces in a part of the picture, in image pixels; `to_image` maps unit input coordinates there.
+    fn look(&mut self, luma: &Plane, to_image: &Affine, how: Normalisation) -> Result<Vec<Detection>> {
         let Self { net, width, height, pixels, numbers } = self;
         crop(luma, to_image, *width, *height, pixels);
         normalise(pixels, how, numbers);
-        let found = grid::decode(&net.run(numbers)?, *width, *height, min_score);
+        let found = grid::decode(&net.run(numbers)?, *width, *height, MIN_SEEN);
         Ok(found.into_iter().map(|face| in_image(face, to_image, *width, *height)).collect())
     }
 }

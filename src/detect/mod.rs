@@ -29,7 +29,7 @@ pub trait Detector: Send {
     /// If the detector itself fails.
     fn detect(&mut self, luma: &Plane, known: &[Region]) -> Result<Vec<Detection>>;
 
-    /// Looks again at one place only, which is much cheaper: the face that is there, or `None`.
+    /// Looks again at one place only, which is much cheaper: the face that is there, however faint, or `None`.
     ///
     /// # Errors
     /// If the detector itself fails.
