@@ -238,7 +238,7 @@ fn peak_memory() -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Frame;
+    use crate::frame::{Frame, Span};
 
     fn report(n_frames: u64) -> LatencyReport {
         let mut report = LatencyReport::new(Instant::now(), Some(Duration::from_millis(40))).unwrap();
@@ -246,8 +246,10 @@ mod tests {
             let mut frame = Frame::empty();
             // 100 s in the warm-up, then 1, 2, 3 … ms.
             let time = if i < WARM_UP { 100_000 } else { i - WARM_UP + 1 };
-            frame.timing.add(Stage::Infer, Duration::from_millis(time));
-            frame.timing.add(Stage::Data, Duration::from_millis(time));
+            for stage in [Stage::Infer, Stage::Data] {
+                let length = Duration::from_millis(time);
+                frame.timing.add(Span { stage, start: report.started, length });
+            }
             report.write(&mut Tracked { frame, faces: Vec::new() }).unwrap();
         }
         report

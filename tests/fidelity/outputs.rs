@@ -58,7 +58,7 @@ fn face(bench: &Bench) -> PathBuf {
 
 #[test]
 fn full_disks() {
-    let mut row = Row::new("disk full for video, JSONL, CSV (limit on file sizes, /dev/full)");
+    let mut row = Row::new("disk full for video, JSONL, CSV, trace (limit on file sizes, /dev/full)");
     let bench = Bench::new();
     let (noise, clip) = (noise(&bench), face(&bench));
     let mut slowest: f64 = 0.0;
@@ -68,6 +68,7 @@ fn full_disks() {
         ("-o", &noise, "out.mov", 1500),
         ("--jsonl", &clip, "out.jsonl", 1),
         ("--csv", &clip, "out.csv", 1),
+        ("--trace", &clip, "out.json", 1),
     ] {
         let out = bench.path(name);
         let took = does_not_fit(limited(blocks, &[Path::new(option), &out, input]), &out, "File too large");
@@ -75,7 +76,7 @@ fn full_disks() {
         slowest = slowest.max(took);
         row.count();
     }
-    for option in ["--jsonl", "--csv"] {
+    for option in ["--jsonl", "--csv", "--trace"] {
         let run = annotate(&clip, &[(option, Path::new("/dev/full"))]);
         assert_eq!(run.code, 6, "{run:?}");
         assert!(run.stderr.contains("/dev/full: No space left on device"), "{run:?}");
@@ -108,7 +109,7 @@ impl Drop for Small {
 
 #[test]
 fn disks_that_are_really_full() {
-    let mut row = Row::new("disk full for video, JSONL, CSV (small tmpfs)");
+    let mut row = Row::new("disk full for video, JSONL, CSV, trace (small tmpfs)");
     let bench = Bench::new();
     let mut slowest: f64 = 0.0;
     for (option, name, size) in [
@@ -116,6 +117,7 @@ fn disks_that_are_really_full() {
         ("-o", "out.mkv", "1m"),
         ("--jsonl", "out.jsonl", "4k"),
         ("--csv", "out.csv", "4k"),
+        ("--trace", "out.json", "4k"),
     ] {
         let Some(disk) = Small::mount(bench.path(name), size) else {
             return row.skip("only root may mount a file system");
