@@ -221,7 +221,9 @@ fn a_trace_holds_what_its_viewers_demand() {
     assert!(!begins.is_empty());
     for begin in begins {
         let is_its = |end: &&&Value| ["cat", "id", "name", "tid"].iter().all(|&key| end[key] == begin[key]);
-        let [end] = ends.iter().filter(is_its).collect::<Vec<_>>()[..] else { panic!("{begin} has not one end") };
+        let [end] = ends.iter().filter(is_its).collect::<Vec<_>>()[..] else {
+            panic!("{begin} has not one end")
+        };
         assert!(end["ts"].as_f64() >= begin["ts"].as_f64(), "{begin}, {end}");
     }
 }
