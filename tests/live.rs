@@ -85,6 +85,12 @@ impl Drop for Running {
     }
 }
 
+/// Ctrl-C.
+fn interrupt(child: &Running) {
+    let kill = format!("kill -s INT {}", child.0.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh starts").success());
+}
+
 #[test]
 fn the_page_says_where_it_is_and_shows_the_faces() {
     let mut command = facemark(&["live", "--serve", "127.0.0.1:0", "--model", "nose"]);
@@ -98,9 +104,16 @@ fn the_page_says_where_it_is_and_shows_the_faces() {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     let events = BufReader::new(stream).lines().map_while(Result::ok);
-    let event = events.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).next().unwrap();
+    let mut events = events.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+    let event = events.next().unwrap();
     let event: Value = serde_json::from_str(&event).unwrap();
     assert_eq!((&event["width"], &event["data"]["faces"][0]["id"]), (&480.into(), &1.into()));
+    // The time of one is noted before the next is sent.
+    events.next().unwrap();
+    interrupt(&child);
+    let mut end = String::new();
+    stderr.read_to_string(&mut end).unwrap();
+    assert!(end.contains("from capture to sending: p50"), "{end}");
 }
 
 #[test]
@@ -248,9 +261,8 @@ fn ctrl_c_does_not_wait_for_the_next_picture() {
         assert!(started.elapsed() < Duration::from_secs(20), "no frame has come");
         thread::sleep(Duration::from_millis(20));
     }
-    let kill = format!("kill -s INT {}", child.0.id());
     let start = Instant::now();
-    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    interrupt(&child);
     assert_eq!(child.0.wait().unwrap().code(), Some(130));
     // A tenth of a second, and what a busy machine adds.
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
