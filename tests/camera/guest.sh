@@ -90,8 +90,8 @@ settled() {
 }
 
 # idle: the run uses less than 20 % of a core over 3 s. This one is emulated: looking 66 times a second whether a frame
-# has come costs 10 % here and less than 1 % on a real
-# one. (What a busy host takes away counts as used here: on one, this fails.)
+# has come costs 10 % here and less than 1 % on a real one. (What a busy host takes away counts as used here: on one,
+# this fails.)
 idle() {
 	settled || return 1
 	kill -0 $pid || return 1
