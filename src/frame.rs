@@ -205,14 +205,17 @@ pub struct Span {
 }
 
 impl Timing {
-    /// Adds `elapsed`, which ends now, to the stage's time: a stage may run several times, once per face.
-    pub fn add(&mut self, stage: Stage, elapsed: Duration) {
-        let sum = &mut self.sums[stage as usize];
-        *sum = Some(sum.unwrap_or_default() + elapsed);
-        if let Some(start) = Instant::now().checked_sub(elapsed)
-            && self.spans.len() < MAX_SPANS
-        {
-            self.spans.push(Span { stage, start, length: elapsed });
+    /// Adds the time from `start` to now to the stage's: a stage may run several times, once per face.
+    pub fn since(&mut self, stage: Stage, start: Instant) {
+        self.add(Span { stage, start, length: start.elapsed() });
+    }
+
+    /// Adds a run of a stage.
+    pub fn add(&mut self, span: Span) {
+        let sum = &mut self.sums[span.stage as usize];
+        *sum = Some(sum.unwrap_or_default() + span.length);
+        if self.spans.len() < MAX_SPANS {
+            self.spans.push(span);
         }
     }
 
@@ -242,7 +245,7 @@ impl Timing {
     pub fn measure<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();
-        self.add(stage, start.elapsed());
+        self.since(stage, start);
         result
     }
 }
@@ -304,8 +307,10 @@ mod tests {
     #[test]
     fn a_stage_adds_up_and_a_stage_not_run_is_none() {
         let mut timing = Timing::default();
-        timing.add(Stage::Infer, Duration::from_millis(2));
-        timing.add(Stage::Infer, Duration::from_millis(3));
+        for ms in [2, 3] {
+            let length = Duration::from_millis(ms);
+            timing.add(Span { stage: Stage::Infer, start: Instant::now(), length });
+        }
         assert_eq!(timing.get(Stage::Infer), Some(Duration::from_millis(5)));
         assert_eq!(timing.get(Stage::Detect), None);
         let spans: Vec<_> = timing.spans().iter().map(|span| (span.stage, span.length.as_millis())).collect();

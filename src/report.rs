@@ -143,8 +143,8 @@ impl LatencyReport {
     /// One line on the way from capture to the outputs, if frames were measured.
     pub fn latencies(&self) -> Option<String> {
         let row = |stage: Stage| {
-            let [p50, p95, p99, max, _] = self.row(stage)?;
-            Some(format!("{}: p50 {p50:.1}, p95 {p95:.1}, p99 {p99:.1}, max {max:.1} ms", stage.name()))
+            let spread = in_words(&self.stages[stage as usize])?;
+            Some(format!("{}: {spread}", stage.name()))
         };
         let rows: Vec<_> = [Stage::Data, Stage::Display].into_iter().filter_map(row).collect();
         let deadline = self.deadline.filter(|_| !rows.is_empty())?;
@@ -170,10 +170,7 @@ impl LatencyReport {
 
     /// p50, p95, p99, maximum and mean of a stage in milliseconds.
     fn row(&self, stage: Stage) -> Option<[f64; 5]> {
-        let times = &self.stages[stage as usize];
-        let quantile = |q| times.value_at_quantile(q) as f64;
-        let row = [quantile(0.50), quantile(0.95), quantile(0.99), times.max() as f64, times.mean()];
-        (!times.is_empty()).then(|| row.map(|nanoseconds| nanoseconds / 1e6))
+        row(&self.stages[stage as usize])
     }
 
     fn stage_json(&self, stage: Stage) -> Value {
@@ -214,7 +211,20 @@ impl Sink for LatencyReport {
     }
 }
 
-fn nanoseconds(time: Duration) -> u64 {
+/// p50, p95, p99, maximum and mean of nanoseconds, in milliseconds; `None` if there are none.
+fn row(times: &Histogram<u64>) -> Option<[f64; 5]> {
+    let quantile = |q| times.value_at_quantile(q) as f64;
+    let row = [quantile(0.50), quantile(0.95), quantile(0.99), times.max() as f64, times.mean()];
+    (!times.is_empty()).then(|| row.map(|nanoseconds| nanoseconds / 1e6))
+}
+
+/// How nanoseconds are spread, in milliseconds for people; `None` if there are none.
+pub(crate) fn in_words(times: &Histogram<u64>) -> Option<String> {
+    let [p50, p95, p99, max, _] = row(times)?;
+    Some(format!("p50 {p50:.1}, p95 {p95:.1}, p99 {p99:.1}, max {max:.1} ms"))
+}
+
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -238,7 +248,7 @@ fn peak_memory() -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Frame;
+    use crate::frame::{Frame, Span};
 
     fn report(n_frames: u64) -> LatencyReport {
         let mut report = LatencyReport::new(Instant::now(), Some(Duration::from_millis(40))).unwrap();
@@ -246,8 +256,10 @@ mod tests {
             let mut frame = Frame::empty();
             // 100 s in the warm-up, then 1, 2, 3 … ms.
             let time = if i < WARM_UP { 100_000 } else { i - WARM_UP + 1 };
-            frame.timing.add(Stage::Infer, Duration::from_millis(time));
-            frame.timing.add(Stage::Data, Duration::from_millis(time));
+            for stage in [Stage::Infer, Stage::Data] {
+                let length = Duration::from_millis(time);
+                frame.timing.add(Span { stage, start: report.started, length });
+            }
             report.write(&mut Tracked { frame, faces: Vec::new() }).unwrap();
         }
         report

@@ -42,7 +42,7 @@ impl Square {
         let width = self.stretch(&frame.image.luma);
         let aspect = width as f32 / frame.image.luma.width.max(1) as f32;
         swap(&mut frame.image.luma, &mut self.luma);
-        frame.timing.add(Stage::Track, start.elapsed());
+        frame.timing.since(Stage::Track, start);
         let mut tracked = tracker.track(frame)?;
         swap(&mut tracked.frame.image.luma, &mut self.luma);
         tracked.faces.iter_mut().for_each(|face| bring_back(face, aspect));

@@ -93,7 +93,7 @@ impl Tracker {
     pub fn track(&mut self, mut frame: Frame) -> Result<Tracked> {
         let start = Instant::now();
         let faces = self.faces(&mut frame)?;
-        frame.timing.add(Stage::Track, start.elapsed());
+        frame.timing.since(Stage::Track, start);
         Ok(Tracked { frame, faces })
     }
 

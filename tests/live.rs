@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -84,6 +85,12 @@ impl Drop for Running {
     }
 }
 
+/// Ctrl-C.
+fn interrupt(child: &Running) {
+    let kill = format!("kill -s INT {}", child.0.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh starts").success());
+}
+
 #[test]
 fn the_page_says_where_it_is_and_shows_the_faces() {
     let mut command = facemark(&["live", "--serve", "127.0.0.1:0", "--model", "nose"]);
@@ -97,9 +104,16 @@ fn the_page_says_where_it_is_and_shows_the_faces() {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     write!(stream, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     let events = BufReader::new(stream).lines().map_while(Result::ok);
-    let event = events.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned)).next().unwrap();
+    let mut events = events.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+    let event = events.next().unwrap();
     let event: Value = serde_json::from_str(&event).unwrap();
     assert_eq!((&event["width"], &event["data"]["faces"][0]["id"]), (&480.into(), &1.into()));
+    // The time of one is noted before the next is sent.
+    events.next().unwrap();
+    interrupt(&child);
+    let mut end = String::new();
+    stderr.read_to_string(&mut end).unwrap();
+    assert!(end.contains("from capture to sending: p50"), "{end}");
 }
 
 #[test]
@@ -179,4 +193,78 @@ fn a_reader_that_goes_ends_the_run_without_complaint() {
     let mut message = String::new();
     child.0.stderr.take().unwrap().read_to_string(&mut message).unwrap();
     assert_eq!((child.0.wait().unwrap().code(), message.as_str()), (Some(141), ""));
+}
+
+/// Start and end of an event in nanoseconds: the file has them in microseconds with three decimals.
+fn begin_and_end(event: &Value) -> (i64, i64) {
+    let ns = |key: &str| (event[key].as_f64().expect("a number") * 1e3).round() as i64;
+    (ns("ts"), ns("ts") + ns("dur"))
+}
+
+#[test]
+fn a_trace_holds_what_its_viewers_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.json");
+    let mut command = facemark(&["live", "--no-window", "--quiet", "--model", "nose", "-o", "-"]);
+    command.args(["--format", "yuv4mpeg", "--jsonl", "/dev/null", "--trace"]).arg(&path).arg(clip());
+    assert!(command.stdout(Stdio::null()).status().unwrap().success());
+    let events: Vec<Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).expect("JSON");
+    let of = |kind: &str| events.iter().filter(|event| event["ph"] == kind).collect::<Vec<_>>();
+    let (names, spans, begins, ends) = (of("M"), of("X"), of("b"), of("e"));
+    assert_eq!(names.len() + spans.len() + begins.len() + ends.len(), events.len());
+    let lanes: Vec<_> = names.iter().map(|name| &name["tid"]).collect();
+    assert!(events.iter().all(|event| event["pid"] == 1 && lanes.contains(&&event["tid"])));
+    for stage in ["decode", "detect", "crop", "infer", "smooth", "track", "draw"] {
+        assert!(spans.iter().any(|span| span["name"] == stage), "{stage}");
+    }
+    // The spans of a thread lie one after another or one in another.
+    for lane in lanes {
+        let mut times: Vec<_> =
+            spans.iter().filter(|s| s["tid"] == *lane).map(|s| begin_and_end(s)).collect();
+        times.sort_by_key(|&(begin, end)| (begin, -end));
+        let mut around: Vec<i64> = Vec::new();
+        for (begin, end) in times {
+            assert!(0 <= begin && begin <= end, "{begin} to {end} ns");
+            around.retain(|&outer| outer > begin);
+            assert!(around.last().is_none_or(|&outer| end <= outer), "{begin} to {end} ns in {around:?}");
+            around.push(end);
+        }
+    }
+    // Latencies overlap: each begin has its end, found by category, number and name.
+    assert!(!begins.is_empty());
+    for begin in begins {
+        let is_its = |end: &&&Value| ["cat", "id", "name", "tid"].iter().all(|&key| end[key] == begin[key]);
+        let [end] = ends.iter().filter(is_its).collect::<Vec<_>>()[..] else {
+            panic!("{begin} has not one end")
+        };
+        assert!(end["ts"].as_f64() >= begin["ts"].as_f64(), "{begin}, {end}");
+    }
+}
+
+#[test]
+fn ctrl_c_does_not_wait_for_the_next_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let (slides, lines) = (folder.path().join("slides.mkv"), folder.path().join("out.jsonl"));
+    // A picture every half minute.
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(clip())
+        .args(["-an", "-frames:v", "3", "-vf", "setpts=N*30/TB", "-r", "1/30", "-c:v", "mjpeg"])
+        .arg(&slides)
+        .status();
+    assert!(made.expect("ffmpeg starts").success());
+    let mut command = facemark(&["live", "--no-window", "--quiet", "--model", "nose", "--jsonl"]);
+    let mut child = Running(command.arg(&lines).arg(&slides).spawn().unwrap());
+    let partial = folder.path().join("out.jsonl.partial");
+    let started = Instant::now();
+    while std::fs::read_to_string(&partial).is_ok_and(|text| text.is_empty()) || !partial.exists() {
+        assert!(started.elapsed() < Duration::from_secs(20), "no frame has come");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let start = Instant::now();
+    interrupt(&child);
+    assert_eq!(child.0.wait().unwrap().code(), Some(130));
+    // A tenth of a second, and what a busy machine adds.
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!(std::fs::read_to_string(&lines).unwrap().lines().count(), 1);
 }

@@ -1,6 +1,7 @@
 //! `facemark devices`.
 
 use std::fmt::Write as _;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
@@ -13,8 +14,8 @@ use crate::source::camera::{Found, Mode, list};
 ///
 /// # Errors
 /// [`Fault::Device`] if the system cannot list them. That there is none is no error.
-pub fn devices(args: &Devices) -> Result<()> {
-    let cameras = list()?;
+pub fn devices(args: &Devices, stop: &AtomicBool) -> Result<()> {
+    let Some(cameras) = list(stop)? else { return Ok(()) };
     if args.json {
         let json = serde_json::to_string_pretty(&cameras);
         return print(&(json.blame(Fault::Failure, || "turning the cameras into JSON")? + "\n"));

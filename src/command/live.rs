@@ -57,9 +57,12 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     if with_window {
         sinks.push(Box::new(Window::open(info.clone(), scheme, mirrored, stop)?));
     }
+    let mut sending = None;
     if let Some(server) = server {
         tell(format_args!("watch at http://{}/ (Ctrl-C ends)", server.address()));
-        sinks.push(Box::new(server.start(info.clone(), scheme, mirrored)?));
+        let page = server.start(info.clone(), scheme, mirrored)?;
+        sending = Some(page.sending());
+        sinks.push(Box::new(page));
     }
     sinks.extend(recording(args, &info, scheme)?);
     sinks.extend(trace(args.trace.as_ref(), settings, args.overwrite)?);
@@ -70,9 +73,8 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut all, stop)?;
     if !settings.quiet {
         tell(outcome(&summary, report.frames_with_face(), &outputs));
-        if let Some(line) = report.latencies() {
-            tell(line);
-        }
+        let sent = sending.and_then(|sending| sending.latencies());
+        report.latencies().into_iter().chain(sent).for_each(tell);
     }
     Ok(())
 }

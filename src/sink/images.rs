@@ -71,7 +71,7 @@ impl Sink for ImagesSink {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
         let start = Instant::now();
         let result = self.save(tracked);
-        tracked.frame.timing.add(Stage::Encode, start.elapsed());
+        tracked.frame.timing.since(Stage::Encode, start);
         result
     }
 

@@ -12,7 +12,7 @@ pub struct Stamp(pub Stage);
 impl Sink for Stamp {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
         let frame = &mut tracked.frame;
-        frame.timing.add(self.0, frame.captured.elapsed());
+        frame.timing.since(self.0, frame.captured);
         Ok(())
     }
 

@@ -99,7 +99,7 @@ mod tests {
             let mut frame = Frame::empty();
             frame.index = index;
             for (stage, ms) in [(Stage::Infer, 3), (Stage::Infer, 4), (Stage::Track, 9), (Stage::Data, 20)] {
-                frame.timing.add(stage, Duration::from_millis(ms));
+                frame.timing.add(Span { stage, start: Instant::now(), length: Duration::from_millis(ms) });
             }
             trace.write(&mut Tracked { frame, faces: Vec::new() }).unwrap();
         }

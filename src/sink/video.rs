@@ -191,7 +191,7 @@ impl super::Sink for VideoSink {
         let frame = &mut tracked.frame;
         let start = Instant::now();
         let result = self.write(frame);
-        frame.timing.add(Stage::Encode, start.elapsed());
+        frame.timing.since(Stage::Encode, start);
         result
     }
 

@@ -70,7 +70,7 @@ impl Source for ImagesSource {
                     frame.time = MediaTime { ticks: index as i64, base: TIME_BASE };
                     frame.captured = Instant::now();
                     frame.timing.clear();
-                    frame.timing.add(Stage::Decode, start.elapsed());
+                    frame.timing.since(Stage::Decode, start);
                     return Ok(true);
                 }
                 Err(error) => {

@@ -8,6 +8,9 @@ use anyhow::Result;
 use crate::frame::Frame;
 use crate::source::{Source, SourceInfo};
 
+/// Nothing waits longer than this before whoever asks may give up.
+const TICK: Duration = Duration::from_millis(100);
+
 /// Delivers a source's frames when they are due, and calls itself live. A frame counts as captured at the instant at
 /// which it was due: one that the source itself delivers late has been waited for since then.
 pub struct Paced {
@@ -17,27 +20,50 @@ pub struct Paced {
     /// When the first frame was delivered, and its media time in seconds.
     start: Option<(Instant, f64)>,
     delivered: u64,
+    /// The next frame, while it waits for its time.
+    waiting: Frame,
+    due: Option<Instant>,
+    over: bool,
 }
 
 impl Paced {
     /// Plays `inner`, at its own times or at a fixed rate; the clock starts with its first frame.
     pub fn new(inner: Box<dyn Source>, rate: Option<u32>) -> Self {
-        Self { inner, rate, start: None, delivered: 0 }
+        Self { inner, rate, start: None, delivered: 0, waiting: Frame::empty(), due: None, over: false }
+    }
+
+    /// Fetches the frame that waits, unless it is there; when it is due, or `None` at the end.
+    fn fetch(&mut self) -> Result<Option<Instant>> {
+        if self.due.is_some() || self.over {
+            return Ok(self.due);
+        }
+        self.waiting.timing.clear();
+        if !self.inner.next(&mut self.waiting)? {
+            self.over = true;
+            return Ok(None);
+        }
+        let time = self.waiting.time.seconds();
+        let (began, first) = *self.start.get_or_insert((Instant::now(), time));
+        let since = self.rate.map_or(time - first, |rate| self.delivered as f64 / f64::from(rate));
+        self.due = Some(began + Duration::from_secs_f64(since.clamp(0.0, f64::from(u32::MAX))));
+        Ok(self.due)
     }
 }
 
 impl Source for Paced {
+    fn ready(&mut self) -> Result<bool> {
+        let Some(due) = self.fetch()? else { return Ok(true) };
+        let wait = due.saturating_duration_since(Instant::now());
+        thread::sleep(wait.min(TICK));
+        Ok(wait <= TICK)
+    }
+
     fn next(&mut self, frame: &mut Frame) -> Result<bool> {
-        if !self.inner.next(frame)? {
-            return Ok(false);
-        }
-        let time = frame.time.seconds();
-        let (began, first) = *self.start.get_or_insert((Instant::now(), time));
-        let since = self.rate.map_or(time - first, |rate| self.delivered as f64 / f64::from(rate));
-        let due = began + Duration::from_secs_f64(since.clamp(0.0, f64::from(u32::MAX)));
-        self.delivered += 1;
-        thread::sleep(due.saturating_duration_since(Instant::now()));
+        while !self.ready()? {}
+        let Some(due) = self.due.take() else { return Ok(false) };
+        std::mem::swap(frame, &mut self.waiting);
         frame.captured = due;
+        self.delivered += 1;
         Ok(true)
     }
 
@@ -57,15 +83,19 @@ mod tests {
     use super::*;
     use crate::frame::MediaTime;
 
-    /// Ten frames of 40 ms, of which the fifth takes 100 ms to come.
-    struct Ten(SourceInfo, u64);
+    /// Ten frames, one a tick of this time base, of which the fifth takes 100 ms to come.
+    struct Ten(SourceInfo, u64, (i32, i32));
+
+    fn ten(base: (i32, i32)) -> Box<Ten> {
+        Box::new(Ten(SourceInfo::empty(Path::new("x")), 0, base))
+    }
 
     impl Source for Ten {
         fn next(&mut self, frame: &mut Frame) -> Result<bool> {
             if self.1 == 5 {
                 thread::sleep(Duration::from_millis(100));
             }
-            frame.time = MediaTime { ticks: self.1 as i64, base: (1, 25) };
+            frame.time = MediaTime { ticks: self.1 as i64, base: self.2 };
             self.1 += 1;
             Ok(self.1 <= 10)
         }
@@ -77,7 +107,7 @@ mod tests {
 
     /// When the frames counted as captured and how late they came, in milliseconds.
     fn played(rate: Option<u32>) -> Vec<(f64, f64)> {
-        let mut paced = Paced::new(Box::new(Ten(SourceInfo::empty(Path::new("x")), 0)), rate);
+        let mut paced = Paced::new(ten((1, 25)), rate);
         let (mut frame, mut times, mut first) = (Frame::empty(), Vec::new(), None);
         while paced.next(&mut frame).unwrap() {
             let first = *first.get_or_insert(frame.captured);
@@ -96,6 +126,19 @@ mod tests {
             }
             // The source's pause is in the lateness of its frame, less the time by which it was early.
             assert!(times[5].1 >= 100.0 - interval - 1.0, "{rate:?}: {times:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_gap_is_waited_for_in_short_steps() {
+        // One frame every ten seconds of media time.
+        let mut paced = Paced::new(ten((10, 1)), None);
+        let mut frame = Frame::empty();
+        assert!(paced.ready().unwrap() && paced.next(&mut frame).unwrap());
+        for _ in 0..3 {
+            let start = Instant::now();
+            assert!(!paced.ready().unwrap());
+            assert!(start.elapsed() < 5 * TICK, "{:?}", start.elapsed());
         }
     }
 }

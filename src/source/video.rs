@@ -189,7 +189,7 @@ impl Source for VideoSource {
         self.index += 1;
         frame.captured = Instant::now();
         frame.timing.clear();
-        frame.timing.add(Stage::Decode, start.elapsed());
+        frame.timing.since(Stage::Decode, start);
         Ok(true)
     }
 

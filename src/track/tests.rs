@@ -2,7 +2,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::*;
 use crate::face::{Framing, Point};
-use crate::frame::{MediaTime, Plane, Timing, Yuv420};
+use crate::frame::{MediaTime, Plane, Span, Timing, Yuv420};
 use crate::spec::{ModelSpec, Normalisation};
 
 /// What there is to see: the faces of each frame. The first pixel tells which frame it is.
@@ -51,7 +51,8 @@ impl Landmarker for TrueNet {
     }
 
     fn landmarks(&mut self, luma: &Plane, region: &Region, timing: &mut Timing) -> Result<Vec<Point>> {
-        timing.add(Stage::Infer, std::time::Duration::from_millis(1));
+        let length = std::time::Duration::from_millis(1);
+        timing.add(Span { stage: Stage::Infer, start: Instant::now(), length });
         let distance = |face: &Region| face.center.distance(region.center) / region.size;
         let near = there(&self.world, luma).into_iter().filter(|face| distance(face) < 0.67);
         let face = near.min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(*region);

@@ -19,6 +19,11 @@ fn limited(blocks: u32, args: &[&Path]) -> Command {
     command
 }
 
+/// What has to be written beside an output that does not do alone, as a trace.
+fn beside(option: &str) -> &'static [&'static str] {
+    if option == "--trace" { &["--jsonl", "/dev/null"] } else { &[] }
+}
+
 /// An output that does not fit: exit 6, a message with file and cause, nothing under the final name, and what was
 /// written under its other one. Returns the seconds from the last successful write to the end.
 #[track_caller]
@@ -58,7 +63,7 @@ fn face(bench: &Bench) -> PathBuf {
 
 #[test]
 fn full_disks() {
-    let mut row = Row::new("disk full for video, JSONL, CSV (limit on file sizes, /dev/full)");
+    let mut row = Row::new("disk full for video, JSONL, CSV, trace (limit on file sizes, /dev/full)");
     let bench = Bench::new();
     let (noise, clip) = (noise(&bench), face(&bench));
     let mut slowest: f64 = 0.0;
@@ -68,15 +73,20 @@ fn full_disks() {
         ("-o", &noise, "out.mov", 1500),
         ("--jsonl", &clip, "out.jsonl", 1),
         ("--csv", &clip, "out.csv", 1),
+        ("--trace", &clip, "out.json", 1),
     ] {
         let out = bench.path(name);
-        let took = does_not_fit(limited(blocks, &[Path::new(option), &out, input]), &out, "File too large");
+        let mut command = limited(blocks, &[Path::new(option), &out, input]);
+        command.args(beside(option));
+        let took = does_not_fit(command, &out, "File too large");
         assert!(took < limit(1.0), "{name}: {took} s");
         slowest = slowest.max(took);
         row.count();
     }
-    for option in ["--jsonl", "--csv"] {
-        let run = annotate(&clip, &[(option, Path::new("/dev/full"))]);
+    for option in ["--jsonl", "--csv", "--trace"] {
+        let mut to_full = command(["annotate", "--model", "nose", option, "/dev/full"]);
+        to_full.arg(&clip).args(beside(option));
+        let run = finish(to_full);
         assert_eq!(run.code, 6, "{run:?}");
         assert!(run.stderr.contains("/dev/full: No space left on device"), "{run:?}");
         assert!(run.took.as_secs_f64() < limit(1.0), "{run:?}");
@@ -108,7 +118,7 @@ impl Drop for Small {
 
 #[test]
 fn disks_that_are_really_full() {
-    let mut row = Row::new("disk full for video, JSONL, CSV (small tmpfs)");
+    let mut row = Row::new("disk full for video, JSONL, CSV, trace (small tmpfs)");
     let bench = Bench::new();
     let mut slowest: f64 = 0.0;
     for (option, name, size) in [
@@ -116,6 +126,7 @@ fn disks_that_are_really_full() {
         ("-o", "out.mkv", "1m"),
         ("--jsonl", "out.jsonl", "4k"),
         ("--csv", "out.csv", "4k"),
+        ("--trace", "out.json", "4k"),
     ] {
         let Some(disk) = Small::mount(bench.path(name), size) else {
             return row.skip("only root may mount a file system");
@@ -123,6 +134,7 @@ fn disks_that_are_really_full() {
         let (input, out) = (if option == "-o" { noise(&bench) } else { face(&bench) }, disk.0.join(name));
         let mut command = command(["annotate", "--model", "nose", "--quiet", option]);
         command.arg(&out).arg(input);
+        command.args(beside(option));
         let took = does_not_fit(command, &out, "No space left on device");
         assert!(took < limit(1.0), "{name}: {took} s");
         slowest = slowest.max(took);
@@ -210,7 +222,9 @@ fn a_folder_that_must_not_be_written_to() {
     fs::set_permissions(bench.path(""), fs::Permissions::from_mode(0o755)).unwrap();
     // Root may write anywhere else, so it runs a copy of the program as nobody.
     let program = bench.path("program");
-    fs::copy(env!("CARGO_BIN_EXE_facemark"), &program).unwrap();
+    // Not written by this process: a child that another test starts meanwhile would hold it open, and it would be busy.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_facemark")).arg(&program).status();
+    assert!(copied.unwrap().success());
     let mut command = Command::new("setpriv");
     command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(program);
     if fs::metadata(&folder).unwrap().uid() != 0 {

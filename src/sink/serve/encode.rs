@@ -1,7 +1,7 @@
 //! The thread that turns the newest frame into what viewers get.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::Receiver;
 
@@ -24,6 +24,7 @@ pub(super) struct Shown {
     /// `{"data":…,"width":…,"height":…,"latency_ms":…,"track_ms":…,"dropped":…}`.
     pub(super) json: String,
     pub(super) jpeg: Vec<u8>,
+    pub(super) captured: Instant,
 }
 
 /// Encodes until the frames end.
@@ -40,7 +41,7 @@ pub(super) fn encode(shots: &SlotOut<Shot>, used: &SlotIn<Shot>, joining: &Recei
         viewers.retain(SlotIn::is_wanted);
         match encoder.encode(&shot.frame.image) {
             Ok(jpeg) => {
-                let shown = Arc::new(Shown { json: describe(&shot), jpeg });
+                let shown = Arc::new(Shown { json: describe(&shot), jpeg, captured: shot.frame.captured });
                 for viewer in &viewers {
                     viewer.put(Arc::clone(&shown));
                 }

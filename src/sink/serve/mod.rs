@@ -2,18 +2,20 @@
 //! picture, so a slow one misses pictures and holds nobody up.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
 use crossbeam::channel::Sender;
+use hdrhistogram::Histogram;
 use serde_json::json;
 
 use crate::error::{Blame, Fault};
 use crate::frame::{Frame, Stage};
 use crate::pipeline::worker::{Latest, SlotIn, SlotOut, queue, slot, spawn};
+use crate::report::{in_words, nanoseconds};
 use crate::scheme::Scheme;
 use crate::sink::jsonl::to_line;
 use crate::sink::{End, Sink};
@@ -50,6 +52,31 @@ struct Hub {
     viewers: AtomicUsize,
     /// New viewers' slots, on their way to the thread that fills them.
     joining: Sender<SlotIn<Arc<Shown>>>,
+    sending: Sending,
+}
+
+/// How long pictures took from their capture until they were with the viewers' connections: what comes after that, the
+/// network and the browser, cannot be seen from here.
+#[derive(Clone, Debug)]
+pub struct Sending(Arc<Mutex<Histogram<u64>>>);
+
+impl Sending {
+    fn new() -> Result<Self> {
+        Ok(Self(Arc::new(Mutex::new(Histogram::new(3)?))))
+    }
+
+    fn add(&self, time: Duration) {
+        if let Ok(mut times) = self.0.lock() {
+            // Grows by itself; without memory for that the time is left out.
+            let _ = times.record(nanoseconds(time));
+        }
+    }
+
+    /// One line about all pictures that were sent so far, if any were.
+    pub fn latencies(&self) -> Option<String> {
+        let times = self.0.lock().ok()?;
+        Some(format!("from capture to sending: {}; {} pictures sent", in_words(&times)?, times.len()))
+    }
 }
 
 /// Shows every frame on a page.
@@ -109,6 +136,7 @@ impl Server {
             connections: AtomicUsize::new(0),
             viewers: AtomicUsize::new(0),
             joining,
+            sending: Sending::new()?,
         });
         spawn("page pictures", move || encode(&to_encode, &give_back, &joined))?;
         let accepting = Arc::clone(&hub);
@@ -170,6 +198,13 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         (self.counter)(&self.hub).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Page {
+    /// How long sending takes; to be asked at the end.
+    pub fn sending(&self) -> Sending {
+        self.hub.sending.clone()
     }
 }
 

@@ -93,6 +93,7 @@ fn part(reader: &mut BufReader<TcpStream>) -> (String, Vec<u8>) {
 #[test]
 fn the_page_and_what_it_has_to_know_are_served() {
     let page = page();
+    assert_eq!(page.sending().latencies(), None);
     let (status, reader) = get(&page, "/", "Host: localhost\r\n");
     assert_eq!(status, "HTTP/1.1 200 OK");
     assert!(body(reader).contains("<canvas id=\"picture\""));
@@ -119,7 +120,9 @@ fn other_hosts_and_long_requests_are_refused() {
 fn a_picture_follows_its_landmarks() {
     let mut page = page();
     let (_, mut reader) = get(&page, "/stream", "Host: localhost\r\n");
-    let ((json, event), (jpeg, picture)) = with_frames(&mut page, || (part(&mut reader), part(&mut reader)));
+    // The third part is sent once the first picture's time is noted.
+    let [(json, event), (jpeg, picture), _] =
+        with_frames(&mut page, || std::array::from_fn(|_| part(&mut reader)));
     assert_eq!((json.as_str(), jpeg.as_str()), ("application/json", "image/jpeg"));
     let event: serde_json::Value = serde_json::from_slice(&event).unwrap();
     let data = &event["data"];
@@ -127,6 +130,7 @@ fn a_picture_follows_its_landmarks() {
     assert_eq!(data["faces"][0]["points"][0], serde_json::json!([1.5, 2.25]));
     assert_eq!((&event["width"], &event["height"]), (&64.into(), &48.into()));
     assert!(event["latency_ms"].as_f64().unwrap() >= 0.0);
+    assert!(page.sending().latencies().unwrap().starts_with("from capture to sending: p50 "));
     // Every second number is left out above.
     assert_eq!(event["dropped"].as_u64().unwrap() * 2, data["frame"].as_u64().unwrap());
     assert_eq!(image::load_from_memory(&picture).unwrap().to_rgb8().dimensions(), (64, 48));

@@ -79,7 +79,10 @@ fn send_all(stream: &mut TcpStream, place: &Place, kind: Stream) -> io::Result<(
     begin(stream, "200 OK", &format!("Content-Type: {content}\r\n"))?;
     loop {
         match frames.wait(PULSE) {
-            Latest::New(shown) => send(stream, kind, &shown)?,
+            Latest::New(shown) => {
+                send(stream, kind, &shown)?;
+                place.hub.sending.add(shown.captured.elapsed());
+            }
             Latest::Nothing if place.hub.over.load(Ordering::Relaxed) => return Ok(()),
             // An empty line is nothing between parts, and a comment between events.
             Latest::Nothing => stream.write_all(if kind == Stream::Events { b":\n\n" } else { b"\r\n" })?,

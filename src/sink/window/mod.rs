@@ -10,7 +10,7 @@ use minifb::{ScaleMode, WindowOptions};
 
 use crate::draw::{Style, draw_on_window, notice, panel};
 use crate::error::{Fault, tell};
-use crate::frame::{Frame, Stage};
+use crate::frame::{Frame, Span, Stage};
 use crate::pipeline::worker::spawn;
 use crate::scheme::Scheme;
 use crate::sink::record::Recording;
@@ -296,8 +296,8 @@ impl Sink for Window<'_> {
             let frame = &mut tracked.frame;
             let latency = now.saturating_duration_since(frame.captured);
             self.view.latencies.add(frame.index, latency, interval);
-            frame.timing.add(Stage::Draw, now - start);
-            frame.timing.add(Stage::Display, latency);
+            frame.timing.add(Span { stage: Stage::Draw, start, length: now - start });
+            frame.timing.add(Span { stage: Stage::Display, start: frame.captured, length: latency });
         }
         self.frozen = frozen;
         Ok(())

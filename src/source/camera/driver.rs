@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
@@ -12,6 +13,7 @@ use nokhwa::utils::{
 use nokhwa::{Camera, NokhwaError};
 use serde::Serialize;
 
+use super::TICK;
 use super::device::{About, Buffer, Device, Encoding, Mode, Opener, Wanted};
 use crate::error::Fault;
 use crate::pipeline::worker::{Feed, Latest};
@@ -40,19 +42,30 @@ pub struct Found {
     pub problem: Option<String>,
 }
 
-/// The cameras that are connected, in order of their numbers. Devices without pictures of a known kind are left out.
+/// The cameras that are connected, in order of their numbers; `None` when stopped before their drivers have answered.
+/// Devices without pictures of a known kind are left out.
 ///
 /// # Errors
 /// [`Fault::Device`] if the system cannot list them, or a driver does not answer.
-pub fn list() -> Result<Vec<Found>> {
+pub fn list(stop: &AtomicBool) -> Result<Option<Vec<Found>>> {
     let feed = Feed::start("camera", |inlet| {
         inlet.put(found()?);
         Ok(())
     })?;
-    match feed.wait(PATIENCE) {
-        Latest::New(list) => Ok(list),
-        Latest::Closed => feed.end().map(|()| Vec::new()),
-        Latest::Nothing => Err(Fault::Device.error("a camera's driver does not answer")),
+    answer(feed, PATIENCE, stop)
+}
+
+/// What the drivers say within this time; `None` when stopped before.
+fn answer(feed: Feed<Vec<Found>>, patience: Duration, stop: &AtomicBool) -> Result<Option<Vec<Found>>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match feed.wait(TICK) {
+            Latest::New(list) => return Ok(Some(list)),
+            Latest::Closed => return feed.end().map(|()| Some(Vec::new())),
+            Latest::Nothing if stop.load(Ordering::Relaxed) => return Ok(None),
+            Latest::Nothing if Instant::now() < deadline => {}
+            Latest::Nothing => return Err(Fault::Device.error("a camera's driver does not answer")),
+        }
     }
 }
 
@@ -262,6 +275,20 @@ mod tests {
         let error = choose(Vec::new(), None).unwrap_err();
         assert_eq!(Fault::of(&error), Fault::Device);
         assert!(error.to_string().starts_with("there is no camera"));
+    }
+
+    #[test]
+    fn a_driver_that_does_not_answer_is_told_and_can_be_stopped() {
+        let ask = |patience, stop| {
+            let silent = Feed::start("silent", |_| {
+                std::thread::sleep(5 * TICK);
+                Ok(())
+            });
+            answer(silent.unwrap(), patience, &AtomicBool::new(stop)).map(|found| found.is_some())
+        };
+        assert!(ask(TICK, false).unwrap_err().to_string().contains("does not answer"));
+        assert!(!ask(PATIENCE, true).unwrap());
+        assert!(ask(PATIENCE, false).unwrap(), "a driver that has nothing to say has answered");
     }
 
     #[test]

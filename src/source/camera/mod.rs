@@ -163,7 +163,7 @@ impl CameraSource {
             }
         };
         self.timing.clear();
-        self.timing.add(Stage::Decode, start.elapsed());
+        self.timing.since(Stage::Decode, start);
         let (size, known) = (self.image.size(), self.info.size);
         if self.about.is_none() {
             self.describe(&shot.about);
