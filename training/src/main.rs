@@ -42,6 +42,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Like other programs that print, it ends quietly when nobody reads on (`| head`).
+    sigpipe::reset();
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
