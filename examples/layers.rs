@@ -17,8 +17,10 @@ use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::DataFormat;
 
-/// How long each row is repeated.
+/// How long each row is repeated …
 const BUDGET: Duration = Duration::from_millis(150);
+/// … and the peak, which all rows are compared with.
+const PEAK_BUDGET: Duration = Duration::from_millis(1500);
 
 /// A convolution of a square picture.
 #[derive(Clone, Copy)]
@@ -237,7 +239,7 @@ impl Layer {
             black_box(state.run(tvec!(input.clone()))?);
             Ok(start.elapsed())
         };
-        smallest(run)
+        smallest(BUDGET, run)
     }
 
     fn shape(self) -> [usize; 4] {
@@ -281,10 +283,10 @@ fn noise(n: usize) -> Vec<f32> {
     (0..n).map(|i| (i * 7919 % 1009) as f32 / 1009.0 - 0.5003).collect()
 }
 
-fn smallest(mut run: impl FnMut() -> Result<Duration>) -> Result<Duration> {
+fn smallest(budget: Duration, mut run: impl FnMut() -> Result<Duration>) -> Result<Duration> {
     let start = Instant::now();
     let mut least = run()?;
-    while start.elapsed() < BUDGET {
+    while start.elapsed() < budget {
         least = least.min(run()?);
     }
     Ok(least)
@@ -302,7 +304,7 @@ fn peak() -> Result<Option<f64>> {
             Ok(start.elapsed())
         };
         let macs = f64::from(ROUNDS) * (16 * ACCUMULATORS) as f64;
-        return Ok(Some(macs / smallest(run)?.as_nanos() as f64));
+        return Ok(Some(macs / smallest(PEAK_BUDGET, run)?.as_nanos() as f64));
     }
     Ok(None)
 }
