@@ -42,7 +42,7 @@ bench: build
 	@for model in compact resnet18 full-face nose; do \
 		$(FACEMARK) --quiet bench $(CLIP) --model $$model >target/bench || exit; \
 		awk -v model=$$model '/frames\/s$$/ { rate = $$(NF - 1) } /^first frame/ { first = $$4 } /^peak memory/ { memory = $$3 } \
-			/^(decode|detect|crop|infer|confirm|track|draw) / { stages = stages " | " ($$2 == "-" ? "-" : $$2 " / " $$4) } \
+			/^(decode|detect|crop|infer|confirm|track|draw) / { stages = stages " | " ($$2 == "-" ? "-" : sprintf("%.2f / %.1f", $$2, $$4)) } \
 			END { print "| `" model "`" stages " | " rate " | " first " ms | " memory " MB |" }' target/bench; \
 	done
 
