@@ -1,7 +1,7 @@
 # make demo   sets the system up, builds, annotates the clip in media/ and says where the result lies
 # make test   sets the system up and runs all tests
 # make lint   formatting and lints, as CI wants them
-# make bench  the table of the README
+# make bench  the table of the README: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
 # make steadiness  how still the landmarks stand and how far they lag (CLIP=media/talker.mp4)
 # make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
 # make soak   its row about two hours of a paced loop (SECONDS=7200)
@@ -37,7 +37,14 @@ lint:
 	cargo clippy --release --workspace --all-targets -- -D warnings
 
 bench: build
-	for model in compact resnet18 full-face nose; do $(FACEMARK) bench $(CLIP) --model $$model || exit; done
+	@echo "| model | decode | detect | crop | infer | confirm | track | draw | frames/s | first frame | memory |"
+	@echo "|---|---|---|---|---|---|---|---|---|---|---|"
+	@for model in compact resnet18 full-face nose; do \
+		$(FACEMARK) --quiet bench $(CLIP) --model $$model >target/bench || exit; \
+		awk -v model=$$model '/frames\/s$$/ { rate = $$(NF - 1) } /^first frame/ { first = $$4 } /^peak memory/ { memory = $$3 } \
+			/^(decode|detect|crop|infer|confirm|track|draw) / { stages = stages " | " ($$2 == "-" ? "-" : sprintf("%.2f / %.1f", $$2, $$4)) } \
+			END { print "| `" model "`" stages " | " rate " | " first " ms | " memory " MB |" }' target/bench; \
+	done
 
 steadiness: setup
 	cargo run --release --quiet --example steadiness -- $(CLIP)

@@ -1,6 +1,6 @@
 //! Luma and a region in, a net's input out. The tracker and the trainer cut their crops here and nowhere else.
 //!
-//! With the feature `opencv` OpenCV does the resampling, without it (in the trainer) our own loop does; a
+//! With the feature `opencv` OpenCV does the bilinear resampling, without it (in the trainer) our own loop does; a
 //! test holds the two together.
 
 use crate::face::{Affine, Point, bounds};
@@ -27,7 +27,7 @@ pub fn crop(luma: &Plane, to_image: &Affine, width: usize, height: usize, out: &
     if window.block == 1 {
         return resample::warp(luma, &map, width, out);
     }
-    let small = resample::shrink(luma, &window);
+    let small = shrink(luma, &window);
     let block = window.block as f32;
     let center = (block - 1.0) / 2.0;
     let image_to_small = Affine::shift_then_scale(
@@ -38,6 +38,9 @@ pub fn crop(luma: &Plane, to_image: &Affine, width: usize, height: usize, out: &
     );
     resample::warp(&small, &map.then(&image_to_small), width, out);
 }
+
+/// Larger blocks are never needed, and the sums of these fit their numbers.
+const MAX_BLOCK: usize = 128;
 
 /// The part of the picture that a shrinking crop looks at, cut into square blocks.
 #[derive(Debug, PartialEq)]
@@ -56,7 +59,7 @@ impl Window {
     fn around(luma: &Plane, map: &Affine, width: usize, height: usize) -> Option<Self> {
         let [[a, b, _], [d, e, _]] = map.rows;
         let scale = a.hypot(d).min(b.hypot(e));
-        let block = (scale as usize).clamp(1, luma.width.min(luma.height).max(1));
+        let block = (scale as usize).clamp(1, luma.width.min(luma.height).clamp(1, MAX_BLOCK));
         let (w, h) = (width as f32 - 1.0, height as f32 - 1.0);
         let corners = [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)];
         let (min, max) = bounds(corners.map(|(x, y)| map.apply(Point::new(x, y))).into_iter());
@@ -78,6 +81,55 @@ fn blocks(low: f32, high: f32, limit: usize, block: usize) -> Option<(usize, usi
     Some((start, (end.saturating_sub(start) / block).max(1)))
 }
 
+/// The window at one pixel per block, each the block's mean.
+///
+/// Adds rows up first, many columns at once: but for blocks of two this is four times as fast as OpenCV's `INTER_AREA`.
+fn shrink(image: &Plane, window: &Window) -> Plane {
+    let &Window { left, top, columns, rows, block } = window;
+    let mut small = Plane::default();
+    small.resize(columns, rows);
+    let mut sums = vec![0_u16; columns * block];
+    for (i, means) in small.data.chunks_exact_mut(columns).enumerate() {
+        sums.fill(0);
+        for y in top + i * block..top + (i + 1) * block {
+            let row = &image.data[y * image.width + left..][..sums.len()];
+            for (sum, &pixel) in sums.iter_mut().zip(row) {
+                *sum += u16::from(pixel);
+            }
+        }
+        // The usual sizes as constants: that halves the time.
+        match block {
+            2 => write_means::<2>(&sums, means),
+            3 => write_means::<3>(&sums, means),
+            4 => write_means::<4>(&sums, means),
+            5 => write_means::<5>(&sums, means),
+            6 => write_means::<6>(&sums, means),
+            7 => write_means::<7>(&sums, means),
+            _ => divide(sums.chunks_exact(block).map(total), block, means),
+        }
+    }
+    small
+}
+
+/// The sum of a block's columns.
+fn total(run: &[u16]) -> u32 {
+    run.iter().map(|&sum| u32::from(sum)).sum()
+}
+
+/// The means of blocks of a size that the compiler knows.
+fn write_means<const BLOCK: usize>(sums: &[u16], means: &mut [u8]) {
+    divide(sums.as_chunks::<BLOCK>().0.iter().map(|run| total(run)), BLOCK, means);
+}
+
+/// The rounded means of blocks of which the totals are given.
+#[inline(always)]
+fn divide(totals: impl Iterator<Item = u32>, block: usize, means: &mut [u8]) {
+    let area = (block * block) as u32;
+    for (mean, total) in means.iter_mut().zip(totals) {
+        *mean = ((total + area / 2) / area) as u8;
+    }
+}
+
 #[cfg(feature = "opencv")]
 use with_opencv as resample;
 #[cfg(not(feature = "opencv"))]
@@ -86,10 +138,9 @@ use without_opencv as resample;
 /// OpenCV's resampling.
 #[cfg(feature = "opencv")]
 mod with_opencv {
-    use opencv::core::{self, Mat, Rect, Size};
+    use opencv::core::{self, Mat, Size};
     use opencv::imgproc;
 
-    use super::Window;
     use crate::face::Affine;
     use crate::frame::Plane;
 
@@ -113,32 +164,11 @@ mod with_opencv {
             core::Scalar::default(),
         )
     }
-
-    /// The window at one pixel per block, each the block's mean.
-    pub fn shrink(image: &Plane, window: &Window) -> Plane {
-        try_shrink(image, window).expect("OpenCV shrinks any 8-bit picture")
-    }
-
-    fn try_shrink(image: &Plane, window: &Window) -> opencv::Result<Plane> {
-        let mut small = Plane::default();
-        small.resize(window.columns, window.rows);
-        let source = Mat::new_rows_cols_with_data(image.height as i32, image.width as i32, &image.data)?;
-        let [left, top, width, height] =
-            [window.left, window.top, window.columns * window.block, window.rows * window.block]
-                .map(|v| v as i32);
-        let part = Mat::roi(&source, Rect::new(left, top, width, height))?;
-        let size = Size::new(window.columns as i32, window.rows as i32);
-        let mut target = Mat::new_rows_cols_with_data_mut(size.height, size.width, &mut small.data)?;
-        imgproc::resize(&part, &mut target, size, 0.0, 0.0, imgproc::INTER_AREA)?;
-        drop(target);
-        Ok(small)
-    }
 }
 
 /// The same in plain Rust, for builds without OpenCV.
 #[cfg(any(test, not(feature = "opencv")))]
 mod without_opencv {
-    use super::Window;
     use crate::face::{Affine, Point};
     use crate::frame::Plane;
 
@@ -161,23 +191,6 @@ mod without_opencv {
         let top = at(x0, y0) + fx * (at(x0 + 1, y0) - at(x0, y0));
         let low = at(x0, y0 + 1) + fx * (at(x0 + 1, y0 + 1) - at(x0, y0 + 1));
         (top + fy * (low - top) + 0.5) as u8
-    }
-
-    /// The window at one pixel per block, each the block's mean.
-    pub fn shrink(image: &Plane, window: &Window) -> Plane {
-        let mut small = Plane::default();
-        small.resize(window.columns, window.rows);
-        let area = window.block * window.block;
-        for (i, pixel) in small.data.iter_mut().enumerate() {
-            let left = window.left + i % window.columns * window.block;
-            let top = window.top + i / window.columns * window.block;
-            let sum: usize = (top..top + window.block)
-                .flat_map(|y| &image.data[y * image.width + left..][..window.block])
-                .map(|&v| usize::from(v))
-                .sum();
-            *pixel = ((sum + area / 2) / area) as u8;
-        }
-        small
     }
 }
 
@@ -260,6 +273,27 @@ mod tests {
     }
 
     #[test]
+    fn blocks_become_their_rounded_means() {
+        let white = Plane { data: vec![255; 256 * 128], width: 256, height: 128 };
+        let mut luma = picture(256, 128);
+        luma.data[..20_000].fill(255);
+        for block in 1..=MAX_BLOCK {
+            let window = Window { left: 0, top: 0, columns: 256 / block, rows: 128 / block, block };
+            assert!(shrink(&white, &window).data.iter().all(|&mean| mean == 255), "blocks of {block}");
+            for (i, &mean) in shrink(&luma, &window).data.iter().enumerate() {
+                let (x, y) = (i % window.columns * block, i / window.columns * block);
+                let row = |row: usize| &luma.data[row * 256 + x..][..block];
+                let sum: usize = (y..y + block).flat_map(row).map(|&v| usize::from(v)).sum();
+                assert_eq!(
+                    usize::from(mean),
+                    (sum + block * block / 2) / (block * block),
+                    "blocks of {block}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn crops_off_the_picture_or_without_numbers_are_harmless() {
         let luma = picture(32, 20);
         let mut out = vec![7; 16 * 16];
@@ -293,15 +327,6 @@ mod tests {
             let region = Region { center: Point::new(300.3, 222.2), size, angle };
             let map = Affine::shift_then_scale(-0.5, -0.5, 1.0 / 112.0, 1.0 / 112.0)
                 .then(&FRAMING.crop_to_image(&region));
-            let window = Window::around(&luma, &map, 112, 112).unwrap();
-            assert_eq!(
-                largest_difference(
-                    &with_opencv::shrink(&luma, &window).data,
-                    &without_opencv::shrink(&luma, &window).data
-                ) / 2,
-                0,
-                "shrinking, size {size}"
-            );
             let (mut ours, mut theirs) = (vec![0; 112 * 112], vec![0; 112 * 112]);
             without_opencv::warp(&luma, &map, 112, &mut ours);
             with_opencv::warp(&luma, &map, 112, &mut theirs);
