@@ -310,7 +310,7 @@ pub struct Tracking {
     /// Look for new faces every so many frames; in each while one is missing.
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redetect_every: u32,
-    /// Look for small faces, too: from 15 px in 640×480 on. Looking for faces takes five times as long.
+    /// Look for small faces, too: from 15 px in 640×480 on. Looking for faces takes seven times as long.
     #[arg(long)]
     pub small_faces: bool,
     /// How much to smooth the landmarks over time.

@@ -163,12 +163,12 @@ def speed(args):
 
 
 def truths(folder):
-    """Photos and their 68 points, from 0."""
+    """Photos and their 68 points, as iBUG counts."""
     for pts in sorted(Path(folder).rglob("*.pts")):
         numbers = [float(word) for word in pts.read_text().split("{")[1].split("}")[0].split()]
         photos = [pts.with_suffix(ending) for ending in (".png", ".jpg") if pts.with_suffix(ending).exists()]
         if photos and len(numbers) == 136:
-            yield photos[0], [(x - 1, y - 1) for x, y in zip(numbers[::2], numbers[1::2])]
+            yield photos[0], list(zip(numbers[::2], numbers[1::2]))
 
 
 def facemark_faces(photos, model):
@@ -176,7 +176,8 @@ def facemark_faces(photos, model):
     for first in range(0, len(photos), 100):
         command = [PROGRAM, "--quiet", "annotate", *photos[first : first + 100], "--model", model, "--jsonl", "-"]
         lines += subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return [[face["points"] for face in json.loads(line)["faces"]] for line in lines]
+    # iBUG counts from 1 at the picture's edge, we from 0 in the first pixel's middle.
+    return [[[(x + 1.5, y + 1.5) for x, y in face["points"]] for face in json.loads(line)["faces"]] for line in lines]
 
 
 def dlib_faces(photos, model):
@@ -185,7 +186,8 @@ def dlib_faces(photos, model):
     detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(model)
     for photo in photos:
         picture = dlib.load_rgb_image(str(photo))
-        yield [[(p.x, p.y) for p in predictor(picture, box).parts()] for box in detector(picture)]
+        # Its model was trained on iBUG's points less 1.
+        yield [[(p.x + 1, p.y + 1) for p in predictor(picture, box).parts()] for box in detector(picture)]
 
 
 def error(faces, truth):

@@ -56,7 +56,7 @@ impl FaceNet {
         })
     }
 
-    /// Also finds faces half as large as otherwise, in five times the time: it looks at whole pictures a second time, with
+    /// Also finds faces half as large as otherwise, in seven times the time: it looks at whole pictures a second time, with
     /// four times as many pixels.
     pub fn with_small_faces(self) -> Self {
         let n_pixels = self.scales[0];

@@ -282,7 +282,7 @@ mod tests {
             (
                 "b.pts",
                 |file| test_data::write_pts(file, 68, (400.0, 40.0), 30.0),
-                "point 1 lies outside the picture, by 11.18",
+                "point 1 lies outside the picture, by 11.17",
             ),
             ("b.pts", |file| test_data::write_pts(file, 68, (40.0, f32::NAN), 30.0), "b.pts:4: "),
             ("b.pts", |file| test_data::write_pts(file, 68, (40.0, 40.0), 0.0), "in one place"),
