@@ -23,6 +23,9 @@ const SURE: f32 = 0.7;
 const STEADY: f32 = 0.3;
 /// … it is looked at again only in every so manieth frame: a face that is gone may be told so late.
 const CONFIRM_EVERY: u32 = 3;
+/// Landmarks that make the face larger or smaller by more than this factor than the detector sees it have gone astray, as they do
+/// on profiles, crop by crop: the next crop is the detector's.
+const MAX_DRIFT: f32 = 1.3;
 /// A face smaller than this, in pixels, has nothing to see landmarks in.
 const MIN_SIZE: f32 = 12.0;
 /// From one frame to the next a face neither grows nor shrinks by more than this factor …
@@ -112,6 +115,8 @@ impl Track {
             if !with_size {
                 // Such landmarks tell nothing about size and roll: the detector has to.
                 (region.size, region.angle) = (seen.region.size, seen.region.angle);
+            } else if growth(&region, &seen.region) > MAX_DRIFT {
+                region = seen.region;
             }
         }
         self.region = region;
@@ -169,7 +174,11 @@ fn is_near(point: Point, region: &Region) -> bool {
 fn is_plausible(last: &Region, next: &Region, luma: &Plane) -> bool {
     let Point { x, y } = next.center;
     let inside = x >= 0.0 && y >= 0.0 && x < luma.width as f32 && y < luma.height as f32;
-    let growth = (next.size / last.size).max(last.size / next.size);
     let moved = next.center.distance(last.center) / last.size;
-    inside && next.size >= MIN_SIZE && growth <= MAX_GROWTH && moved <= MAX_MOVE
+    inside && next.size >= MIN_SIZE && growth(last, next) <= MAX_GROWTH && moved <= MAX_MOVE
+}
+
+/// By which factor one of two regions is larger than the other.
+fn growth(a: &Region, b: &Region) -> f32 {
+    (a.size / b.size).max(b.size / a.size)
 }

@@ -353,6 +353,27 @@ fn landmarks_that_burst_or_leave_the_picture_are_no_face() {
 }
 
 #[test]
+fn landmarks_that_go_astray_are_brought_back_by_the_detector() {
+    // Smaller than the face by less and by more than may be.
+    let cases: [(fn(u32, &mut [Point]), f32); 2] =
+        [(|_, points| shrink(points, 0.8), 48.0), (|_, points| shrink(points, 0.7), 60.0)];
+    for (spoil, expected) in cases {
+        let mut run = Run::with(still(&[region(100.0)], 2), OPTIONS, Scheme::Ibug68, spoil);
+        for time in [0.0, 0.04] {
+            let size = run.frame(time, true).faces[0].region.size;
+            assert!((size - expected).abs() < 0.1, "{size} is not {expected}");
+        }
+    }
+}
+
+/// Brings the points of a face at 100, 100 nearer to its middle.
+fn shrink(points: &mut [Point], scale: f32) {
+    for p in points {
+        *p = Point::new(100.0 + scale * (p.x - 100.0), 100.0 + scale * (p.y - 100.0));
+    }
+}
+
+#[test]
 fn what_is_never_confirmed_takes_no_number() {
     // The net puts all landmarks somewhere else.
     let stray = |call, points: &mut [Point]| {
