@@ -25,7 +25,7 @@ const STEADY: f32 = 0.3;
 const CONFIRM_EVERY: u32 = 3;
 /// Landmarks that make the face larger or smaller by more than this factor than the detector sees it have gone astray, as they do
 /// on profiles, crop by crop: the next crop is the detector's.
-const MAX_DRIFT: f32 = 1.3;
+const MAX_DRIFT: f32 = 1.5;
 /// A face smaller than this, in pixels, has nothing to see landmarks in.
 const MIN_SIZE: f32 = 12.0;
 /// From one frame to the next a face neither grows nor shrinks by more than this factor …

@@ -356,7 +356,7 @@ fn landmarks_that_burst_or_leave_the_picture_are_no_face() {
 fn landmarks_that_go_astray_are_brought_back_by_the_detector() {
     // Smaller than the face by less and by more than may be.
     let cases: [(fn(u32, &mut [Point]), f32); 2] =
-        [(|_, points| shrink(points, 0.8), 48.0), (|_, points| shrink(points, 0.7), 60.0)];
+        [(|_, points| shrink(points, 0.7), 42.0), (|_, points| shrink(points, 0.65), 60.0)];
     for (spoil, expected) in cases {
         let mut run = Run::with(still(&[region(100.0)], 2), OPTIONS, Scheme::Ibug68, spoil);
         for time in [0.0, 0.04] {
