@@ -355,9 +355,9 @@ fn landmarks_that_burst_or_leave_the_picture_are_no_face() {
 #[test]
 fn landmarks_that_go_astray_are_brought_back_by_the_detector() {
     // Smaller than the face by less and by more than may be.
-    let cases: [(fn(u32, &mut [Point]), f32); 2] =
-        [(|_, points| shrink(points, 0.7), 42.0), (|_, points| shrink(points, 0.65), 60.0)];
-    for (spoil, expected) in cases {
+    let spoils: [fn(u32, &mut [Point]); 2] =
+        [|_, points| shrink(points, 0.7), |_, points| shrink(points, 0.65)];
+    for (spoil, expected) in spoils.into_iter().zip([42.0, 60.0]) {
         let mut run = Run::with(still(&[region(100.0)], 2), OPTIONS, Scheme::Ibug68, spoil);
         for time in [0.0, 0.04] {
             let size = run.frame(time, true).faces[0].region.size;

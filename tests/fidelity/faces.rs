@@ -50,7 +50,7 @@ fn none_at_the_border_and_fifty() {
     assert_eq!(run.code, 0, "{run:?}");
     let most =
         lines(&run.stdout).iter().map(|record| record["faces"].as_array().unwrap().len()).max().unwrap();
-    // Of faces as small as these the detector misses some.
+    // Without --small-faces it is 44.
     assert!((45..=50).contains(&most), "{most} faces");
     assert!(run.took.as_secs_f64() < limit(MOST_SECONDS), "{run:?}");
     row.count();
