@@ -28,9 +28,9 @@ pub struct FaceNet {
     spec: DetectorSpec,
     graph: Graph,
     threads: usize,
-    /// How many pixels whole pictures are brought to, the finest last.
-    scales: Vec<usize>,
-    /// For whole pictures of the last one's size, an input for each scale.
+    /// Whether whole pictures are looked at a second time, with more pixels.
+    small_faces: bool,
+    /// For whole pictures of the last one's size, an input for each look.
     whole: Option<(PictureSize, Vec<Input>)>,
     /// For one face.
     close: Input,
@@ -52,15 +52,14 @@ impl FaceNet {
             let (width, height) = (spec.width, spec.height);
             let graph = file.parse([width, height], n_values(width, height))?;
             let close = Input::new(&graph, (CLOSE_SIDE, CLOSE_SIDE), threads)?;
-            Ok(Self { spec, graph, threads, scales: vec![width * height], whole: None, close })
+            Ok(Self { spec, graph, threads, small_faces: false, whole: None, close })
         })
     }
 
     /// Also finds faces half as large as otherwise, in seven times the time: it looks at whole pictures a second time, with
     /// four times as many pixels.
     pub fn with_small_faces(self) -> Self {
-        let n_pixels = self.scales[0];
-        Self { scales: vec![n_pixels, 4 * n_pixels], whole: None, ..self }
+        Self { small_faces: true, whole: None, ..self }
     }
 
     /// What the model says of itself.
@@ -86,12 +85,12 @@ impl FaceNet {
         Ok(&mut self.whole.insert((size, inputs)).1)
     }
 
-    /// Of the finer scales, only those that the picture has the pixels for.
+    /// There is no finer look at a picture that has not the pixels for it.
     fn plan(&self, size: PictureSize) -> Result<Vec<Input>> {
-        let (coarsest, finer) = (self.scales[0], &self.scales[1..]);
-        let finer = finer.iter().copied().filter(|&n_pixels| n_pixels <= size.0 * size.1);
+        let n_pixels = self.spec.width * self.spec.height;
+        let finer = (self.small_faces && 4 * n_pixels <= size.0 * size.1).then_some(4 * n_pixels);
         let input = |n_pixels| Input::new(&self.graph, input_size(size, n_pixels), self.threads);
-        std::iter::once(coarsest).chain(finer).map(input).collect()
+        std::iter::once(n_pixels).chain(finer).map(input).collect()
     }
 }
 

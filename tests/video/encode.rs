@@ -240,17 +240,6 @@ fn what_was_written_before_a_failure_elsewhere_is_kept_as_partial() {
     assert_eq!(bench.files(), ["in.mp4"], "a file without frames is no use");
 }
 
-/// Not a test by itself: [`a_full_disk_is_told_with_its_cause`] runs it with a limit on the size of files.
-#[test]
-#[ignore = "run by another test"]
-fn on_a_full_disk() {
-    let [input, output] = ["FACEMARK_INPUT", "FACEMARK_OUTPUT"].map(|name| std::env::var_os(name).unwrap());
-    let (read, written) = transcode(input.as_ref(), output.as_ref());
-    read.unwrap();
-    let error = written.unwrap_err();
-    println!("{:?}: {error:#}.", Fault::of(&error));
-}
-
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_told_with_its_cause() {
@@ -260,19 +249,16 @@ fn a_full_disk_is_told_with_its_cause() {
          -preset ultrafast -pix_fmt yuv420p in.mp4",
     );
     for name in ["out.mp4", "out.mkv"] {
-        let test = "encode::on_a_full_disk";
         let output = Command::new("bash")
-            .args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$@\"", "-"])
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--ignored", "--nocapture"])
-            .env("FACEMARK_INPUT", bench.path("in.mp4"))
-            .env("FACEMARK_OUTPUT", bench.path(name))
+            .args(["-c", "ulimit -f 2000; exec \"$@\"", "-", env!("CARGO_BIN_EXE_facemark"), "annotate"])
+            .arg(bench.path("in.mp4"))
+            .arg("-o")
+            .arg(bench.path(name))
             .output()
             .unwrap();
-        let said =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        assert!(said.contains("Output: cannot write") && said.contains("File too large"), "{said}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(6), "{said}");
+        assert!(said.contains("cannot write") && said.contains("File too large"), "{said}");
         assert!(said.contains("frames are left in"), "{said}");
         assert!(!bench.path(name).exists() && !bench.path(&format!("{name}.unfinished")).exists());
         assert!(bench.path(&format!("{name}.partial")).exists());
