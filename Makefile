@@ -39,7 +39,7 @@ lint:
 bench: build
 	@echo "| model | decode | detect | crop | infer | confirm | track | draw | frames/s | first frame | memory |"
 	@echo "|---|---|---|---|---|---|---|---|---|---|---|"
-	@for model in compact resnet18 full-face nose; do \
+	@for model in compact large resnet18 full-face nose; do \
 		$(FACEMARK) --quiet bench $(CLIP) --model $$model >target/bench || exit; \
 		awk -v model=$$model '/frames\/s$$/ { rate = $$(NF - 1) } /^first frame/ { first = $$4 } /^peak memory/ { memory = $$3 } \
 			/^(decode|detect|crop|infer|confirm|track|draw) / { stages = stages " | " ($$2 == "-" ? "-" : sprintf("%.2f / %.1f", $$2, $$4)) } \

@@ -18,8 +18,9 @@ pub const DEFAULT: &str = "compact";
 pub const DETECTOR: &str = "face";
 
 /// In the binary itself, so that it runs from any folder.
-const BUILT_IN: [(&str, &[u8]); 5] = [
+const BUILT_IN: [(&str, &[u8]); 6] = [
     ("compact", include_bytes!("../models/compact.onnx")),
+    ("large", include_bytes!("../models/large.onnx")),
     ("resnet18", include_bytes!("../models/resnet18.onnx")),
     ("full-face", include_bytes!("../models/full-face.onnx")),
     ("nose", include_bytes!("../models/nose.onnx")),

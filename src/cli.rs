@@ -308,7 +308,7 @@ pub struct Tracking {
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_faces: u16,
     /// Look for new faces every so many frames; in each while one is missing.
-    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redetect_every: u32,
     /// Look for small faces, too: from 15 px in 640×480 on. Looking for faces takes seven times as long.
     #[arg(long)]

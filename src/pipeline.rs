@@ -213,9 +213,10 @@ mod tests {
 
     use super::*;
     use crate::detect::{Detection, Detector};
-    use crate::face::{Framing, Point, Region};
+    use crate::face::{Framing, Region};
     use crate::frame::{ColorTags, Plane, Stage, Timing};
     use crate::model::Landmarker;
+    use crate::model::Landmarks;
     use crate::scheme::Scheme;
     use crate::source::SourceInfo;
     use crate::source::paced::Paced;
@@ -291,8 +292,8 @@ mod tests {
             &self.0
         }
 
-        fn landmarks(&mut self, _: &Plane, _: &Region, _: &mut Timing) -> Result<Vec<Point>> {
-            Ok(Vec::new())
+        fn landmarks(&mut self, _: &Plane, _: &Region, _: &mut Timing) -> Result<Landmarks> {
+            Ok(Landmarks { points: Vec::new(), presence: None })
         }
     }
 
@@ -304,6 +305,8 @@ mod tests {
             scheme: Scheme::Nose,
             normalisation: Normalisation::PerCrop,
             framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
+            mirrored: false,
+            presence: false,
             training: Default::default(),
         };
         let options = TrackOptions { max_faces: 1, redetect_every: 1, smoothing: None, measures: false };

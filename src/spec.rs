@@ -25,7 +25,7 @@ pub enum Normalisation {
 }
 
 /// A landmark model's contract: input `[1, 1, height, width]`, output `[1, 2·points]` as x0, y0, x1, y1 … in
-/// unit crop coordinates.
+/// unit crop coordinates, and one number more with `presence`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSpec {
     /// Short name, also the file's.
@@ -40,6 +40,10 @@ pub struct ModelSpec {
     pub normalisation: Normalisation,
     /// How the face lies in the crop.
     pub framing: Framing,
+    /// Whether each crop is looked at twice, as it is and mirrored, and the mean of both answers taken.
+    pub mirrored: bool,
+    /// Whether the net also answers if there is a face: one more number, the logit of its being there.
+    pub presence: bool,
     /// How the model was made (data, seed, epochs, commit, validation error …), free text by key.
     pub training: BTreeMap<String, String>,
 }
@@ -47,12 +51,23 @@ pub struct ModelSpec {
 /// Version of the keys below. A reader refuses any other.
 const FORMAT: &str = "1";
 const PREFIX: &str = "facemark.";
+/// The key of [`ModelSpec::mirrored`] …
+const MIRRORED: &str = "mirrored";
+/// … and of [`ModelSpec::presence`]. A file without one of these flags means no, …
+const PRESENCE: &str = "presence";
+/// … and this is their only value.
+const YES: &str = "yes";
 /// Prefix of the training record's keys.
 const TRAINING: &str = "training.";
 /// Longest input side that is taken for real: a broken file must not make us allocate gigabytes.
 const MAX_SIDE: usize = 512;
 
 impl ModelSpec {
+    /// How many numbers the net answers.
+    pub fn n_values(&self) -> usize {
+        2 * self.scheme.n_points() + usize::from(self.presence)
+    }
+
     /// The key-value pairs for `metadata_props`.
     pub fn to_metadata(&self) -> Vec<(String, String)> {
         let Framing { width, height, shift_x, shift_y } = self.framing;
@@ -65,7 +80,9 @@ impl ModelSpec {
             ("normalisation", print_normalisation(self.normalisation)),
             ("framing", format!("{width} {height} {shift_x} {shift_y}")),
         ];
-        with_prefix(fixed, &self.training)
+        let flags = [(MIRRORED, self.mirrored), (PRESENCE, self.presence)].into_iter();
+        let flags = flags.filter(|flag| flag.1).map(|(key, _)| (format!("{PREFIX}{key}"), YES.to_owned()));
+        with_prefix(fixed, &self.training).into_iter().chain(flags).collect()
     }
 
     /// Reads the pairs back.
@@ -83,6 +100,8 @@ impl ModelSpec {
             scheme: Scheme::from_name(&entries.take("scheme")?)?,
             normalisation: parse_normalisation(&entries.take("normalisation")?)?,
             framing: parse_framing(&entries.take("framing")?)?,
+            mirrored: entries.take_flag(MIRRORED)?,
+            presence: entries.take_flag(PRESENCE)?,
             training: entries.take_training(),
         };
         entries.end().map(|()| spec)
@@ -172,6 +191,12 @@ impl Entries {
         self.0.remove(key).with_context(|| format!("its metadata lacks {PREFIX}{key}"))
     }
 
+    fn take_flag(&mut self, key: &str) -> Result<bool> {
+        let Some(value) = self.0.remove(key) else { return Ok(false) };
+        ensure!(value == YES, "its metadata has {value:?} for {PREFIX}{key}, not {YES:?}");
+        Ok(true)
+    }
+
     fn size(&mut self) -> Result<(usize, usize)> {
         parse_size(&self.take("input")?)
     }
@@ -255,6 +280,8 @@ mod tests {
             scheme: Scheme::Ibug68,
             normalisation: Normalisation::Fixed { mean: 0.5, std: 0.25 },
             framing: Framing { width: 1.3, height: 1.1, shift_x: 0.0, shift_y: -0.05 },
+            mirrored: false,
+            presence: false,
             training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
         }
     }
@@ -263,7 +290,8 @@ mod tests {
     fn metadata_leads_back() {
         let spec = spec();
         assert_eq!(ModelSpec::from_metadata(spec.to_metadata()).unwrap(), spec);
-        let spec = ModelSpec { normalisation: Normalisation::PerCrop, ..spec };
+        let spec =
+            ModelSpec { normalisation: Normalisation::PerCrop, mirrored: true, presence: true, ..spec };
         assert_eq!(ModelSpec::from_metadata(spec.to_metadata()).unwrap(), spec);
     }
 
@@ -299,6 +327,8 @@ mod tests {
             ("facemark.scheme", "face"),
             ("facemark.normalisation", "fixed 0 0"),
             ("facemark.framing", "1 2 NaN 0"),
+            ("facemark.mirrored", "no"),
+            ("facemark.presence", "0.5"),
             ("facemark.surprise", "!"),
         ];
         for (key, value) in cases {

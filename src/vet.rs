@@ -34,8 +34,11 @@ pub const MAX_FILE: u64 = 64 << 20;
 const MAX_NODES: usize = 1000;
 /// Largest kernel side, stride, pad or dilation.
 const MAX_WINDOW: i64 = 32;
-/// Layers that are joined, once: a detector's grids. Joined again and again, small constants would fill any memory.
-const MAX_CONCAT: usize = 8;
+/// Layers that are joined: a detector's grids, or both coordinates, and a certainty. Joined again and again, small constants would
+/// fill any memory.
+const MAX_JOINED: usize = 8;
+/// How often layers are joined.
+const MAX_CONCATS: usize = 2;
 /// Numbers between two layers; ours have up to a million.
 const MAX_ACTIVATIONS: usize = 1 << 24;
 
@@ -58,8 +61,8 @@ pub fn vet(graph: &GraphProto, [width, height]: [usize; 2], n_values: usize) -> 
         ensure!(found.as_deref() == Some(wanted), "its {side} has shape {found:?} instead of {wanted:?}");
     }
     let concats: Vec<&NodeProto> = graph.node.iter().filter(|node| node.op_type == "Concat").collect();
-    let is_bounded = concats.len() <= 1 && concats.iter().all(|node| node.input.len() <= MAX_CONCAT);
-    ensure!(is_bounded, "it joins more layers than a detector does");
+    let n_joined: usize = concats.iter().map(|node| node.input.len()).sum();
+    ensure!(concats.len() <= MAX_CONCATS && n_joined <= MAX_JOINED, "it joins more layers than our nets do");
     weights::check(graph)?;
     graph.node.iter().try_for_each(vet_node)
 }

@@ -248,7 +248,7 @@ fn a_file_that_is_annotated_leaves_a_trace_of_every_frame() {
 #[test]
 fn models_are_listed() {
     let list = succeed(&["models"]);
-    for name in ["compact", "resnet18", "full-face", "nose", "face"] {
+    for name in ["compact", "large", "resnet18", "full-face", "nose", "face"] {
         assert!(list.contains(name), "{list}");
     }
     assert!(list.lines().any(|line| line.starts_with("face ") && line.contains("faces  256x192")), "{list}");

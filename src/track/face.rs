@@ -6,7 +6,7 @@ use crate::detect::{Detection, Detector};
 use crate::face::{Face, Point, Region};
 use crate::frame::{Plane, Stage, Timing};
 use crate::measure::Measures;
-use crate::model::Landmarker;
+use crate::model::{Landmarker, Landmarks};
 use crate::scheme::Scheme;
 use crate::smooth::Smoother;
 
@@ -23,6 +23,10 @@ const SURE: f32 = 0.7;
 const STEADY: f32 = 0.3;
 /// … it is looked at again only in every so manieth frame: a face that is gone may be told so late.
 const CONFIRM_EVERY: u32 = 3;
+/// A net that tells itself whether it sees a face is trusted for longer, …
+const CONFIRM_EVERY_PRESENT: u32 = 6;
+/// … as long as it is as sure as this; so sure it has to be of a new face, too.
+const PRESENT: f32 = 0.9;
 /// Landmarks that make the face larger or smaller by more than this factor than the detector sees it have gone astray, as they do
 /// on profiles, crop by crop: the next crop is the detector's.
 const MAX_DRIFT: f32 = 1.5;
@@ -103,11 +107,17 @@ impl Track {
             None => Some(self.region),
         };
         let Some(start) = start else { return Ok(None) };
-        let Some((mut region, landmarks)) = eyes.landmarks(&start)? else { return Ok(None) };
+        let Some((mut region, Landmarks { points, presence })) = eyes.landmarks(&start)? else {
+            return Ok(None);
+        };
         self.motion.step(&region, eyes.time);
         self.unconfirmed += 1;
+        // Hands look like faces to the detector now and then, less so to the net as well.
+        if found.is_some() && presence.is_some_and(|presence| presence < PRESENT) {
+            return Ok(None);
+        }
         let with_size = eyes.scheme().eyes().is_some();
-        if found.is_some() || self.is_in_doubt() || !with_size {
+        if found.is_some() || self.is_in_doubt(presence) || !with_size {
             let enough = if found.is_some() { ENTER } else { HOLD };
             let seen = eyes.confirm(&region)?.filter(|seen| seen.score >= enough);
             let Some(seen) = seen else { return Ok(None) };
@@ -125,12 +135,16 @@ impl Track {
             *next_id += 1;
             *next_id - 1
         });
-        Ok(Some(self.face(id, landmarks, eyes)))
+        Ok(Some(self.face(id, points, eyes)))
     }
 
     /// Whether the detector has to be asked if there still is a face.
-    fn is_in_doubt(&self) -> bool {
-        self.score < SURE || self.motion.surprise() > STEADY || self.unconfirmed >= CONFIRM_EVERY
+    fn is_in_doubt(&self, presence: Option<f32>) -> bool {
+        let confirm_every = if presence.is_some() { CONFIRM_EVERY_PRESENT } else { CONFIRM_EVERY };
+        self.score < SURE
+            || self.motion.surprise() > STEADY
+            || self.unconfirmed >= confirm_every
+            || presence.is_some_and(|presence| presence < PRESENT)
     }
 
     fn face(&mut self, id: u32, mut landmarks: Vec<Point>, eyes: &mut Eyes) -> Face {
@@ -149,12 +163,12 @@ impl Eyes<'_> {
     }
 
     /// The landmarks within the region, and the region they make; `None` if they cannot be this face's.
-    fn landmarks(&mut self, region: &Region) -> Result<Option<(Region, Vec<Point>)>> {
+    fn landmarks(&mut self, region: &Region) -> Result<Option<(Region, Landmarks)>> {
         let landmarks = self.model.landmarks(self.luma, region, self.timing)?;
-        if !landmarks.iter().all(|&point| is_near(point, region)) {
+        if !landmarks.points.iter().all(|&point| is_near(point, region)) {
             return Ok(None);
         }
-        let next = region.moved_to(&landmarks, self.scheme());
+        let next = region.moved_to(&landmarks.points, self.scheme());
         Ok(next.filter(|next| is_plausible(region, next, self.luma)).map(|next| (next, landmarks)))
     }
 

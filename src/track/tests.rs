@@ -3,6 +3,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use super::*;
 use crate::face::{Framing, Point};
 use crate::frame::{MediaTime, Plane, Span, Timing, Yuv420};
+use crate::model::Landmarks;
 use crate::spec::{ModelSpec, Normalisation};
 
 /// What there is to see: the faces of each frame. The first pixel tells which frame it is.
@@ -43,6 +44,8 @@ struct TrueNet {
     /// What becomes of the landmarks of each call.
     spoil: fn(call: u32, &mut [Point]),
     calls: u32,
+    /// How sure it is of a face in this frame, if it says so.
+    presence: Option<fn(u8) -> f32>,
 }
 
 impl Landmarker for TrueNet {
@@ -50,7 +53,7 @@ impl Landmarker for TrueNet {
         &self.spec
     }
 
-    fn landmarks(&mut self, luma: &Plane, region: &Region, timing: &mut Timing) -> Result<Vec<Point>> {
+    fn landmarks(&mut self, luma: &Plane, region: &Region, timing: &mut Timing) -> Result<Landmarks> {
         let length = std::time::Duration::from_millis(1);
         timing.add(Span { stage: Stage::Infer, start: Instant::now(), length });
         let distance = |face: &Region| face.center.distance(region.center) / region.size;
@@ -62,7 +65,7 @@ impl Landmarker for TrueNet {
         };
         self.calls += 1;
         (self.spoil)(self.calls, &mut landmarks);
-        Ok(landmarks)
+        Ok(Landmarks { points: landmarks, presence: self.presence.map(|presence| presence(luma.data[0])) })
     }
 }
 
@@ -88,6 +91,8 @@ fn spec(scheme: Scheme) -> ModelSpec {
         scheme,
         normalisation: Normalisation::PerCrop,
         framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
+        mirrored: false,
+        presence: false,
         training: Default::default(),
     }
 }
@@ -109,7 +114,7 @@ impl Run {
 
     fn with(world: World, options: TrackOptions, scheme: Scheme, spoil: fn(u32, &mut [Point])) -> Self {
         let (sender, asked) = sync_channel(256);
-        let net = TrueNet { spec: spec(scheme), world: world.clone(), spoil, calls: 0 };
+        let net = TrueNet { spec: spec(scheme), world: world.clone(), spoil, calls: 0, presence: None };
         let detector = TrueDetector { world, certainty: |_| 0.75, asked: sender };
         Self::of(detector, net, options, asked)
     }
@@ -120,8 +125,19 @@ impl Run {
 
     /// Faces that the detector is this certain of.
     fn certain(world: World, certainty: fn(u8) -> f32) -> Self {
+        Self::present(world, certainty, None)
+    }
+
+    /// The same with a net that is this sure, if it says so.
+    fn present(world: World, certainty: fn(u8) -> f32, presence: Option<fn(u8) -> f32>) -> Self {
         let (sender, asked) = sync_channel(256);
-        let net = TrueNet { spec: spec(Scheme::Ibug68), world: world.clone(), spoil: |_, _| (), calls: 0 };
+        let net = TrueNet {
+            spec: spec(Scheme::Ibug68),
+            world: world.clone(),
+            spoil: |_, _| (),
+            calls: 0,
+            presence,
+        };
         Self::of(TrueDetector { world, certainty, asked: sender }, net, OPTIONS, asked)
     }
 
@@ -187,16 +203,27 @@ fn a_face_that_goes_is_gone_within_three_frames() {
 #[test]
 fn a_face_is_asked_after_in_every_third_frame_if_there_is_no_doubt() {
     // How often in the frames from 20 to 49, when it is no newcomer any more.
-    let asked = |world: World, certainty| {
-        let mut run = Run::certain(world, certainty);
+    let asked_with = |world: World, certainty, presence| {
+        let mut run = Run::present(world, certainty, presence);
         let frames = (0..50).map(|i| run.frame(f64::from(i) / 25.0, true).frame);
         frames.skip(20).filter(|frame| frame.timing.get(Stage::Confirm).is_some()).count()
     };
+    let asked = |world, certainty| asked_with(world, certainty, None);
     let still = still(&[region(100.0)], 50);
+    assert_eq!(asked_with(still.clone(), |_| 0.75, Some(|_| 0.95)), 5, "the net sees it, too");
+    let doubtful: fn(u8) -> f32 = |frame| if frame < 20 { 0.95 } else { 0.5 };
+    assert_eq!(asked_with(still.clone(), |_| 0.75, Some(doubtful)), 30, "the net is not sure any more");
     assert_eq!(asked(still.clone(), |_| 0.75), 10);
     assert_eq!(asked(still, |_| 0.65), 30, "the detector is not sure");
     let shaken = path((0..50).map(|i| 100.0 + 12.0 * (i % 2) as f32));
     assert_eq!(asked(shaken, |_| 0.75), 30, "it moves strangely");
+}
+
+#[test]
+fn a_new_face_needs_the_nets_consent_too() {
+    let seen = |presence| Run::present(still(&[region(100.0)], 4), |_| 0.75, Some(presence)).ids(4).concat();
+    assert_eq!(seen(|_| 0.95), [1; 4]);
+    assert!(seen(|_| 0.6).is_empty());
 }
 
 #[test]

@@ -38,6 +38,9 @@ pub struct Augment {
     pub scale: f32,
     /// Greatest shift along each axis, in the crop's width and height.
     pub shift: f32,
+    /// How much wider and at once lower faces become at most, as a natural logarithm, or the other way round.
+    #[serde(default)]
+    pub stretch: f32,
     /// Whether half of the crops are mirrored.
     pub mirror: bool,
     /// Greatest change of contrast, as a natural logarithm; what leaves 0–255 is clipped.
@@ -54,6 +57,10 @@ pub struct Augment {
     pub occlusion: f32,
     /// Probability of a strong JPEG compression.
     pub jpeg: f32,
+    /// Probability of a crop that shows no face, or one that is too large, too small or too far off. Only nets that answer
+    /// whether there is a face can learn from it.
+    #[serde(default)]
+    pub absent: f32,
 }
 
 impl Augment {
@@ -64,6 +71,7 @@ impl Augment {
             roll: 0.0,
             scale: 0.0,
             shift: 0.0,
+            stretch: 0.0,
             mirror: false,
             contrast: 0.0,
             brightness: 0.0,
@@ -72,6 +80,7 @@ impl Augment {
             noise: 0.0,
             occlusion: 0.0,
             jpeg: 0.0,
+            absent: 0.0,
         }
     }
 
@@ -83,6 +92,7 @@ impl Augment {
             roll: 25.0,
             scale: 0.15,
             shift: 0.06,
+            stretch: 0.0,
             mirror: true,
             contrast: 0.5,
             brightness: 40.0,
@@ -91,6 +101,7 @@ impl Augment {
             noise: 8.0,
             occlusion: 0.4,
             jpeg: 0.2,
+            absent: 0.0,
         };
         match net {
             // A trained photo shows little but one of 32 people before one wall: vary the framing more, blur less.
@@ -99,7 +110,8 @@ impl Augment {
             }
             NetKind::Resnet18 => common,
             // It is too small to learn everything: what is rare takes accuracy from what is common.
-            NetKind::Compact => Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, ..common },
+            NetKind::Compact => Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, absent: 0.12, ..common },
+            NetKind::Large => Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, ..common },
             // Faces nearly anywhere in the picture, of 8.5 to 210 px.
             NetKind::Face => {
                 Self { start: Start::Photo, roll: 45.0, scale: 1.6, shift: 0.42, occlusion: 0.25, ..common }
@@ -118,7 +130,7 @@ impl Augment {
             NetKind::FullFace => {
                 Self { roll: 15.0, shift: 0.1, brightness: 40.0, ..Self::none(Start::Photo) }
             }
-            NetKind::Resnet18 | NetKind::Compact => {
+            NetKind::Resnet18 | NetKind::Compact | NetKind::Large => {
                 Self { roll: 15.0, shift: 0.05, brightness: 40.0, ..Self::none(Start::Face) }
             }
             NetKind::Face => Self::best(net),
@@ -131,6 +143,7 @@ impl Augment {
             ("roll", self.roll, 180.0),
             ("scale", self.scale, 3.0),
             ("shift", self.shift, 10.0),
+            ("stretch", self.stretch, 1.0),
             ("contrast", self.contrast, 3.0),
             ("brightness", self.brightness, 255.0),
             ("gamma", self.gamma, 3.0),
@@ -138,6 +151,7 @@ impl Augment {
             ("noise", self.noise, 255.0),
             ("occlusion", self.occlusion, 1.0),
             ("jpeg", self.jpeg, 1.0),
+            ("absent", self.absent, 1.0),
         ] {
             ensure!((0.0..=most).contains(&value), "augment.{name} must be from 0 to {most}, not {value}");
         }
@@ -151,6 +165,8 @@ pub struct Example {
     pub pixels: Vec<u8>,
     /// The landmarks in crop sides.
     pub points: Vec<Point>,
+    /// Whether they are there to be found.
+    pub present: bool,
 }
 
 /// The crop of a region as it is.
@@ -160,8 +176,12 @@ pub fn plain(sample: &Sample, region: &Region, spec: &ModelSpec) -> Example {
 
 /// A crop for training.
 pub fn augmented(sample: &Sample, spec: &ModelSpec, how: &Augment, rng: &mut StdRng) -> Example {
-    let region = jittered(sample, &spec.framing, how, rng);
-    let mut example = plain(sample, &region, spec);
+    let absent = how.absent > 0.0 && rng.random::<f32>() < how.absent;
+    let region =
+        if absent { elsewhere(&sample.region, rng) } else { jittered(sample, &spec.framing, how, rng) };
+    let stretch = if how.stretch > 0.0 { symmetric(rng, how.stretch).exp() } else { 1.0 };
+    let to_image = stretched(stretch).then(&spec.framing.crop_to_image(&region));
+    let mut example = Example { present: !absent, ..cut(sample, &to_image, spec) };
     if how.mirror && rng.random::<bool>() {
         mirror(&mut example, spec);
     }
@@ -184,7 +204,28 @@ fn cut(sample: &Sample, to_image: &Affine, spec: &ModelSpec) -> Example {
     let mut pixels = vec![0; spec.width * spec.height];
     crop(&sample.photo, to_image, spec.width, spec.height, &mut pixels);
     let to_crop = to_image.inverse();
-    Example { pixels, points: sample.points.iter().map(|&p| to_crop.apply(p)).collect() }
+    Example { pixels, points: sample.points.iter().map(|&p| to_crop.apply(p)).collect(), present: true }
+}
+
+/// Takes crop sides to crop sides so that what they show gets wider by a factor and lower by the same, around the middle.
+fn stretched(by: f32) -> Affine {
+    let (x, y) = (1.0 / by, by);
+    Affine::shift_then_scale((x - 1.0) / (2.0 * x), (y - 1.0) / (2.0 * y), x, y)
+}
+
+/// A region near this face in which it cannot be followed: beside it, much too large, or much too small.
+pub fn elsewhere(face: &Region, rng: &mut StdRng) -> Region {
+    let (way, growth) = match rng.random_range(0..4) {
+        0 | 1 => (rng.random_range(0.55..1.3), symmetric(rng, 0.5)),
+        2 => (rng.random_range(0.0..0.6), rng.random_range(0.8..1.3)),
+        _ => (rng.random_range(0.0..0.5), rng.random_range(-1.6..-0.8)),
+    };
+    let towards: f32 = rng.random_range(0.0..std::f32::consts::TAU);
+    let center = Point::new(
+        face.center.x + way * face.size * towards.cos(),
+        face.center.y + way * face.size * towards.sin(),
+    );
+    Region { center, size: face.size * growth.exp(), angle: face.angle + symmetric(rng, 0.5) }
 }
 
 fn jittered(sample: &Sample, framing: &Framing, how: &Augment, rng: &mut StdRng) -> Region {
@@ -355,9 +396,43 @@ mod tests {
     }
 
     #[test]
+    fn elsewhere_is_never_where_the_face_could_be_followed() {
+        let face = Region { center: Point::new(100.0, 80.0), size: 60.0, angle: 0.2 };
+        let mut rng = StdRng::seed_from_u64(1);
+        for _ in 0..1000 {
+            let region = elsewhere(&face, &mut rng);
+            let (small, large) = (region.size.min(face.size), region.size.max(face.size));
+            let share_of_larger = region.overlap(&face) * (small / large).powi(2);
+            assert!(region.is_usable() && share_of_larger < 0.5, "{region:?}");
+        }
+    }
+
+    #[test]
+    fn as_many_crops_are_without_a_face_as_the_recipe_says() {
+        let spec = NetKind::Compact.spec(Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 });
+        let sample = Sample { points: vec![Point::new(100.0, 80.0); 68], ..dot(100, 80) };
+        let absent = |share| {
+            let how = Augment { absent: share, ..Augment::none(Start::Face) };
+            let mut rng = StdRng::seed_from_u64(1);
+            (0..400).filter(|_| !augmented(&sample, &spec, &how, &mut rng).present).count()
+        };
+        assert_eq!((absent(0.0), absent(1.0)), (0, 400));
+        assert!((80..120).contains(&absent(0.25)), "{}", absent(0.25));
+    }
+
+    #[test]
+    fn a_stretched_face_is_wider_and_lower_around_the_middle() {
+        let inverse = stretched(1.25).inverse();
+        assert_eq!(inverse.apply(Point::new(0.5, 0.5)), Point::new(0.5, 0.5));
+        let corner = inverse.apply(Point::new(0.7, 0.75));
+        assert!((corner.x - 0.75).abs() < 1e-6 && (corner.y - 0.7).abs() < 1e-6, "{corner:?}");
+    }
+
+    #[test]
     fn points_move_with_their_pixels() {
         let spec = NetKind::Nose.spec(Framing { width: 2.0, height: 1.5, shift_x: 0.1, shift_y: -0.1 });
-        let how = Augment { occlusion: 0.0, noise: 0.0, jpeg: 0.0, ..Augment::best(NetKind::Nose) };
+        let how =
+            Augment { stretch: 0.2, occlusion: 0.0, noise: 0.0, jpeg: 0.0, ..Augment::best(NetKind::Nose) };
         let sample = dot(112, 71);
         for seed in 0..50 {
             let example = augmented(&sample, &spec, &how, &mut StdRng::seed_from_u64(seed));
@@ -372,7 +447,7 @@ mod tests {
         let points: Vec<Point> = (0..68).map(|i| Point::new(i as f32 / 100.0, 0.5)).collect();
         let mut pixels = vec![0; 112 * 112];
         pixels[111] = 9;
-        let mut example = Example { pixels, points };
+        let mut example = Example { pixels, points, present: true };
         mirror(&mut example, &spec);
         assert_eq!(example.pixels[0], 9);
         // Point 36 is the left eye's outer corner; mirrored, the right eye's, 45, is there.

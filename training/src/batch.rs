@@ -24,13 +24,16 @@ const AHEAD: usize = 4;
 pub struct Numbers {
     /// `width * height` grey levels.
     pub pixels: Vec<u8>,
-    /// For landmarks x0, y0, x1, y1 … in crop sides.
+    /// For landmarks x0, y0, x1, y1 … in crop sides, and 1 or 0 for a face or none if the net tells that.
     pub targets: Vec<f32>,
 }
 
-impl From<Example> for Numbers {
-    fn from(Example { pixels, points }: Example) -> Self {
-        Self { pixels, targets: points.into_iter().flat_map(|p| [p.x, p.y]).collect() }
+impl Numbers {
+    /// A crop with its landmarks.
+    pub fn new(example: Example, spec: &ModelSpec) -> Self {
+        let Example { pixels, points, present } = example;
+        let presence = spec.presence.then_some(f32::from(u8::from(present)));
+        Self { pixels, targets: points.into_iter().flat_map(|p| [p.x, p.y]).chain(presence).collect() }
     }
 }
 
@@ -70,7 +73,7 @@ impl Batch {
 
 /// Crops of given regions as they are, in batches of at most `size`.
 pub fn plain(views: &[(&Sample, Region)], spec: &ModelSpec, size: usize) -> Vec<Batch> {
-    let cut = |(sample, region): &(&Sample, Region)| augment::plain(sample, region, spec).into();
+    let cut = |(sample, region): &(&Sample, Region)| Numbers::new(augment::plain(sample, region, spec), spec);
     views.chunks(size).map(|part| Batch::new(&part.par_iter().map(cut).collect::<Vec<_>>(), spec)).collect()
 }
 

@@ -13,6 +13,7 @@ use crate::export::{self, Which};
 use crate::faces;
 use crate::graph::Weights;
 use crate::init::Init;
+use crate::label;
 use crate::nets::NetKind;
 use crate::report;
 use crate::study::{self, Subject};
@@ -48,6 +49,9 @@ enum Data {
     /// Count its faces by part, folder and size, and list what is wrong: broken annotations and pictures, points outside
     /// their picture, photos that are both trained on and held out.
     Check(Check),
+    /// Write a table of what a model finds in annotated photos, so that a smaller net can learn from it (`train --more`).
+    /// Photos that are held out or for testing are left out.
+    Label(Label),
 }
 
 #[derive(Args)]
@@ -56,6 +60,23 @@ struct Check {
     data: PathBuf,
     #[command(flatten)]
     reading: Reading,
+}
+
+#[derive(Args)]
+struct Label {
+    /// The model that is asked: an ONNX file, as written by `facemark-train export`.
+    model: PathBuf,
+    /// Folder with annotated photos, or an annotation file. Its points only say where the faces are, and whether the model
+    /// can be right.
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+    /// Leave out faces where the model and the photo's own points disagree by more than this NME in per cent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
+    at_most: f64,
+    /// The table to write.
+    #[arg(short, long, value_name = "CSV")]
+    output: PathBuf,
 }
 
 #[derive(Args)]
@@ -68,6 +89,10 @@ struct Train {
     data: PathBuf,
     #[command(flatten)]
     reading: Reading,
+    /// Train on these annotated photos, too; none of them is held out. A folder or an annotation file, such as a table that
+    /// `data label` wrote. May be given more than once.
+    #[arg(long, value_name = "DIR|FILE")]
+    more: Vec<PathBuf>,
     /// Folder for recipe, metrics and weights.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -215,6 +240,7 @@ impl Cli {
             Command::Report(args) => args.run(),
             Command::Study(args) => args.run(),
             Command::Data(Data::Check(args)) => args.run(),
+            Command::Data(Data::Label(args)) => args.run(),
         }
     }
 }
@@ -247,7 +273,7 @@ impl Device {
 
 impl Train {
     fn run(self) -> Result<()> {
-        let data = Source { path: self.data.clone(), reading: self.reading.clone() };
+        let data = Source { path: self.data.clone(), reading: self.reading.clone(), more: self.more.clone() };
         if self.resume {
             on_device!(self.device, train::resume(&data, &self.out, self.stop_after))?;
         } else {
@@ -295,7 +321,7 @@ impl Eval {
     fn run(self) -> Result<()> {
         let Self { model, data, reading, given, boxes, looks, small_faces, held_out, worst: n_worst, json } =
             self;
-        let data = Source { path: data, reading };
+        let data = Source::new(data, reading);
         if let Some(mut detector) = faces::eval::load(&model)? {
             if small_faces {
                 detector = detector.with_small_faces();
@@ -324,7 +350,7 @@ impl Report {
     fn run(self) -> Result<()> {
         let output = self.output.unwrap_or_else(|| self.run.join("report.html"));
         let options = report::Options {
-            data: Source { path: self.data, reading: self.reading },
+            data: Source::new(self.data, self.reading),
             photos: self.photos,
             notes: self.notes,
             without_photos: self.without_photos,
@@ -339,14 +365,28 @@ impl Report {
 impl Study {
     fn run(self) -> Result<()> {
         let Subject::Nose = self.subject;
-        let data = Source { path: self.data, reading: self.reading };
+        let data = Source::new(self.data, self.reading);
         on_device!(self.device, study::nose(&data, &self.out, self.epochs))
+    }
+}
+
+impl Label {
+    fn run(self) -> Result<()> {
+        let Self { model, data, reading, at_most, output } = self;
+        let counts = label::label(&model, &Source::new(data, reading), at_most, &output)?;
+        eprintln!(
+            "{}: {} faces; {} left out that the model sees otherwise",
+            output.display(),
+            counts.written,
+            counts.left_out
+        );
+        Ok(())
     }
 }
 
 impl Check {
     fn run(self) -> Result<()> {
         let skip_bad = self.reading.skip_bad;
-        check::check(&Source { path: self.data, reading: self.reading })?.print(skip_bad)
+        check::check(&Source::new(self.data, self.reading))?.print(skip_bad)
     }
 }

@@ -122,6 +122,7 @@ impl Recipe {
             NetKind::FullFace => Self { epochs: 300, batch: 16, lr: 5e-4, ..common },
             NetKind::Resnet18 => common,
             NetKind::Compact => Self { epochs: 600, lr: 2e-3, ..common },
+            NetKind::Large => Self { epochs: 300, lr: 2e-3, ..common },
             NetKind::Face => Self {
                 epochs: 60,
                 batch: 32,
@@ -140,7 +141,7 @@ impl Recipe {
         let (epochs, batch) = match net {
             NetKind::Nose | NetKind::Nose3 => (100, 64),
             NetKind::FullFace => (30, 16),
-            NetKind::Resnet18 | NetKind::Compact => (20, 66),
+            NetKind::Resnet18 | NetKind::Compact | NetKind::Large => (20, 66),
             // The course has no detector.
             NetKind::Face => return Self::best(net),
         };
@@ -230,6 +231,11 @@ impl Recipe {
             Loss::Focal { gamma, alpha, beta, place } => vec![gamma, alpha, beta, place],
         };
         ensure!(loss.iter().all(is_size), "the loss's numbers must be positive");
+        ensure!(
+            self.augment.absent == 0.0 || self.net.has_presence(),
+            "augment.absent is for nets that tell whether there is a face, not for {}",
+            self.net.name()
+        );
         let is_focal = matches!(self.loss, Loss::Focal { .. });
         ensure!(is_focal == self.net.is_detector(), "the focal loss is for the net face, and no other");
         let Framing { width, height, shift_x, shift_y } = self.framing;
@@ -265,7 +271,7 @@ fn framing(net: NetKind) -> Framing {
         }
         // 15 % of margin on each side: as many pixels on the face as possible, yet all landmarks stay inside a crop
         // that is off by as much as a detector's box or the last frame's region are.
-        NetKind::Resnet18 | NetKind::Compact => {
+        NetKind::Resnet18 | NetKind::Compact | NetKind::Large => {
             Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 }
         }
         // It looks at the whole picture.
@@ -288,6 +294,7 @@ mod tests {
             NetKind::FullFace,
             NetKind::Resnet18,
             NetKind::Compact,
+            NetKind::Large,
             NetKind::Face,
         ] {
             for recipe in [Recipe::best(net), Recipe::course(net)] {
@@ -334,6 +341,7 @@ mod tests {
             "[framing]\nheight = -1.0",
             "[augment]\nblur = inf",
             "[augment]\nroll = -5.0",
+            "[augment]\nabsent = 0.1",
         ] {
             fs::write(&path, wrong)?;
             let error = Recipe::custom(NetKind::Resnet18, &path).expect_err(wrong);

@@ -11,12 +11,14 @@ use facemark::frame::Timing;
 use facemark::model::{LandmarkModel, Landmarker};
 use facemark::scheme::Scheme;
 use facemark::spec::ModelSpec;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde::Serialize;
 
-use crate::augment::whole_photo;
+use crate::augment::{elsewhere, whole_photo};
 use crate::boxes::{DetectorBoxes, FaceBox};
 use crate::dataset::{self, Sample, Source};
-use crate::metrics::{FaceError, Summary};
+use crate::metrics::{FaceError, Summary, mean};
 
 /// What the model is told of where the face is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -66,6 +68,9 @@ pub struct Report {
     /// What the model achieves.
     #[serde(flatten)]
     summary: Summary,
+    /// How well it tells faces from their surroundings, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence: Option<Presence>,
     /// The faces with the greatest errors.
     worst: Vec<Worst>,
     /// The faces that the detector missed.
@@ -74,6 +79,18 @@ pub struct Report {
     /// What the training set's mean shape achieves, put into the same crops.
     #[serde(skip_serializing_if = "Option::is_none")]
     mean_shape: Option<Summary>,
+}
+
+/// A net's certainty that there is a face, in crops of faces and in as many of what is beside them, far too large or far too
+/// small.
+#[derive(Serialize)]
+struct Presence {
+    /// Share of faces that it takes for faces, per cent.
+    faces: f64,
+    /// Share of the others that it does not, per cent.
+    others: f64,
+    /// How often it is surer of a face than of one of the others, per cent.
+    auc: f64,
 }
 
 /// A face that the model did badly on.
@@ -119,6 +136,7 @@ pub fn evaluate(job: &Job) -> Result<Report> {
     let found = find_all(&mut model, &samples, &looks)?;
     let mut times: Vec<f64> = found.iter().flatten().map(|found| found.ms).collect();
     times.sort_by(f64::total_cmp);
+    let presence = presence(&mut model, &samples)?;
     let missed = samples.iter().zip(&looks).filter(|(_, look)| look.is_none());
     Ok(Report {
         load_ms,
@@ -127,6 +145,7 @@ pub fn evaluate(job: &Job) -> Result<Report> {
         data: job.data.path.display().to_string(),
         given,
         looks: 1 + u8::from(job.twice),
+        presence,
         worst: worst(&samples, &found, job.n_worst),
         missed_faces: missed.map(|(sample, _)| sample.name.clone()).collect(),
         summary: summary(&found, spec.scheme),
@@ -161,10 +180,10 @@ fn find(
 ) -> Result<Found> {
     let scheme = model.spec().scheme;
     let started = Instant::now();
-    let mut points = model.landmarks(&sample.photo, &look.region, &mut Timing::default())?;
+    let mut points = model.landmarks(&sample.photo, &look.region, &mut Timing::default())?.points;
     if look.twice {
         let region = look.region.moved_to(&points, scheme).unwrap_or(look.region);
-        points = model.landmarks(&sample.photo, &region, &mut Timing::default())?;
+        points = model.landmarks(&sample.photo, &region, &mut Timing::default())?.points;
     }
     let ms = milliseconds(started);
     let baseline = mean_shape.map(|shape| {
@@ -173,6 +192,32 @@ fn find(
         FaceError::new(&shape, sample, scheme)
     });
     Ok(Found { error: FaceError::new(&points, sample, scheme), points, baseline, ms })
+}
+
+fn presence(model: &mut LandmarkModel, samples: &[Sample]) -> Result<Option<Presence>> {
+    if !model.spec().presence {
+        return Ok(None);
+    }
+    let mut rng = StdRng::seed_from_u64(1);
+    let (mut faces, mut others) = (Vec::new(), Vec::new());
+    for sample in samples {
+        let mut certainty = |region| -> Result<f32> {
+            let found = model.landmarks(&sample.photo, &region, &mut Timing::default())?;
+            found.presence.context("the model does not tell whether there is a face")
+        };
+        faces.push(certainty(sample.region)?);
+        others.push(certainty(elsewhere(&sample.region, &mut rng))?);
+    }
+    let share = |values: &[f32], is_right: fn(f32) -> bool| {
+        100.0 * values.iter().filter(|&&value| is_right(value)).count() as f64 / values.len() as f64
+    };
+    let pairs =
+        faces.iter().flat_map(|face| others.iter().map(move |other| f64::from(u8::from(face > other))));
+    Ok(Some(Presence {
+        faces: share(&faces, |value| value >= 0.5),
+        others: share(&others, |value| value < 0.5),
+        auc: 100.0 * mean(pairs),
+    }))
 }
 
 /// The looks that the protocol allows, `None` for faces that the detector missed, and the protocol's name.
@@ -272,6 +317,11 @@ impl Report {
         print_summary("", &self.summary);
         for (part, nme) in &self.summary.regions {
             println!("  {part:<12} {:6.2} %", nme.as_f64().unwrap_or(f64::NAN));
+        }
+        if let Some(Presence { faces, others, auc }) = &self.presence {
+            println!(
+                "knows {faces:.1} % of the faces and {others:.1} % of what is beside them, AUC {auc:.2} %"
+            );
         }
         if let Some(mean_shape) = &self.mean_shape {
             print_summary("mean shape: ", mean_shape);

@@ -111,7 +111,7 @@ pub fn onnx_file<B: Backend>(net: &Net<B>, spec: &ModelSpec, weights: Weights) -
     let input = [1, 1, spec.height, spec.width];
     let (n_values, metadata) = match net {
         Net::Face(_) => (grid::n_values(spec.width, spec.height), detector_spec(spec).to_metadata()),
-        _ => (2 * spec.scheme.n_points(), spec.to_metadata()),
+        _ => (spec.n_values(), spec.to_metadata()),
     };
     let graph = graph.into_message(&spec.name, (INPUT, &input), (&output, &[1, n_values]));
     onnx::model(&graph, &metadata).into_bytes()
@@ -152,13 +152,15 @@ mod tests {
         let crops = Tensor::<Flex, 4>::random(shape, Distribution::Normal(0.0, 1.0), &device);
         let burn: Vec<f32> = values(net.forward(crops.clone()));
         let crops = values(crops);
-        let tract: Vec<f32> = crops
-            .chunks_exact(spec.width * spec.height)
-            .flat_map(|crop| model.run(crop).expect("it runs"))
-            .flat_map(|p| [p.x, p.y])
-            .collect();
+        let logit = |p: f32| (p / (1.0 - p)).ln();
+        let run = |crop| {
+            let found = model.run(crop).expect("it runs");
+            let points = found.points.into_iter().flat_map(|p| [p.x, p.y]);
+            points.chain(found.presence.map(logit)).collect::<Vec<f32>>()
+        };
+        let tract: Vec<f32> = crops.chunks_exact(spec.width * spec.height).flat_map(run).collect();
         assert_eq!(burn.len(), tract.len());
-        let n = mean_shape.len();
+        let n = spec.n_values();
         let difference =
             |a: &[f32], b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| (a - b).abs()).collect() };
         let errors = difference(&burn, &tract);
@@ -170,7 +172,14 @@ mod tests {
     #[test]
     fn tract_finds_the_points_that_burn_finds() {
         let _alone = test_data::random_numbers();
-        for kind in [NetKind::Nose, NetKind::Nose3, NetKind::FullFace, NetKind::Resnet18, NetKind::Compact] {
+        for kind in [
+            NetKind::Nose,
+            NetKind::Nose3,
+            NetKind::FullFace,
+            NetKind::Resnet18,
+            NetKind::Compact,
+            NetKind::Large,
+        ] {
             let (mean, largest, spread) = compare(kind, Weights::F32);
             println!("{} f32: mean {mean:.1e}, largest {largest:.1e} of the crop side", kind.name());
             assert!(spread > 0.005, "{}: crops differ by {spread} alone, which tests nothing", kind.name());

@@ -12,6 +12,8 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
+use facemark::weights::{self, Layer};
+
 use crate::nets::Net;
 use crate::run_dir::RunDir;
 
@@ -55,16 +57,31 @@ pub fn load<B: Backend>(init: &Init, net: Net<B>, crops: Tensor<B, 4>, device: &
 }
 
 /// The convolutions and fully connected layers of an ONNX file, in the order in which they were exported.
-pub struct Layers(vec::IntoIter<facemark::weights::Layer>);
+pub struct Layers(vec::IntoIter<Layer>);
 
 impl Layers {
     /// Reads the bytes of an ONNX file.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        Ok(Self(facemark::weights::layers(bytes)?.into_iter()))
+        Ok(Self(weights::layers(bytes)?.into_iter()))
     }
 
-    /// The next layer's bias; its weights go into the convolution.
+    /// How many are left.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The next layer's bias; its weights go into the convolution, which may have more channels than the layer: those
+    /// that it gives keep their weights, those that it is given have no effect on the layer's own until they learn one.
     pub fn conv<B: Backend>(&mut self, conv: &mut Conv2d<B>) -> Result<Vec<f32>> {
+        let own = conv.weight.dims();
+        if let Some(layer) = self.0.as_mut_slice().first_mut()
+            && let [outputs, inputs, height, width] = layer.shape[..]
+            && [height, width] == own[2..]
+            && outputs <= own[0]
+            && inputs <= own[1]
+        {
+            widen(layer, conv);
+        }
         self.next(&mut conv.weight)
     }
 
@@ -80,6 +97,11 @@ impl Layers {
         Ok(())
     }
 
+    /// Leaves out the next `n`.
+    pub fn skip(&mut self, n: usize) {
+        self.0.by_ref().take(n).for_each(drop);
+    }
+
     /// Checks that no layer is left.
     pub fn end(mut self) -> Result<()> {
         ensure!(self.0.next().is_none(), "it has more layers");
@@ -93,6 +115,22 @@ impl Layers {
         *weight = Param::from_data(TensorData::new(layer.weights, shape), &weight.device());
         Ok(layer.bias)
     }
+}
+
+/// Gives a convolution's layer as many channels as `conv` has.
+fn widen<B: Backend>(layer: &mut Layer, conv: &Conv2d<B>) {
+    let own @ [own_outputs, own_inputs, ..] = conv.weight.dims();
+    let (outputs, inputs) = (layer.shape[0], layer.shape[1]);
+    let size: usize = own[2..].iter().product();
+    let mut weights: Vec<f32> = conv.weight.to_data().iter().collect();
+    for (output, of_output) in weights.chunks_exact_mut(own_inputs * size).take(outputs).enumerate() {
+        let (known, further) = of_output.split_at_mut(inputs * size);
+        known.copy_from_slice(&layer.weights[output * inputs * size..][..inputs * size]);
+        further.fill(0.0);
+    }
+    layer.weights = weights;
+    layer.shape = own.to_vec();
+    layer.bias.resize(own_outputs, 0.0);
 }
 
 /// A parameter from plain numbers.
@@ -126,6 +164,7 @@ mod tests {
             NetKind::FullFace,
             NetKind::Resnet18,
             NetKind::Compact,
+            NetKind::Large,
             NetKind::Face,
         ] {
             let new = || Net::<Flex>::new(kind, &vec![0.5; 2 * kind.scheme().n_points()], &device);
@@ -145,6 +184,29 @@ mod tests {
             let error = load(&init, other, crops, &device).expect_err("it is another net");
             assert!(format!("{error:#}").contains("net.onnx holds another net"), "{error:#}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_wider_and_deeper_net_begins_with_what_a_smaller_one_answers() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let device = Default::default();
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("compact.onnx");
+        let new = |kind| Net::<Flex>::new(kind, &[0.5; 136], &device);
+        let small = new(NetKind::Compact).map(&mut test_data::Shaken);
+        let spec = NetKind::Compact.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
+        fs::write(&path, onnx_file(&small, &spec, Weights::F32))?;
+        let crops = Tensor::<Flex, 4>::random([8, 1, 112, 112], Distribution::Normal(0.0, 1.0), &device);
+        let large = load(&Init::from(path.clone()), new(NetKind::Large), crops.clone(), &device)?;
+        let points = |net: &Net<Flex>| values(net.forward(crops.clone()).narrow(1, 0, 136));
+        let (old, grown) = (points(&small), points(&large));
+        let largest = old.iter().zip(&grown).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(largest < 1e-3, "{largest}");
+        // The other way round something would be lost.
+        let spec = NetKind::Large.spec(spec.framing);
+        fs::write(&path, onnx_file(&large, &spec, Weights::F32))?;
+        assert!(load(&Init::from(path), new(NetKind::Compact), crops, &device).is_err());
         Ok(())
     }
 }

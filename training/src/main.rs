@@ -13,6 +13,7 @@
 //! | `metrics` | landmark errors and their summary |
 //! | `export`, `graph`, `onnx` | a trained net → an ONNX file; its graph; its protobuf |
 //! | `report`, `study` | pages that show a run, and the course's comparison of four |
+//! | `label` | a model's landmarks as a data set for another net |
 //! | `eval` | an ONNX file measured through the tracker's own code |
 
 mod augment;
@@ -27,6 +28,7 @@ mod export;
 mod faces;
 mod graph;
 mod init;
+mod label;
 mod metrics;
 mod nets;
 mod onnx;

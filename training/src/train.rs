@@ -11,6 +11,7 @@ use burn::module::{AutodiffModule, Module};
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer};
 use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use crossbeam::channel::Receiver;
 use facemark::face::{Point, Region};
@@ -20,7 +21,7 @@ use rand::rngs::StdRng;
 
 use crate::augment::{self, Start, whole_photo};
 use crate::average;
-use crate::batch::{self, Batch};
+use crate::batch::{self, Batch, Numbers};
 use crate::config::{Loss, Recipe};
 use crate::dataset::{self, Sample, Source};
 use crate::faces::Faces;
@@ -277,7 +278,9 @@ impl Landmarks {
     fn maker(&self) -> impl batch::Maker + use<> {
         let (samples, spec, augment) =
             (self.training.clone(), self.spec.clone(), self.recipe.augment.clone());
-        move |i: usize, rng: &mut StdRng| augment::augmented(&samples[i], &spec, &augment, rng).into()
+        move |i: usize, rng: &mut StdRng| {
+            Numbers::new(augment::augmented(&samples[i], &spec, &augment, rng), &spec)
+        }
     }
 }
 
@@ -300,7 +303,7 @@ impl Task for Landmarks {
     }
 
     fn loss<B: Backend>(&self, found: Tensor<B, 2>, targets: Tensor<B, 2>) -> Tensor<B, 1> {
-        loss(found, targets, self.recipe.loss)
+        landmark_loss(found, targets, self.recipe.loss, &self.spec)
     }
 
     fn validate<B: Backend>(&self, net: &Net<B>, device: &B::Device) -> Result<Validation> {
@@ -311,6 +314,29 @@ impl Task for Landmarks {
         Ok(Validation { loss, nme, pixels, text })
     }
 }
+
+/// The mean loss over all coordinates, and over the nets' certainty that there is a face if they tell it; where there is
+/// none, the points do not count.
+fn landmark_loss<B: Backend>(
+    found: Tensor<B, 2>,
+    targets: Tensor<B, 2>,
+    kind: Loss,
+    spec: &ModelSpec,
+) -> Tensor<B, 1> {
+    if !spec.presence {
+        return loss(found, targets, kind);
+    }
+    let n = 2 * spec.scheme.n_points();
+    let (points, present) = (targets.clone().narrow(1, 0, n), targets.narrow(1, n, 1));
+    let (found, logit) = (found.clone().narrow(1, 0, n), found.narrow(1, n, 1));
+    let found = found * present.clone() + points.clone() * (-present.clone() + 1.0);
+    // -ln p and -ln(1 - p), written so that no power overflows.
+    let certainty = relu(logit.clone()) - logit.clone() * present.clone() + (-logit.abs()).exp().log1p();
+    loss(found, points, kind) / present.mean().clamp_min(0.1) + certainty.mean() * PRESENCE_WEIGHT
+}
+
+/// Mistaking a face for none costs about as much as landmarks that are off by a fortieth of the crop.
+const PRESENCE_WEIGHT: f32 = 0.02;
 
 /// The mean loss over all coordinates.
 fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> Tensor<B, 1> {
@@ -359,11 +385,13 @@ fn validate<B: Backend>(
     {
         let (crops, targets) = batch.into_tensors::<B>(device);
         let found = net.forward(crops);
-        let loss = loss(found.clone(), targets, recipe.loss).into_data().iter::<f64>().sum::<f64>();
+        let loss =
+            landmark_loss(found.clone(), targets, recipe.loss, spec).into_data().iter::<f64>().sum::<f64>();
         total += loss * views.len() as f64;
         let found: Vec<f32> = found.into_data().iter::<f32>().collect();
-        for ((sample, region), found) in views.iter().zip(found.chunks_exact(2 * spec.scheme.n_points())) {
+        for ((sample, region), found) in views.iter().zip(found.chunks_exact(spec.n_values())) {
             let to_image = spec.framing.crop_to_image(region);
+            // What a net says of its certainty is an odd number, which comes last.
             let found: Vec<Point> =
                 found.chunks_exact(2).map(|xy| to_image.apply(Point::new(xy[0], xy[1]))).collect();
             errors.push(FaceError::new(&found, sample, spec.scheme));
@@ -417,6 +445,7 @@ mod tests {
 
     use anyhow::Result;
     use burn::backend::Autodiff;
+    use burn::tensor::TensorData;
     use burn_flex::Flex;
 
     use super::*;
@@ -579,6 +608,24 @@ mod tests {
         assert!((at(-0.01) - 0.0025).abs() < 1e-7);
         assert!((at(0.02) - 0.01).abs() < 1e-7);
         assert!((at(0.12) - 0.11).abs() < 1e-7);
+    }
+
+    #[test]
+    fn where_there_is_no_face_only_the_certainty_counts() {
+        let device = Default::default();
+        let spec = NetKind::Compact.spec(Recipe::best(NetKind::Compact).framing);
+        // Landmarks that are off by half a crop, a certainty of this logit, and whether there is a face.
+        let of = |logit: f32, present: f32| -> f32 {
+            let row = |point: f32, last: f32| {
+                let numbers: Vec<f32> = (0..137).map(|i| if i < 136 { point } else { last }).collect();
+                Tensor::<Flex, 2>::from_data(TensorData::new(numbers, [1, 137]), &device)
+            };
+            landmark_loss(row(0.5, logit), row(0.0, present), Loss::Mse, &spec).into_scalar()
+        };
+        assert!(of(-9.0, 0.0) < 1e-4, "it says that there is none");
+        assert!((of(9.0, 0.0) - 9.0 * PRESENCE_WEIGHT).abs() < 1e-4);
+        assert!((of(9.0, 1.0) - 0.25).abs() < 1e-4, "it says that there is one, but not where");
+        assert!((of(-9.0, 1.0) - 0.25 - 9.0 * PRESENCE_WEIGHT).abs() < 1e-4);
     }
 
     #[test]

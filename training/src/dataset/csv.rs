@@ -4,7 +4,7 @@
 //! face: the picture's path below the table's folder, the face's box (left, top, width, height; or four empty fields), and
 //! the points; 0-based pixels, pixel centres on integers. 68 points are iBUG's, 58 IMM's, 1 the nose.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use csv::{ReaderBuilder, StringRecord};
@@ -45,9 +45,7 @@ pub fn read(table: &Path) -> Result<Vec<Result<Annotation>>> {
 fn columns(header: &StringRecord) -> Result<usize> {
     let names: Vec<&str> = header.iter().map(str::trim).collect();
     let n_points = names.len().saturating_sub(N_BEFORE) / 2;
-    let expected = ["file", "x", "y", "w", "h"].map(str::to_owned).into_iter();
-    let expected: Vec<String> =
-        expected.chain((0..n_points).flat_map(|i| [format!("x{i}"), format!("y{i}")])).collect();
+    let expected: Vec<String> = self::names(n_points).collect();
     if let Some(i) = (0..names.len()).find(|&i| expected.get(i).map(String::as_str) != Some(names[i])) {
         let wanted = expected.get(i).map_or("no more", String::as_str);
         bail!("its column {} is called {:?} instead of {wanted:?}", i + 1, names[i]);
@@ -57,6 +55,26 @@ fn columns(header: &StringRecord) -> Result<usize> {
         "it has columns for {n_points} points; known are 68 (iBUG), 58 (IMM) and 1 (the nose)"
     );
     Ok(names.len())
+}
+
+/// A table of these pictures' points.
+pub fn table(faces: &[(PathBuf, Vec<Point>)]) -> Result<Vec<u8>> {
+    let n_points = faces.first().map_or(0, |(_, points)| points.len());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(names(n_points))?;
+    for (picture, points) in faces {
+        let picture = picture.to_str().with_context(|| format!("{} is no UTF-8", picture.display()))?;
+        let no_box = std::iter::repeat_n(String::new(), N_BEFORE - 1);
+        let points = points.iter().flat_map(|p| [format!("{:.2}", p.x), format!("{:.2}", p.y)]);
+        writer.write_record(std::iter::once(picture.to_owned()).chain(no_box).chain(points))?;
+    }
+    writer.into_inner().context("cannot write the table")
+}
+
+/// The columns of a table for so many points.
+fn names(n_points: usize) -> impl Iterator<Item = String> {
+    let before = ["file", "x", "y", "w", "h"].map(str::to_owned).into_iter();
+    before.chain((0..n_points).flat_map(|i| [format!("x{i}"), format!("y{i}")]))
 }
 
 fn annotation(record: &StringRecord, n_columns: usize, place: &Place) -> Result<Annotation> {

@@ -39,7 +39,7 @@ fn fuzz_format(case: &'static str, format: Format, name: &str, text: &str) {
     for path in [folder.path().join("a.png"), pictures.join("a.png"), file.with_extension("png")] {
         picture.save(path).unwrap();
     }
-    let data = Source { path: file.clone(), reading: Reading { format: Some(format), skip_bad: true } };
+    let data = Source::new(file.clone(), Reading { format: Some(format), skip_bad: true });
     let (fed, taken) = feed(&[text.as_bytes().to_vec()], |bytes| {
         put(&file, bytes);
         let Ok((_, found)) = annotations(&data, None) else { return false };

@@ -27,6 +27,7 @@ use facemark::scheme::Scheme;
 use rayon::prelude::*;
 
 use crate::boxes::FaceBox;
+pub use csv::table;
 pub use format::Format;
 pub use ibug::points as pts;
 pub use split::{Part, is_for_testing, photo_name, split};
@@ -68,11 +69,20 @@ pub struct Source {
     pub path: PathBuf,
     /// How to read it.
     pub reading: Reading,
+    /// Further annotated photos to train on; none of them is held out.
+    pub more: Vec<PathBuf>,
+}
+
+impl Source {
+    /// A data set with no further photos.
+    pub fn new(path: PathBuf, reading: Reading) -> Self {
+        Self { path, reading, more: Vec::new() }
+    }
 }
 
 impl From<PathBuf> for Source {
     fn from(path: PathBuf) -> Self {
-        Self { path, reading: Reading::default() }
+        Self::new(path, Reading::default())
     }
 }
 
@@ -140,10 +150,19 @@ pub fn load(data: &Source, scheme: Scheme) -> Result<Vec<Sample>> {
 }
 
 /// Like [`load`], but leaves out what is for testing: folders called `test` or `testset`, lists with `test` in their name.
+/// The further photos come last.
 pub fn load_for_training(data: &Source, scheme: Scheme) -> Result<Vec<Sample>> {
-    let mut annotations = annotations(data, Some(scheme))?.1;
-    annotations.retain(|annotation| annotation.as_ref().map_or(true, |a| a.part != Part::Test));
-    load_all(data, scheme, annotations)
+    let load = |data: &Source| {
+        let mut annotations = annotations(data, Some(scheme))?.1;
+        annotations.retain(|annotation| annotation.as_ref().map_or(true, |a| a.part != Part::Test));
+        load_all(data, scheme, annotations)
+    };
+    let mut samples = load(data)?;
+    for path in &data.more {
+        let more = load(&Source::new(path.clone(), data.reading.clone()))?;
+        samples.extend(more.into_iter().map(|sample| Sample { held_out: false, ..sample }));
+    }
+    Ok(samples)
 }
 
 /// The format, and everything that is annotated in it.
@@ -156,7 +175,7 @@ fn annotations(data: &Source, scheme: Option<Scheme>) -> Result<(Format, Vec<Res
 }
 
 fn load_all(data: &Source, scheme: Scheme, annotations: Vec<Result<Annotation>>) -> Result<Vec<Sample>> {
-    let Source { path, reading } = data;
+    let Source { path, reading, .. } = data;
     ensure!(!annotations.is_empty(), "no annotated face to use in {}", path.display());
     let n = annotations.len();
     let read = |annotation: Result<Annotation>| read_sample(path, annotation?, Some(scheme));

@@ -1,11 +1,11 @@
 //! The nets, one a file: layers with their shapes, the forward pass, and beside it the same pass as an ONNX graph.
 
-mod compact;
 mod face;
 mod full_face;
 mod norm;
 mod nose;
 mod resnet18;
+mod voting;
 
 use std::collections::BTreeMap;
 
@@ -23,11 +23,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
 use crate::init::Layers;
-use compact::Compact;
 use face::Face;
 use full_face::FullFace;
 use nose::Nose;
 use resnet18::Resnet18;
+use voting::Voting;
 
 /// A net's name on the command line and in recipes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -43,6 +43,8 @@ pub enum NetKind {
     Resnet18,
     /// 68 iBUG points from 112×112 px, in a twelfth of the time.
     Compact,
+    /// The same, wider and deeper: our most accurate net, for recordings.
+    Large,
     /// All faces in a picture of 256×192 px: the tracker's detector.
     Face,
 }
@@ -56,6 +58,7 @@ impl NetKind {
             Self::FullFace => "full-face",
             Self::Resnet18 => "resnet18",
             Self::Compact => "compact",
+            Self::Large => "large",
             Self::Face => "face",
         }
     }
@@ -65,7 +68,7 @@ impl NetKind {
         match self {
             Self::Nose | Self::Nose3 => Scheme::Nose,
             Self::FullFace => Scheme::Imm58,
-            Self::Resnet18 | Self::Compact | Self::Face => Scheme::Ibug68,
+            Self::Resnet18 | Self::Compact | Self::Large | Self::Face => Scheme::Ibug68,
         }
     }
 
@@ -74,10 +77,15 @@ impl NetKind {
         match self {
             Self::Nose | Self::Nose3 => (80, 60),
             Self::FullFace => (240, 180),
-            Self::Resnet18 => (112, 112),
-            Self::Compact => (112, 112),
+            Self::Resnet18 | Self::Compact => (112, 112),
+            Self::Large => (144, 144),
             Self::Face => (256, 192),
         }
+    }
+
+    /// Whether the net answers if there is a face in its crop.
+    pub fn has_presence(self) -> bool {
+        self == Self::Compact
     }
 
     /// Whether the net finds faces in a picture, not landmarks in a crop.
@@ -95,13 +103,16 @@ impl NetKind {
             scheme: self.scheme(),
             normalisation: Normalisation::PerCrop,
             framing,
+            // It is for recordings, where time matters less.
+            mirrored: self == Self::Large,
+            presence: self.has_presence(),
             training: BTreeMap::new(),
         }
     }
 }
 
-/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides; the
-/// detector's is described in [`facemark::detect::grid`].
+/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides, and the
+/// logit of a face being there if [`NetKind::has_presence`]; the detector's is described in [`facemark::detect::grid`].
 #[allow(clippy::large_enum_variant, reason = "a process holds one net or two")]
 #[derive(Module, Debug)]
 pub enum Net<B: Backend> {
@@ -114,7 +125,9 @@ pub enum Net<B: Backend> {
     /// See [`NetKind::Resnet18`].
     Resnet18(Resnet18<B>),
     /// See [`NetKind::Compact`].
-    Compact(Compact<B>),
+    Compact(Voting<B>),
+    /// See [`NetKind::Large`].
+    Large(Voting<B>),
     /// See [`NetKind::Face`].
     Face(Face<B>),
 }
@@ -127,7 +140,8 @@ impl<B: Backend> Net<B> {
             NetKind::Nose3 => Self::Nose3(Nose::three(mean_shape, device)),
             NetKind::FullFace => Self::FullFace(FullFace::new(mean_shape, device)),
             NetKind::Resnet18 => Self::Resnet18(Resnet18::new(mean_shape, device)),
-            NetKind::Compact => Self::Compact(Compact::new(mean_shape, device)),
+            NetKind::Compact => Self::Compact(Voting::compact(mean_shape, device)),
+            NetKind::Large => Self::Large(Voting::large(mean_shape, device)),
             NetKind::Face => Self::Face(Face::new(device)),
         }
     }
@@ -138,7 +152,7 @@ impl<B: Backend> Net<B> {
             Self::Nose(net) | Self::Nose3(net) => net.forward(crops),
             Self::FullFace(net) => net.forward(crops),
             Self::Resnet18(net) => net.forward(crops),
-            Self::Compact(net) => net.forward(crops),
+            Self::Compact(net) | Self::Large(net) => net.forward(crops),
             Self::Face(net) => net.forward(crops),
         }
     }
@@ -154,6 +168,7 @@ impl<B: Backend> Net<B> {
             Self::FullFace(net) => Self::FullFace(net.import(layers)?),
             Self::Resnet18(net) => Self::Resnet18(net.import(layers)?),
             Self::Compact(net) => Self::Compact(net.import(layers)?),
+            Self::Large(net) => Self::Large(net.import(layers)?),
             Self::Face(net) => Self::Face(net.import(layers)?),
         })
     }
@@ -164,6 +179,7 @@ impl<B: Backend> Net<B> {
         match self {
             Self::Resnet18(net) => Self::Resnet18(net.with_statistics_of(crops)),
             Self::Compact(net) => Self::Compact(net.with_statistics_of(crops)),
+            Self::Large(net) => Self::Large(net.with_statistics_of(crops)),
             Self::Face(net) => Self::Face(net.with_statistics_of(crops)),
             net @ (Self::Nose(_) | Self::Nose3(_) | Self::FullFace(_)) => net,
         }
@@ -175,7 +191,7 @@ impl<B: Backend> Net<B> {
             Self::Nose(net) | Self::Nose3(net) => net.export(graph, input),
             Self::FullFace(net) => net.export(graph, input),
             Self::Resnet18(net) => net.export(graph, input),
-            Self::Compact(net) => net.export(graph, input),
+            Self::Compact(net) | Self::Large(net) => net.export(graph, input),
             Self::Face(net) => net.export(graph, input),
         }
     }

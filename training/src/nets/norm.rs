@@ -49,6 +49,12 @@ impl<B: Backend> NormedConv<B> {
         Ok(())
     }
 
+    /// Lets the answer be 0 until training changes the weights.
+    pub fn fade(&mut self) {
+        let n = self.conv.weight.dims()[0];
+        self.norm.gamma = Param::from_tensor(Tensor::zeros([n], &self.conv.weight.device()));
+    }
+
     /// Moves the statistics of `x`, `[n, channels, height, width]`, into the normalisation without changing the output,
     /// which it gives.
     pub fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {

@@ -1,15 +1,15 @@
-//! A small net for 68 points that is fast where it runs: dense convolutions on few, coarse cells, which tract does best,
-//! and a head whose cells vote.
+//! Nets for 68 points that are fast where they run: dense convolutions on few, coarse cells, which tract does best, and a
+//! head whose cells vote.
 //!
 //! Each cell of the last, coarse grid tells for every landmark where it believes the landmark to be and how much that
 //! opinion is worth; the answer is the weighted mean. It joins what works for few training photos: local regression by
 //! the cells that see a landmark (Jin et al., "Pixel-in-Pixel Net", IJCV 2021), and a mean in place of a maximum, so that
 //! the coordinates themselves are trained (Sun et al., "Integral Human Pose Regression", ECCV 2018).
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use burn::module::{Module, Param};
-use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::{relu, softmax};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
@@ -20,22 +20,24 @@ use super::resnet18::Block;
 use crate::graph::Graph;
 use crate::init::Layers;
 
-/// A wide stem, two halvings with a residual block after each, and the votes.
+/// A wide stem, two halvings with residual blocks after each, and the votes.
 ///
 /// The stem takes the place of a first convolution and the layers at 48×48 and 24×24: large pictures with few channels
 /// are where tract is slowest.
 #[derive(Module, Debug)]
-pub struct Compact<B: Backend> {
+pub struct Voting<B: Backend> {
     stem: NormedConv<B>,
     stages: Vec<Stage<B>>,
     votes: Votes<B>,
+    /// The logit of a face being there, from the mean over all cells.
+    presence: Option<Linear<B>>,
 }
 
-/// A convolution that halves the picture, and a residual block.
+/// A convolution that halves the picture, and residual blocks.
 #[derive(Module, Debug)]
 struct Stage<B: Backend> {
     halving: NormedConv<B>,
-    block: Block<B>,
+    blocks: Vec<Block<B>>,
 }
 
 /// The head: three 1×1 convolutions with a channel per landmark.
@@ -48,33 +50,55 @@ struct Votes<B: Backend> {
     y: Conv2d<B>,
 }
 
-impl<B: Backend> Compact<B> {
-    /// `mean_shape` holds 2 n coordinates in crop sides.
-    pub fn new(mean_shape: &[f32], device: &B::Device) -> Self {
-        let stage = |channels| Stage::new(channels, device);
+impl<B: Backend> Voting<B> {
+    /// For live pictures. `mean_shape` holds 2 n coordinates in crop sides.
+    pub fn compact(mean_shape: &[f32], device: &B::Device) -> Self {
+        let presence = LinearConfig::new(128, 1).with_initializer(SMALL).init(device);
+        Self { presence: Some(presence), ..Self::new([32, 64, 128], 1, mean_shape, device) }
+    }
+
+    /// For recordings: twice as wide and twice as deep.
+    pub fn large(mean_shape: &[f32], device: &B::Device) -> Self {
+        Self::new([64, 128, 256], 2, mean_shape, device)
+    }
+
+    /// `channels` after the stem and after each halving, and how many blocks follow a halving.
+    fn new(channels: [usize; 3], n_blocks: usize, mean_shape: &[f32], device: &B::Device) -> Self {
+        let [stem, first, second] = channels;
         Self {
-            stem: NormedConv::new([1, 32], 8, 4, device), // 112×112 → 28×28
+            stem: NormedConv::new([1, stem], 8, 4, device), // 112×112 → 28×28
             stages: vec![
-                stage([32, 64]),  // → 14×14
-                stage([64, 128]), // → 7×7
+                Stage::new([stem, first], n_blocks, device),   // → 14×14
+                Stage::new([first, second], n_blocks, device), // → 7×7
             ],
-            votes: Votes::new(128, mean_shape, device),
+            votes: Votes::new(second, mean_shape, device),
+            presence: None,
         }
     }
 
-    /// `[n, 1, 112, 112]` → `[n, 2 points]`.
+    /// `[n, 1, 112, 112]` → `[n, 2 points]`, or one number more.
     pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
         let x = relu(self.stem.forward(crops));
         let x = self.stages.iter().fold(x, |x, stage| stage.forward(x));
-        self.votes.forward(x)
+        let Some(presence) = &self.presence else { return self.votes.forward(x) };
+        let mean = x.clone().flatten::<3>(2, 3).mean_dim(2).flatten(1, 2);
+        Tensor::cat(vec![self.votes.forward(x), presence.forward(mean)], 1)
     }
 
-    /// See [`Net::import`](super::Net::import).
+    /// See [`Net::import`](super::Net::import). The file's net may be narrower and have fewer blocks: further channels
+    /// begin without a part in the answer, further blocks with handing on what they are given.
     pub fn import(mut self, layers: &mut Layers) -> Result<Self> {
+        let (n_others, per_block) = (1 + self.stages.len() + 3, 2 * self.stages.len());
+        let n_blocks = layers.len().checked_sub(n_others).context("it has fewer layers")? / per_block;
         self.stem.import(layers)?;
-        self.stages.iter_mut().try_for_each(|stage| stage.import(layers))?;
+        self.stages.iter_mut().try_for_each(|stage| stage.import(layers, n_blocks))?;
         let Votes { worth, x, y } = &mut self.votes;
         [worth, x, y].into_iter().try_for_each(|conv| layers.conv_with_bias(conv))?;
+        // Not every net of this form has the last layer.
+        match &mut self.presence {
+            Some(presence) if layers.len() > 0 => layers.linear(presence)?,
+            _ => layers.skip(layers.len().min(1)),
+        }
         Ok(self)
     }
 
@@ -90,37 +114,48 @@ impl<B: Backend> Compact<B> {
         let x = self.stem.export(graph, input);
         let x = graph.relu(&x);
         let x = self.stages.iter().fold(x, |x, stage| stage.export(graph, &x));
-        self.votes.export(graph, &x)
+        let points = self.votes.export(graph, &x);
+        let Some(presence) = &self.presence else { return points };
+        let mean = graph.global_average_pool(&x);
+        let mean = graph.flatten(&mean);
+        let presence = graph.linear(&mean, presence);
+        graph.concat(&[points, presence])
     }
 }
 
 impl<B: Backend> Stage<B> {
-    fn new(channels: [usize; 2], device: &B::Device) -> Self {
+    fn new(channels: [usize; 2], n_blocks: usize, device: &B::Device) -> Self {
         let [_, outputs] = channels;
         Self {
             halving: NormedConv::new(channels, 3, 2, device),
-            block: Block::new([outputs, outputs], 1, device),
+            blocks: (0..n_blocks).map(|_| Block::new([outputs, outputs], 1, device)).collect(),
         }
     }
 
     fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        self.block.forward(relu(self.halving.forward(x)))
+        let x = relu(self.halving.forward(x));
+        self.blocks.iter().fold(x, |x, block| block.forward(x))
     }
 
-    fn import(&mut self, layers: &mut Layers) -> Result<()> {
+    /// The file has `n_blocks` for this stage.
+    fn import(&mut self, layers: &mut Layers, n_blocks: usize) -> Result<()> {
         self.halving.import(layers)?;
-        self.block.import(layers)
+        let n_known = n_blocks.min(self.blocks.len());
+        let (known, further) = self.blocks.split_at_mut(n_known);
+        known.iter_mut().try_for_each(|block| block.import(layers))?;
+        further.iter_mut().for_each(Block::hand_on);
+        Ok(())
     }
 
     fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let x = relu(self.halving.take_statistics(x));
-        self.block.take_statistics(x)
+        self.blocks.iter_mut().fold(x, |x, block| block.take_statistics(x))
     }
 
     fn export(&self, graph: &mut Graph, input: &str) -> String {
         let x = self.halving.export(graph, input);
         let x = graph.relu(&x);
-        self.block.export(graph, &x)
+        self.blocks.iter().fold(x, |x, block| block.export(graph, &x))
     }
 }
 
