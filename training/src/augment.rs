@@ -111,7 +111,19 @@ impl Augment {
             NetKind::Resnet18 => common,
             // It is too small to learn everything: what is rare takes accuracy from what is common.
             NetKind::Compact => Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, absent: 0.12, ..common },
-            NetKind::Large => Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, ..common },
+            NetKind::Large => Self {
+                roll: 18.0,
+                scale: 0.13,
+                shift: 0.055,
+                stretch: 0.06,
+                contrast: 0.45,
+                brightness: 35.0,
+                gamma: 0.35,
+                noise: 7.0,
+                occlusion: 0.2,
+                jpeg: 0.1,
+                ..common
+            },
             // Faces nearly anywhere in the picture, of 8.5 to 210 px.
             NetKind::Face => {
                 Self { start: Start::Photo, roll: 45.0, scale: 1.6, shift: 0.42, occlusion: 0.25, ..common }

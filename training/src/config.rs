@@ -122,7 +122,7 @@ impl Recipe {
             NetKind::FullFace => Self { epochs: 300, batch: 16, lr: 5e-4, ..common },
             NetKind::Resnet18 => common,
             NetKind::Compact => Self { epochs: 600, lr: 2e-3, ..common },
-            NetKind::Large => Self { epochs: 300, lr: 2e-3, ..common },
+            NetKind::Large => Self { epochs: 85, lr: 8e-4, warmup_epochs: 0.5, weight_decay: 5e-2, ..common },
             NetKind::Face => Self {
                 epochs: 60,
                 batch: 32,
@@ -283,20 +283,13 @@ fn framing(net: NetKind) -> Framing {
 mod tests {
     use super::*;
     use crate::augment::Start;
+    use clap::ValueEnum;
 
     #[test]
     fn a_saved_recipe_reads_back_the_same() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("recipe.toml");
-        for net in [
-            NetKind::Nose,
-            NetKind::Nose3,
-            NetKind::FullFace,
-            NetKind::Resnet18,
-            NetKind::Compact,
-            NetKind::Large,
-            NetKind::Face,
-        ] {
+        for &net in NetKind::value_variants() {
             for recipe in [Recipe::best(net), Recipe::course(net)] {
                 recipe.save(&path)?;
                 assert_eq!(Recipe::load(&path)?, recipe);

@@ -97,9 +97,9 @@ impl Layers {
         Ok(())
     }
 
-    /// Leaves out the next `n`.
-    pub fn skip(&mut self, n: usize) {
-        self.0.by_ref().take(n).for_each(drop);
+    /// Leaves out the next one, if there is one.
+    pub fn skip(&mut self) {
+        drop(self.0.next());
     }
 
     /// Checks that no layer is left.
@@ -151,6 +151,7 @@ mod tests {
     use crate::graph::{Weights, values};
     use crate::nets::NetKind;
     use crate::test_data;
+    use clap::ValueEnum;
 
     #[test]
     fn a_net_read_from_its_file_answers_as_before_and_with_batch_statistics_too() -> Result<()> {
@@ -158,15 +159,7 @@ mod tests {
         let device = Default::default();
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("net.onnx");
-        for kind in [
-            NetKind::Nose,
-            NetKind::Nose3,
-            NetKind::FullFace,
-            NetKind::Resnet18,
-            NetKind::Compact,
-            NetKind::Large,
-            NetKind::Face,
-        ] {
+        for &kind in NetKind::value_variants() {
             let new = || Net::<Flex>::new(kind, &vec![0.5; 2 * kind.scheme().n_points()], &device);
             let net = new().map(&mut test_data::Shaken);
             let spec = kind.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });

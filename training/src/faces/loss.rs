@@ -47,10 +47,7 @@ impl Focal {
         is_none: Tensor<B, 3>,
     ) -> Tensor<B, 1> {
         let p = sigmoid(logit.clone());
-        // -ln p = ln(1 + e^-x), written so that no power overflows.
-        let common = (-logit.clone().abs()).exp().log1p();
-        let if_face = relu(-logit.clone()) + common.clone();
-        let if_none = relu(logit) + common;
+        let (if_face, if_none) = cross_entropies(logit);
         let faces = share * (-p.clone() + 1.0).powf_scalar(self.gamma) * if_face * self.alpha;
         let others = is_none * p.powf_scalar(self.gamma) * if_none * (1.0 - self.alpha);
         (faces + others).sum()
@@ -81,6 +78,13 @@ impl Focal {
         let parabola = size.clone().square() / (2.0 * beta);
         parabola.mask_where(size.clone().greater_elem(beta), size - beta / 2.0)
     }
+}
+
+/// What the logit of a face's probability p costs where there is one, -ln p, and where there is none, -ln(1 - p).
+pub fn cross_entropies<B: Backend, const D: usize>(logit: Tensor<B, D>) -> (Tensor<B, D>, Tensor<B, D>) {
+    // -ln p = ln(1 + e^-x), written so that no power overflows.
+    let common = (-logit.clone().abs()).exp().log1p();
+    (relu(-logit.clone()) + common.clone(), relu(logit) + common)
 }
 
 /// `[n, values]` of all grids → `[n, numbers per cell, cells]`.

@@ -32,6 +32,7 @@ use crate::config::{Loss, Recipe};
 use crate::dataset::{Part, Source};
 use crate::nets::Net;
 use crate::train::{Task, Validation};
+pub use loss::cross_entropies;
 use photos::Photo;
 use scene::{Placed, Scene};
 

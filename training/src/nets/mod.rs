@@ -43,7 +43,7 @@ pub enum NetKind {
     Resnet18,
     /// 68 iBUG points from 112×112 px, in a twelfth of the time.
     Compact,
-    /// The same, wider and deeper: our most accurate net, for recordings.
+    /// The same from 144×144 px, wider and deeper: our most accurate net, for recordings.
     Large,
     /// All faces in a picture of 256×192 px: the tracker's detector.
     Face,

@@ -66,17 +66,17 @@ impl<B: Backend> Voting<B> {
     fn new(channels: [usize; 3], n_blocks: usize, mean_shape: &[f32], device: &B::Device) -> Self {
         let [stem, first, second] = channels;
         Self {
-            stem: NormedConv::new([1, stem], 8, 4, device), // 112×112 → 28×28
+            stem: NormedConv::new([1, stem], 8, 4, device), // 112×112 → 28×28, 144×144 → 36×36
             stages: vec![
-                Stage::new([stem, first], n_blocks, device),   // → 14×14
-                Stage::new([first, second], n_blocks, device), // → 7×7
+                Stage::new([stem, first], n_blocks, device),   // → 14×14, 18×18
+                Stage::new([first, second], n_blocks, device), // → 7×7, 9×9
             ],
             votes: Votes::new(second, mean_shape, device),
             presence: None,
         }
     }
 
-    /// `[n, 1, 112, 112]` → `[n, 2 points]`, or one number more.
+    /// `[n, 1, height, width]` → `[n, 2 points]`, or one number more.
     pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
         let x = relu(self.stem.forward(crops));
         let x = self.stages.iter().fold(x, |x, stage| stage.forward(x));
@@ -97,7 +97,7 @@ impl<B: Backend> Voting<B> {
         // Not every net of this form has the last layer.
         match &mut self.presence {
             Some(presence) if layers.len() > 0 => layers.linear(presence)?,
-            _ => layers.skip(layers.len().min(1)),
+            _ => layers.skip(),
         }
         Ok(self)
     }
