@@ -1,7 +1,7 @@
 //! How fast tract runs single convolutions: what a net that is to be fast should be made of.
 //!
 //! ```sh
-//! cargo run --release --workspace --example layers            # add a word to see only the rows that hold it
+//! cargo run --release --example layers            # add a word to see only the rows that hold it
 //! ```
 //!
 //! Each row is a graph of one convolution with bias and ReLU, run on one thread by the tract that the tracker uses. The
