@@ -1,5 +1,6 @@
 //! The nets, one a file: layers with their shapes, the forward pass, and beside it the same pass as an ONNX graph.
 
+mod block;
 mod face;
 mod full_face;
 mod norm;

@@ -15,8 +15,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::SMALL;
+use super::block::Block;
 use super::norm::NormedConv;
-use super::resnet18::Block;
 use crate::graph::Graph;
 use crate::init::Layers;
 
