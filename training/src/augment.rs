@@ -1,5 +1,7 @@
 //! Training crops: the region is jittered, the crop cut once, its points moved by the same map, then the pixels spoilt.
 
+use std::ops::Range;
+
 use anyhow::{Result, ensure};
 use facemark::crop::crop;
 use facemark::face::{Affine, Framing, Point, Region};
@@ -12,7 +14,11 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Sample;
+use crate::eyelids;
 use crate::nets::NetKind;
+
+/// How far a blink lowers the upper lids, as a share of the way down: something of the lashes stays.
+const BLINK: Range<f32> = 0.3..0.95;
 
 /// Where a training crop's region begins before it is jittered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +49,9 @@ pub struct Augment {
     pub stretch: f32,
     /// Whether half of the crops are mirrored.
     pub mirror: bool,
+    /// Probability of eyes that are closed further than they were.
+    #[serde(default)]
+    pub blink: f32,
     /// Greatest change of contrast, as a natural logarithm; what leaves 0–255 is clipped.
     pub contrast: f32,
     /// Greatest change of brightness in grey levels.
@@ -73,6 +82,7 @@ impl Augment {
             shift: 0.0,
             stretch: 0.0,
             mirror: false,
+            blink: 0.0,
             contrast: 0.0,
             brightness: 0.0,
             gamma: 0.0,
@@ -94,6 +104,7 @@ impl Augment {
             shift: 0.06,
             stretch: 0.0,
             mirror: true,
+            blink: 0.0,
             contrast: 0.5,
             brightness: 40.0,
             gamma: 0.4,
@@ -163,6 +174,7 @@ impl Augment {
             ("noise", self.noise, 255.0),
             ("occlusion", self.occlusion, 1.0),
             ("jpeg", self.jpeg, 1.0),
+            ("blink", self.blink, 1.0),
             ("absent", self.absent, 1.0),
         ] {
             ensure!((0.0..=most).contains(&value), "augment.{name} must be from 0 to {most}, not {value}");
@@ -188,6 +200,9 @@ pub fn plain(sample: &Sample, region: &Region, spec: &ModelSpec) -> Example {
 
 /// A crop for training.
 pub fn augmented(sample: &Sample, spec: &ModelSpec, how: &Augment, rng: &mut StdRng) -> Example {
+    let blinks = how.blink > 0.0 && rng.random::<f32>() < how.blink;
+    let blinking = blinks.then(|| eyelids::lowered(sample, rng.random_range(BLINK)));
+    let sample = blinking.as_ref().unwrap_or(sample);
     let absent = how.absent > 0.0 && rng.random::<f32>() < how.absent;
     let region =
         if absent { elsewhere(&sample.region, rng) } else { jittered(sample, &spec.framing, how, rng) };

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use facemark::face::Framing;
+use facemark::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
@@ -236,6 +237,11 @@ impl Recipe {
             "augment.absent is for nets that tell whether there is a face, not for {}",
             self.net.name()
         );
+        ensure!(
+            self.augment.blink == 0.0 || (self.net.scheme() == Scheme::Ibug68 && !self.net.is_detector()),
+            "augment.blink is for nets that find the 68 points, not for {}",
+            self.net.name()
+        );
         let is_focal = matches!(self.loss, Loss::Focal { .. });
         ensure!(is_focal == self.net.is_detector(), "the focal loss is for the net face, and no other");
         let Framing { width, height, shift_x, shift_y } = self.framing;
@@ -335,10 +341,15 @@ mod tests {
             "[augment]\nblur = inf",
             "[augment]\nroll = -5.0",
             "[augment]\nabsent = 0.1",
+            "[augment]\nblink = 1.5",
         ] {
             fs::write(&path, wrong)?;
             let error = Recipe::custom(NetKind::Resnet18, &path).expect_err(wrong);
             assert!(format!("{error:#}").contains("mine.toml is no recipe"), "{error:#}");
+        }
+        fs::write(&path, "[augment]\nblink = 0.5")?;
+        for net in [NetKind::Nose, NetKind::FullFace, NetKind::Face] {
+            assert!(Recipe::custom(net, &path).is_err(), "{}", net.name());
         }
         Ok(())
     }

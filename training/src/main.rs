@@ -25,6 +25,7 @@ mod config;
 mod dataset;
 mod eval;
 mod export;
+mod eyelids;
 mod faces;
 mod graph;
 mod init;
