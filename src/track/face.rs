@@ -119,14 +119,18 @@ impl Track {
         let with_size = eyes.scheme().eyes().is_some();
         if found.is_some() || self.is_in_doubt(presence) || !with_size {
             let enough = if found.is_some() { ENTER } else { HOLD };
-            let seen = eyes.confirm(&region)?.filter(|seen| seen.score >= enough);
-            let Some(seen) = seen else { return Ok(None) };
-            (self.score, self.unconfirmed) = (seen.score, 0);
-            if !with_size {
-                // Such landmarks tell nothing about size and roll: the detector has to.
-                (region.size, region.angle) = (seen.region.size, seen.region.angle);
-            } else if growth(&region, &seen.region) > MAX_DRIFT {
-                region = seen.region;
+            match eyes.confirm(&region)?.filter(|seen| seen.score >= enough) {
+                Some(seen) => {
+                    (self.score, self.unconfirmed) = (seen.score, 0);
+                    if !with_size {
+                        // Such landmarks tell nothing about size and roll: the detector has to.
+                        (region.size, region.angle) = (seen.region.size, seen.region.angle);
+                    } else if growth(&region, &seen.region) > MAX_DRIFT {
+                        region = seen.region;
+                    }
+                }
+                None if found.is_none() && self.is_trusted(presence) => (),
+                None => return Ok(None),
             }
         }
         self.region = region;
@@ -145,6 +149,11 @@ impl Track {
             || self.motion.surprise() > STEADY
             || self.unconfirmed >= confirm_every
             || presence.is_some_and(|presence| presence < PRESENT)
+    }
+
+    /// Whether the net's word is enough for a face that the detector does not see now, as it may not from the side.
+    fn is_trusted(&self, presence: Option<f32>) -> bool {
+        presence.is_some_and(|presence| presence >= PRESENT) && self.unconfirmed < CONFIRM_EVERY_PRESENT
     }
 
     fn face(&mut self, id: u32, mut landmarks: Vec<Point>, eyes: &mut Eyes) -> Face {

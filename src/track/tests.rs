@@ -227,6 +227,21 @@ fn a_new_face_needs_the_nets_consent_too() {
 }
 
 #[test]
+fn what_the_net_is_sure_of_survives_some_frames_that_the_detector_misses() {
+    // How many frames have the face if the detector misses it from frame 20 to 22, or from there on.
+    let n_seen = |certainty, presence| {
+        let ids = Run::present(still(&[region(100.0)], 50), certainty, presence).ids(50);
+        assert!(ids.concat().iter().all(|&id| id == 1), "{ids:?}");
+        ids.iter().take(40).filter(|ids| !ids.is_empty()).count()
+    };
+    let a_while: fn(u8) -> f32 = |frame| if (20..23).contains(&frame) { 0.1 } else { 0.5 };
+    let for_good: fn(u8) -> f32 = |frame| if frame < 20 { 0.5 } else { 0.1 };
+    assert_eq!(n_seen(a_while, Some(|_| 0.95)), 40);
+    assert_eq!(n_seen(for_good, Some(|_| 0.95)), 25);
+    assert!(n_seen(a_while, Some(|_| 0.6)) == 0 && n_seen(a_while, None) < 40);
+}
+
+#[test]
 fn nobody_looks_for_faces_when_there_are_enough() {
     let mut run = Run::new(still(&[region(100.0), region(250.0)], 20));
     run.ids(20);
