@@ -33,11 +33,13 @@ struct Layer {
     /// Side of the input.
     side: usize,
     padded: bool,
+    /// Whether pictures and weights are 8-bit integers in place of floats.
+    eight_bit: bool,
 }
 
 /// A dense layer whose output is the input's size by the stride, rounded up.
 const fn conv(channels: [usize; 2], kernel: usize, stride: usize, side: usize) -> Layer {
-    Layer { channels, kernel: [kernel, kernel], stride, groups: 1, side, padded: true }
+    Layer { channels, kernel: [kernel, kernel], stride, groups: 1, side, padded: true, eight_bit: false }
 }
 
 const fn depthwise(channels: usize, kernel: usize, side: usize) -> Layer {
@@ -54,6 +56,10 @@ const fn flat(channels: usize, kernel: [usize; 2], side: usize) -> Layer {
 
 const fn valid(channels: [usize; 2], kernel: usize, side: usize) -> Layer {
     Layer { padded: false, ..conv(channels, kernel, 1, side) }
+}
+
+const fn eight_bit(layer: Layer) -> Layer {
+    Layer { eight_bit: true, ..layer }
 }
 
 const LAYERS: &[(&str, &[Layer])] = &[
@@ -206,18 +212,35 @@ const LAYERS: &[(&str, &[Layer])] = &[
             valid([1024, 136], 1, 1),
         ],
     ),
+    (
+        "8 bits",
+        &[
+            eight_bit(conv([1, 32], 8, 4, 112)),
+            eight_bit(conv([32, 64], 3, 2, 28)),
+            eight_bit(conv([64, 64], 3, 1, 28)),
+            eight_bit(conv([64, 64], 3, 1, 14)),
+            eight_bit(conv([64, 64], 1, 1, 14)),
+            eight_bit(conv([64, 128], 3, 2, 14)),
+            eight_bit(conv([128, 128], 3, 1, 7)),
+            eight_bit(conv([128, 204], 1, 1, 7)),
+        ],
+    ),
 ];
+
+/// The value of one step of the 8-bit integers. Any does: how long they take does not depend on it.
+const STEP: f32 = 0.02;
 
 impl Layer {
     fn name(self) -> String {
-        let Self { channels: [from, to], kernel: [height, width], stride, groups, .. } = self;
+        let Self { channels: [from, to], kernel: [height, width], stride, groups, eight_bit, .. } = self;
         let step = if stride > 1 { format!(", stride {stride}") } else { String::new() };
         let kind = match groups {
             1 => String::new(),
             n if n == from => ", depthwise".to_owned(),
             n => format!(", {n} groups"),
         };
-        format!("{from} → {to}, {height}×{width}{step}{kind}")
+        let bits = if eight_bit { ", 8 bits" } else { "" };
+        format!("{from} → {to}, {height}×{width}{step}{kind}{bits}")
     }
 
     fn side_out(self) -> usize {
@@ -233,7 +256,7 @@ impl Layer {
     /// The smallest time of a run.
     fn time(self) -> Result<Duration> {
         let mut state = self.graph()?.into_optimized()?.into_runnable()?.spawn()?;
-        let input = Tensor::from_shape(&self.shape(), &noise(self.shape().iter().product()))?.into_tvalue();
+        let input = self.numbers(&self.shape())?.cast_to_dt(self.number())?.into_owned().into_tvalue();
         let run = || -> Result<Duration> {
             let start = Instant::now();
             black_box(state.run(tvec!(input.clone()))?);
@@ -246,16 +269,41 @@ impl Layer {
         [1, self.channels[0], self.side, self.side]
     }
 
+    /// What pictures are made of.
+    fn number(self) -> DatumType {
+        let steps = QParams::ZpScale { zero_point: 0, scale: STEP };
+        if self.eight_bit { i8::datum_type().quantize(steps) } else { f32::datum_type() }
+    }
+
+    /// A picture or weights: floats, or integers over the whole range.
+    fn numbers(self, shape: &[usize]) -> Result<Tensor> {
+        let noise = noise(shape.iter().product());
+        if !self.eight_bit {
+            return Tensor::from_shape(shape, &noise);
+        }
+        let integers: Vec<i8> = noise.iter().map(|v| (v * 254.0) as i8).collect();
+        Tensor::from_shape(shape, &integers)
+    }
+
     /// The layer and a ReLU, which tract joins with it.
     fn graph(self) -> Result<TypedModel> {
         let [from, to] = self.channels;
         let [height, width] = self.kernel;
         let mut graph = TypedModel::default();
-        let x = graph.add_source("x", f32::fact(self.shape()))?;
-        let shape = [to, from / self.groups, height, width];
-        let kernel = Tensor::from_shape(&shape, &noise(shape.iter().product()))?;
+        let x = graph.add_source("x", self.number().fact(self.shape()))?;
+        let kernel = self.numbers(&[to, from / self.groups, height, width])?;
         let kernel = graph.add_const("kernel", kernel)?;
-        let bias = graph.add_const("bias", Tensor::from_shape(&[to], &noise(to))?)?;
+        let bias = Tensor::from_shape(&[to], &noise(to))?;
+        let bias = if self.eight_bit { bias.cast_to::<i32>()?.into_owned() } else { bias };
+        let bias = graph.add_const("bias", bias)?;
+        let mut inputs = tvec!(x, kernel, bias);
+        if self.eight_bit {
+            // Of the picture, the weights and the result.
+            for name in ["x", "kernel", "y"] {
+                inputs.push(graph.add_const(format!("{name}.zero"), tensor0(0_i32))?);
+                inputs.push(graph.add_const(format!("{name}.step"), tensor0(STEP))?);
+            }
+        }
         let op = Conv {
             pool_spec: PoolSpec {
                 data_format: DataFormat::NCHW,
@@ -268,10 +316,11 @@ impl Layer {
             },
             kernel_fmt: KernelFormat::OIHW,
             group: self.groups,
-            q_params: None,
+            q_params: self.eight_bit.then_some(self.number()),
         };
-        let y = graph.wire_node("conv", op, &[x, kernel, bias])?[0];
-        let zero = graph.add_const("zero", Tensor::from_shape(&[1, 1, 1, 1], &[0_f32])?)?;
+        let y = graph.wire_node("conv", op, &inputs)?[0];
+        let zero = Tensor::from_shape(&[1, 1, 1, 1], &[0_f32])?.cast_to_dt(self.number())?.into_owned();
+        let zero = graph.add_const("zero", zero)?;
         let y = graph.wire_node("relu", math::max(), &[y, zero])?;
         graph.select_output_outlets(&y)?;
         Ok(graph)

@@ -121,12 +121,15 @@ impl Augment {
             }
             NetKind::Resnet18 => common,
             // It is too small to learn everything: what is rare takes accuracy from what is common.
-            NetKind::Compact => Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, absent: 0.12, ..common },
+            NetKind::Compact => {
+                Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, blink: 0.1, absent: 0.12, ..common }
+            }
             NetKind::Large => Self {
                 roll: 18.0,
                 scale: 0.13,
                 shift: 0.055,
                 stretch: 0.06,
+                blink: 0.1,
                 contrast: 0.45,
                 brightness: 35.0,
                 gamma: 0.35,

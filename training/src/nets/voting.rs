@@ -66,10 +66,10 @@ impl<B: Backend> Voting<B> {
     fn new(channels: [usize; 3], n_blocks: usize, mean_shape: &[f32], device: &B::Device) -> Self {
         let [stem, first, second] = channels;
         Self {
-            stem: NormedConv::new([1, stem], 8, 4, device), // 112×112 → 28×28, 144×144 → 36×36
+            stem: NormedConv::new([1, stem], 8, 4, device), // 112×112 → 28×28, 160×160 → 40×40
             stages: vec![
-                Stage::new([stem, first], n_blocks, device),   // → 14×14, 18×18
-                Stage::new([first, second], n_blocks, device), // → 7×7, 9×9
+                Stage::new([stem, first], n_blocks, device),   // → 14×14, 20×20
+                Stage::new([first, second], n_blocks, device), // → 7×7, 10×10
             ],
             votes: Votes::new(second, mean_shape, device),
             presence: None,
