@@ -113,7 +113,8 @@ fn measures_are_written_where_they_are_asked_for() {
         difference += (yaw - f64::from(pose.yaw).to_degrees()).abs();
         n += 1.0;
     }
-    assert!(n >= 120.0 && difference / n < 3.5, "yaw is {:.1}° off", difference / n);
+    // The rendered head looks a tenth further to the side to nets that have seen people only.
+    assert!(n >= 120.0 && difference / n < 4.0, "yaw is {:.1}° off", difference / n);
 }
 
 #[test]
