@@ -169,6 +169,7 @@ mod with_opencv {
 /// The same in plain Rust, for builds without OpenCV.
 #[cfg(any(test, not(feature = "opencv")))]
 mod without_opencv {
+    use super::bilinear;
     use crate::face::{Affine, Point};
     use crate::frame::Plane;
 
@@ -180,18 +181,22 @@ mod without_opencv {
             }
         }
     }
+}
 
-    fn bilinear(image: &Plane, p: Point) -> u8 {
-        let (right, bottom) = (image.width - 1, image.height - 1);
-        let x = p.x.clamp(0.0, right as f32);
-        let y = p.y.clamp(0.0, bottom as f32);
-        let (x0, y0) = (x as usize, y as usize);
-        let (fx, fy) = (x - x0 as f32, y - y0 as f32);
-        let at = |x: usize, y: usize| f32::from(image.data[y.min(bottom) * image.width + x.min(right)]);
-        let top = at(x0, y0) + fx * (at(x0 + 1, y0) - at(x0, y0));
-        let low = at(x0, y0 + 1) + fx * (at(x0 + 1, y0 + 1) - at(x0, y0 + 1));
-        (top + fy * (low - top) + 0.5) as u8
-    }
+/// The grey level between the four nearest pixels; outside the picture the nearest edge pixel goes on.
+///
+/// # Panics
+/// If the picture has no pixels.
+pub fn bilinear(image: &Plane, p: Point) -> u8 {
+    let (right, bottom) = (image.width - 1, image.height - 1);
+    let x = p.x.clamp(0.0, right as f32);
+    let y = p.y.clamp(0.0, bottom as f32);
+    let (x0, y0) = (x as usize, y as usize);
+    let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+    let at = |x: usize, y: usize| f32::from(image.data[y.min(bottom) * image.width + x.min(right)]);
+    let top = at(x0, y0) + fx * (at(x0 + 1, y0) - at(x0, y0));
+    let low = at(x0, y0 + 1) + fx * (at(x0 + 1, y0 + 1) - at(x0, y0 + 1));
+    (top + fy * (low - top) + 0.5) as u8
 }
 
 /// Turns 8-bit luma into a net's numbers.

@@ -122,12 +122,7 @@ impl Track {
             match eyes.confirm(&region)?.filter(|seen| seen.score >= enough) {
                 Some(seen) => {
                     (self.score, self.unconfirmed) = (seen.score, 0);
-                    if !with_size {
-                        // Such landmarks tell nothing about size and roll: the detector has to.
-                        (region.size, region.angle) = (seen.region.size, seen.region.angle);
-                    } else if growth(&region, &seen.region) > MAX_DRIFT {
-                        region = seen.region;
-                    }
+                    region = corrected(region, &seen.region, with_size);
                 }
                 None if found.is_none() && self.is_trusted(presence) => (),
                 None => return Ok(None),
@@ -199,6 +194,18 @@ fn is_plausible(last: &Region, next: &Region, luma: &Plane) -> bool {
     let inside = x >= 0.0 && y >= 0.0 && x < luma.width as f32 && y < luma.height as f32;
     let moved = next.center.distance(last.center) / last.size;
     inside && next.size >= MIN_SIZE && growth(last, next) <= MAX_GROWTH && moved <= MAX_MOVE
+}
+
+/// The region that the landmarks make, put right by the detector's where that knows better.
+fn corrected(region: Region, seen: &Region, with_size: bool) -> Region {
+    if !with_size {
+        // Such landmarks tell nothing about size and roll: the detector has to.
+        Region { size: seen.size, angle: seen.angle, ..region }
+    } else if growth(&region, seen) > MAX_DRIFT {
+        *seen
+    } else {
+        region
+    }
 }
 
 /// By which factor one of two regions is larger than the other.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use facemark::crop::bilinear;
 use facemark::face::Point;
 use facemark::frame::Plane;
 use facemark::scheme::Scheme;
@@ -95,7 +96,7 @@ impl Lids {
             for x in span(middle.x, from.width) {
                 let place = self.to_eye(Point::new(x as f32, y as f32));
                 if let Some(source) = self.source(place, by) {
-                    to.data[y * to.width + x] = sample_at(from, self.to_photo(source));
+                    to.data[y * to.width + x] = bilinear(from, self.to_photo(source));
                 }
             }
         }
@@ -131,17 +132,6 @@ fn height([first, second]: &[Point; 2], x: f32) -> f32 {
     } else {
         between(*second, Point::new(1.0, 0.0))
     }
-}
-
-/// Bilinear between the four nearest pixels; the photo's edge goes on.
-fn sample_at(photo: &Plane, p: Point) -> u8 {
-    let (x, y) = (p.x.clamp(0.0, (photo.width - 1) as f32), p.y.clamp(0.0, (photo.height - 1) as f32));
-    let (left, top) = (x as usize, y as usize);
-    let (right, bottom) = ((left + 1).min(photo.width - 1), (top + 1).min(photo.height - 1));
-    let at = |x: usize, y: usize| f32::from(photo.data[y * photo.width + x]);
-    let (dx, dy) = (x.fract(), y.fract());
-    let row = |y: usize| at(left, y) * (1.0 - dx) + at(right, y) * dx;
-    (row(top) * (1.0 - dy) + row(bottom) * dy).round() as u8
 }
 
 #[cfg(test)]
@@ -214,7 +204,7 @@ mod tests {
                 let down = |by: f32| {
                     let (p, q) = (closed.points[upper], closed.points[lower]);
                     let step = by / p.distance(q);
-                    sample_at(&closed.photo, Point::new(p.x + step * (q.x - p.x), p.y + step * (q.y - p.y)))
+                    bilinear(&closed.photo, Point::new(p.x + step * (q.x - p.x), p.y + step * (q.y - p.y)))
                 };
                 assert!(down(1.5) < 60 && down(-1.5) > 140, "{angle}: {} {}", down(1.5), down(-1.5));
             }
