@@ -13,14 +13,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use facemark::catalog;
-use facemark::face::Point;
-use facemark::frame::{Frame, MediaTime};
-use facemark::smooth::{Smoother, Smoothing};
-use facemark::source::Source;
-use facemark::source::images::ImagesSource;
-use facemark::source::video::VideoSource;
-use facemark::track::{TrackOptions, Tracker};
+use facemark_cli::catalog;
+use facemark::geometry::Point;
+use facemark_cli::frame::{Frame, MediaTime};
+use facemark::face::{Smoother, Smoothing};
+use facemark_cli::source::Source;
+use facemark_cli::source::images::ImagesSource;
+use facemark_cli::source::video::VideoSource;
+use facemark::{Options, Tracker};
 
 /// Sensor noise that is added to the still photo: its deviation in grey levels, about that of a webcam in a lit room.
 const NOISE: f32 = 3.0;
@@ -100,7 +100,7 @@ fn settings(sweep: bool) -> Vec<(String, Option<Smoothing>)> {
 }
 
 fn tracker() -> Result<Tracker> {
-    let options = TrackOptions { max_faces: 1, redetect_every: u32::MAX, smoothing: None, measures: false };
+    let options = Options { max_faces: 1, redetect_every: u32::MAX, smoothing: None, measures: false };
     let model = catalog::find(catalog::DEFAULT)?.load(1)?;
     let detector = catalog::find(catalog::DETECTOR)?.load_detector(1)?;
     Ok(Tracker::new(Box::new(detector), Box::new(model), options))

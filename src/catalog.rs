@@ -5,11 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use facemark::detect::FaceNet;
+use facemark::model::LandmarkModel;
+use facemark::models;
+use facemark::onnx::MAX_FILE;
+use facemark::onnx::spec::Spec;
 
-use crate::detect::FaceNet;
 use crate::error::{Blame, Fault};
-use crate::model::LandmarkModel;
-use crate::vet::MAX_FILE;
 
 /// The model that is used when nobody names one: 68 points.
 pub const DEFAULT: &str = "compact";
@@ -19,12 +21,12 @@ pub const DETECTOR: &str = "face";
 
 /// In the binary itself, so that it runs from any folder.
 const BUILT_IN: [(&str, &[u8]); 6] = [
-    ("compact", include_bytes!("../models/compact.onnx")),
+    ("compact", models::COMPACT),
     ("large", include_bytes!("../models/large.onnx")),
     ("resnet18", include_bytes!("../models/resnet18.onnx")),
     ("full-face", include_bytes!("../models/full-face.onnx")),
     ("nose", include_bytes!("../models/nose.onnx")),
-    ("face", include_bytes!("../models/face.onnx")),
+    ("face", models::FACE),
 ];
 
 /// Where a model's bytes are.
@@ -50,7 +52,7 @@ impl Entry {
     /// # Errors
     /// [`Fault::Model`] if the file cannot be read or is no landmark model of ours.
     pub fn load(&self, threads: usize) -> Result<LandmarkModel> {
-        self.loaded(|bytes| LandmarkModel::from_bytes(bytes, threads))
+        self.loaded(|bytes| Ok(LandmarkModel::from_bytes(bytes, threads)?))
     }
 
     /// Loads a face detector; the net may use `threads` threads.
@@ -58,7 +60,15 @@ impl Entry {
     /// # Errors
     /// [`Fault::Model`] if the file cannot be read or is no face detector of ours.
     pub fn load_detector(&self, threads: usize) -> Result<FaceNet> {
-        self.loaded(|bytes| FaceNet::from_bytes(bytes, threads))
+        self.loaded(|bytes| Ok(FaceNet::from_bytes(bytes, threads)?))
+    }
+
+    /// What the model says of itself, without loading its net.
+    ///
+    /// # Errors
+    /// [`Fault::Model`] if the file cannot be read or is no model of ours.
+    pub fn spec(&self) -> Result<Spec> {
+        self.loaded(|bytes| Ok(Spec::of_file(bytes)?))
     }
 
     fn loaded<T>(&self, load: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
@@ -158,6 +168,6 @@ mod tests {
         let wrong = message(find(DETECTOR).unwrap().load(1).map(drop));
         assert!(wrong.contains("face") && wrong.contains("not a landmark model"), "{wrong}");
         let wrong = message(find("nose").unwrap().load_detector(1).map(drop));
-        assert!(wrong.contains("nose") && wrong.contains("no face detector"), "{wrong}");
+        assert!(wrong.contains("nose") && wrong.contains("not a face detector"), "{wrong}");
     }
 }

@@ -8,10 +8,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalog;
 use crate::error::Fault;
-use crate::smooth::Smoothing;
+use facemark::face::Smoothing;
 use crate::source::camera::{Encoding, Wanted};
 use crate::source::images::{is_picture, pictures_in};
-use crate::track::TrackOptions;
+use facemark::Options;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -334,8 +334,10 @@ pub enum Smooth {
 
 impl Tracking {
     /// The tracker's options.
-    pub fn options(&self) -> TrackOptions {
-        TrackOptions {
+    pub fn options(&self) -> Options {
+        Options {
+            threads: self.threads.into(),
+            small_faces: self.small_faces,
             max_faces: self.max_faces.into(),
             redetect_every: self.redetect_every,
             smoothing: match self.smooth {
@@ -344,6 +346,7 @@ impl Tracking {
                 Smooth::High => Some(Smoothing::HIGH),
             },
             measures: self.measures,
+            ..Options::default()
         }
     }
 }

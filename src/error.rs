@@ -50,7 +50,11 @@ impl Fault {
 
     /// The fault that an error carries; [`Fault::Failure`] if nobody said.
     pub fn of(error: &Error) -> Self {
-        error.downcast_ref::<Blamed>().map_or(Self::Failure, |blamed| blamed.fault)
+        match (error.downcast_ref::<Blamed>(), error.downcast_ref()) {
+            (Some(blamed), _) => blamed.fault,
+            (None, Some(facemark::Error::Model(_) | facemark::Error::Read { .. })) => Self::Model,
+            (None, _) => Self::Failure,
+        }
     }
 }
 

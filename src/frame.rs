@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use facemark::{Face, Plane};
+
 /// A presentation time in exact ticks of the stream's own time base.
 ///
 /// Floating-point seconds would not survive the way from input to output unchanged.
@@ -51,31 +53,6 @@ impl ColorTags {
     }
 }
 
-/// One 8-bit plane, rows without padding.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plane {
-    /// `width × height` samples, top row first.
-    pub data: Vec<u8>,
-    /// Samples in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-}
-
-impl Plane {
-    /// Gives the plane this size, keeping its memory. The samples' values are unspecified afterwards.
-    pub fn resize(&mut self, width: usize, height: usize) {
-        self.data.resize(width * height, 0);
-        (self.width, self.height) = (width, height);
-    }
-
-    /// Becomes the same as `other`, keeping its memory.
-    pub fn copy_from(&mut self, other: &Self) {
-        self.data.clone_from(&other.data);
-        (self.width, self.height) = (other.width, other.height);
-    }
-}
-
 /// An upright picture as 8-bit planes Y, Cb, Cr; the chroma planes have half the size, rounded up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Yuv420 {
@@ -96,7 +73,7 @@ impl Default for Yuv420 {
 impl Yuv420 {
     /// Width and height in pixels.
     pub fn size(&self) -> (usize, usize) {
-        (self.luma.width, self.luma.height)
+        (self.luma.width(), self.luma.height())
     }
 
     /// Gives the picture this size, keeping the planes' memory. The samples' values are unspecified afterwards.
@@ -183,6 +160,18 @@ impl Stage {
     }
 }
 
+impl From<facemark::Stage> for Stage {
+    fn from(stage: facemark::Stage) -> Self {
+        match stage {
+            facemark::Stage::Detect => Self::Detect,
+            facemark::Stage::Crop => Self::Crop,
+            facemark::Stage::Infer => Self::Infer,
+            facemark::Stage::Confirm => Self::Confirm,
+            facemark::Stage::Smooth => Self::Smooth,
+        }
+    }
+}
+
 /// Of a frame with hundreds of faces not every run of a stage is remembered, only its sum.
 const MAX_SPANS: usize = 256;
 
@@ -208,6 +197,13 @@ impl Timing {
     /// Adds the time from `start` to now to the stage's: a stage may run several times, once per face.
     pub fn since(&mut self, stage: Stage, start: Instant) {
         self.add(Span { stage, start, length: start.elapsed() });
+    }
+
+    /// Adds what the tracker says of its own stages.
+    pub fn add_tracker(&mut self, timing: &facemark::Timing) {
+        for &facemark::Span { stage, start, length } in timing.spans() {
+            self.add(Span { stage: stage.into(), start, length });
+        }
     }
 
     /// Adds a run of a stage.
@@ -286,6 +282,15 @@ impl Frame {
     }
 }
 
+/// A frame with its faces; no face is an empty list.
+#[derive(Debug)]
+pub struct Tracked {
+    /// The picture they were found in.
+    pub frame: Frame,
+    /// The faces in order of their IDs.
+    pub faces: Vec<Face>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,8 +299,8 @@ mod tests {
     fn odd_sizes_round_chroma_up() {
         let mut image = Yuv420::default();
         image.resize(641, 361);
-        assert_eq!((image.chroma[0].width, image.chroma[1].height), (321, 181));
-        assert_eq!(image.chroma[0].data.len(), 321 * 181);
+        assert_eq!((image.chroma[0].width(), image.chroma[1].height()), (321, 181));
+        assert_eq!(image.chroma[0].data().len(), 321 * 181);
     }
 
     #[test]

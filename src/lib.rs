@@ -49,40 +49,14 @@
 //!    has been written is readable as `NAME.partial`, however the program ends.
 //! 7. This crate never links Burn; the trainer never links OpenCV, libav or a camera.
 
-#[cfg(feature = "cli")]
+pub mod av;
 pub mod catalog;
-#[cfg(feature = "cli")]
 pub mod cli;
-#[cfg(feature = "cli")]
 pub mod command;
-pub mod crop;
-pub mod detect;
-#[cfg(feature = "opencv")]
-pub mod draw;
 pub mod error;
-pub mod face;
 pub mod frame;
-pub mod measure;
-#[cfg(feature = "onnx")]
-pub mod model;
-#[cfg(feature = "onnx")]
-mod net;
-#[cfg(feature = "cli")]
+pub mod output;
 pub mod pipeline;
-pub mod pose;
-#[cfg(feature = "cli")]
-pub mod report;
-pub mod scheme;
-pub mod sink;
-pub mod smooth;
+pub mod show;
 pub mod source;
-pub mod spec;
-#[cfg(all(feature = "onnx", feature = "opencv"))]
-pub mod square;
-#[cfg(all(feature = "onnx", feature = "opencv"))]
-pub mod track;
-#[cfg(feature = "onnx")]
-mod vet;
-pub mod view;
-#[cfg(feature = "onnx")]
-pub mod weights;
+pub mod threads;

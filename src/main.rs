@@ -12,9 +12,9 @@ use log::LevelFilter;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
-use facemark::cli::{Cli, Command};
-use facemark::command::{self, Settings};
-use facemark::error::{Fault, tell};
+use facemark_cli::cli::{Cli, Command};
+use facemark_cli::command::{self, Settings};
+use facemark_cli::error::{Fault, tell};
 
 fn main() -> ExitCode {
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! The three threads and the channels between them. Only [`worker`] makes others.
+//! The three threads and the channels between them. Only [`threads`](crate::threads) makes others.
 //!
 //! ```text
 //! capture ──Frame──▶ inference ──Tracked──▶ main (sinks)
@@ -13,19 +13,16 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use facemark::{Image, Tracker};
 
 use crate::error::Fault;
-use crate::frame::Frame;
-use crate::sink::{End, Sink};
+use crate::frame::{Frame, Stage, Tracked};
+use crate::output::{End, Sink};
 use crate::source::Source;
-use crate::square::Square;
-use crate::track::{Tracked, Tracker};
-
-pub mod worker;
 
 /// Frames waiting between two stages of a file. Enough to ride out an uneven decoder or encoder.
 const QUEUE: usize = 2;
@@ -71,14 +68,15 @@ pub fn run(
     let (frames_in, frames_out) = bounded(queue);
     let (tracked_in, tracked_out) = bounded(queue);
 
-    let square = Square::new(source.info().pixel_aspect);
+    let aspect = source.info().pixel_aspect.map_or(1.0, |(width, height)| width as f32 / height as f32);
+    tracker.set_pixel_aspect(aspect);
     let over = AtomicBool::new(false);
     let (captured, inferred, written) = thread::scope(|scope| {
         let stale = live.then(|| (frames_out.clone(), empty_in.clone()));
         let outlet = Outlet { frames: frames_in, stale };
         let may_go_on = || !stop.load(Ordering::Relaxed) && !over.load(Ordering::Relaxed);
         let capture = scope.spawn(move || capture(source, &empty_out, &outlet, may_go_on));
-        let inference = scope.spawn(move || infer(tracker, square, stills, &frames_out, &tracked_in));
+        let inference = scope.spawn(move || infer(tracker, stills, &frames_out, &tracked_in));
         let written = catch_unwind(AssertUnwindSafe(|| write(sinks, &tracked_out, &empty_in, live)));
         // This is what tells the other two to end, should they not know.
         over.store(true, Ordering::Relaxed);
@@ -145,20 +143,21 @@ fn capture(
 
 fn infer(
     tracker: &mut Tracker,
-    mut square: Option<Square>,
     stills: bool,
     frames: &Receiver<Frame>,
     tracked: &Sender<Tracked>,
 ) -> Result<()> {
-    for frame in frames {
+    for mut frame in frames {
         if stills {
             tracker.reset();
         }
-        let found = match &mut square {
-            Some(square) => square.track(tracker, frame)?,
-            None => tracker.track(frame)?,
-        };
-        if tracked.send(found).is_err() {
+        let start = Instant::now();
+        let (width, height) = frame.image.size();
+        let image = Image::luma(width, height, frame.image.luma.data())?;
+        let faces = tracker.track(&image, frame.time.seconds())?;
+        frame.timing.add_tracker(tracker.timing());
+        frame.timing.since(Stage::Track, start);
+        if tracked.send(Tracked { frame, faces }).is_err() {
             break;
         }
     }
@@ -194,7 +193,7 @@ fn write(
 }
 
 /// What a thread returned; its panic as an error.
-fn joined<T>(joined: thread::Result<T>, stage: &str) -> Result<T> {
+pub(crate) fn joined<T>(joined: thread::Result<T>, stage: &str) -> Result<T> {
     joined.map_err(|panic| {
         let why = message(panic.as_ref());
         let report = "this is a defect of facemark, please report it";
@@ -212,16 +211,18 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::detect::{Detection, Detector};
-    use crate::face::{Framing, Region};
-    use crate::frame::{ColorTags, Plane, Stage, Timing};
-    use crate::model::Landmarker;
-    use crate::model::Landmarks;
-    use crate::scheme::Scheme;
+    use facemark::detect::{Detection, Detector};
+    use facemark::crop::Framing;
+use facemark::geometry::Region;
+    use facemark::Plane;
+use crate::frame::{ColorTags, Stage, Timing};
+    use facemark::model::Landmarker;
+    use facemark::model::Landmarks;
+    use facemark::face::Scheme;
     use crate::source::SourceInfo;
     use crate::source::paced::Paced;
-    use crate::spec::{ModelSpec, Normalisation};
-    use crate::track::TrackOptions;
+    use facemark::onnx::spec::{ModelSpec, Normalisation};
+    use facemark::Options;
 
     /// Counts up; its end can be an error or a panic.
     struct Counter {
@@ -309,7 +310,7 @@ mod tests {
             presence: false,
             training: Default::default(),
         };
-        let options = TrackOptions { max_faces: 1, redetect_every: 1, smoothing: None, measures: false };
+        let options = Options { max_faces: 1, redetect_every: 1, smoothing: None, measures: false };
         Tracker::new(Box::new(Slow(pause, effect)), Box::new(Never(spec)), options)
     }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use facemark::crop::crop;
 use facemark::detect::{Detection, Detector, FaceNet};
-use facemark::face::{Framing, Point, Region};
-use facemark::frame::Plane;
+use facemark::crop::Framing;
+use facemark::geometry::{Point, Region};
+use facemark::Plane;
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -22,7 +23,7 @@ fn detector() -> FaceNet {
 fn astronaut() -> Plane {
     let luma = image::open(path("media/astronaut.jpg")).unwrap().into_luma8();
     let (width, height) = (luma.width() as usize, luma.height() as usize);
-    Plane { data: luma.into_raw(), width, height }
+    Plane::new(width, height, luma.into_raw()).unwrap()
 }
 
 /// Her face, from brows to chin.
@@ -103,7 +104,7 @@ fn a_second_look_confirms_a_face_and_nothing_else() {
 fn pictures_without_anything_in_them_have_no_face() {
     let mut detector = detector();
     for (width, height) in [(640, 480), (1, 1), (3000, 7), (2, 900)] {
-        let picture = Plane { data: vec![90; width * height], width, height };
+        let picture = Plane::new(width, height, vec![90; width * height]).unwrap();
         assert_eq!(detector.detect(&picture, &[]).unwrap(), [], "{width}×{height}");
     }
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use dataset::{Format, Reading, Source};
-use facemark::spec::ModelSpec;
+use facemark::onnx::spec::ModelSpec;
 use libfuzzer_sys::fuzz_target;
 
 /// What is fed, and the file that it is written to; metadata need none.

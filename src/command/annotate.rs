@@ -12,14 +12,14 @@ use super::{
 use crate::cli::{Annotate, Data, SourceSpec, VideoFormat};
 use crate::error::{Fault, tell};
 use crate::pipeline;
-use crate::report::LatencyReport;
-use crate::sink::Sink;
-use crate::sink::data::is_special;
-use crate::sink::overlay::Overlay;
-use crate::sink::partial::check_target;
-use crate::sink::progress::Progress;
-use crate::sink::video::VideoSink;
-use crate::track::Tracker;
+use crate::output::report::LatencyReport;
+use crate::output::Sink;
+use crate::output::data::is_special;
+use crate::output::overlay::Overlay;
+use crate::output::partial::check_target;
+use crate::output::progress::Progress;
+use crate::output::video::VideoSink;
+use facemark::Tracker;
 
 /// One input and where its results go.
 pub(super) struct Job {

@@ -175,7 +175,7 @@ fn is_done(job: &Job) -> bool {
 fn set_aside(job: &Job) {
     for path in job.outputs().into_iter().filter(|path| path.is_file()) {
         let mut partial = path.clone().into_os_string();
-        partial.push(crate::sink::partial::SUFFIX);
+        partial.push(crate::output::partial::SUFFIX);
         match fs::rename(path, &partial) {
             Ok(()) => log::warn!("{} is not finished: it is called {}", path.display(), partial.display()),
             Err(error) => log::error!("{} is not finished and must be removed: {error}", path.display()),

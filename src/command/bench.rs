@@ -11,12 +11,12 @@ use crate::cli::{Bench, SourceSpec};
 use crate::error::Fault;
 use crate::frame::Stage;
 use crate::pipeline;
-use crate::report::{LatencyReport, Subject, WARM_UP};
-use crate::sink::Sink;
-use crate::sink::data::DataFile;
-use crate::sink::overlay::Overlay;
-use crate::sink::progress::Progress;
-use crate::sink::stamp::Stamp;
+use crate::output::report::{LatencyReport, Subject, WARM_UP};
+use crate::output::Sink;
+use crate::output::data::DataFile;
+use crate::output::overlay::Overlay;
+use crate::output::progress::Progress;
+use crate::output::stamp::Stamp;
 
 /// Measures every stage and prints the report.
 ///

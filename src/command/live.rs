@@ -13,20 +13,20 @@ use crate::cli::{Live, SourceSpec, Switch, VideoFormat};
 use crate::error::{Fault, tell};
 use crate::frame::Stage;
 use crate::pipeline;
-use crate::report::LatencyReport;
-use crate::scheme::Scheme;
-use crate::sink::Sink;
-use crate::sink::net::{Datagrams, Format};
-use crate::sink::overlay::Overlay;
-use crate::sink::progress::Progress;
-use crate::sink::record::Recording;
-use crate::sink::serve::Server;
-use crate::sink::stamp::Stamp;
-use crate::sink::window::Window;
-use crate::sink::y4m::Y4m;
+use crate::output::report::LatencyReport;
+use facemark::face::Scheme;
+use crate::output::Sink;
+use crate::output::net::{Datagrams, Format};
+use crate::output::overlay::Overlay;
+use crate::output::progress::Progress;
+use crate::output::record::Recording;
+use crate::show::page::Server;
+use crate::output::stamp::Stamp;
+use crate::show::window::Window;
+use crate::output::y4m::Y4m;
 use crate::source::camera::{About, CameraSource, Mode};
 use crate::source::{Source, SourceInfo};
-use crate::track::Tracker;
+use facemark::Tracker;
 
 /// Shows a camera's picture, or a file at its own speed, with its landmarks.
 ///

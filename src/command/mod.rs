@@ -9,19 +9,19 @@ use crate::catalog;
 use crate::cli::{Data, SourceSpec, Tracking, VideoFormat};
 use crate::error::Fault;
 use crate::pipeline::Summary;
-use crate::sink::csv::Csv;
-use crate::sink::data::{DataFile, is_special};
-use crate::sink::images::ImagesSink;
-use crate::sink::jsonl::Jsonl;
-use crate::sink::trace::Trace;
-use crate::sink::video::VideoSink;
-use crate::sink::y4m::Y4m;
-use crate::sink::{Sink, same_file};
+use crate::output::csv::Csv;
+use crate::output::data::{DataFile, is_special};
+use crate::output::images::ImagesSink;
+use crate::output::jsonl::Jsonl;
+use crate::output::trace::Trace;
+use crate::output::video::VideoSink;
+use crate::output::y4m::Y4m;
+use crate::output::{Sink, same_file};
 use crate::source::images::ImagesSource;
 use crate::source::paced::Paced;
 use crate::source::video::VideoSource;
 use crate::source::{Source, SourceInfo};
-use crate::track::Tracker;
+use facemark::Tracker;
 
 mod annotate;
 mod batch;
@@ -75,7 +75,7 @@ fn tracker(tracking: &Tracking) -> Result<Tracker> {
     if tracking.small_faces {
         detector = detector.with_small_faces();
     }
-    let tracker = Tracker::new(Box::new(detector), Box::new(model), tracking.options());
+    let tracker = Tracker::with(Box::new(detector), Box::new(model), tracking.options());
     if tracking.measures && !tracker.measures() {
         let scheme = tracker.scheme().name();
         log::warn!("--measures needs the 68 points of ibug68; {} has those of {scheme}", tracking.model);

@@ -1,10 +1,10 @@
 //! `facemark models`.
 
 use anyhow::Result;
+use facemark::onnx::spec::Spec;
 
 use super::print;
 use crate::catalog::{self, Entry};
-use crate::model::Landmarker;
 
 /// Prints the models.
 ///
@@ -16,21 +16,15 @@ pub fn models() -> Result<()> {
 }
 
 fn model_row(entry: &Entry) -> String {
-    let (points, size, training) = match entry.load_detector(1) {
-        Ok(detector) => {
-            let spec = detector.spec();
-            ("faces".to_owned(), (spec.width, spec.height), spec.training.clone())
+    let (points, (width, height), training) = match entry.spec() {
+        Ok(Spec::FaceDetector(spec)) => ("faces".to_owned(), (spec.width, spec.height), spec.training),
+        Ok(Spec::Landmarks(spec)) => {
+            (spec.scheme.n_points().to_string(), (spec.width, spec.height), spec.training)
         }
-        Err(_) => match entry.load(1) {
-            Ok(model) => {
-                let spec = model.spec();
-                (spec.scheme.n_points().to_string(), (spec.width, spec.height), spec.training.clone())
-            }
-            Err(error) => return format!("{error:#}\n"),
-        },
+        Err(error) => return format!("{error:#}\n"),
     };
-    let (name, input) = (entry.name(), format!("{}x{}", size.0, size.1));
-    let validation = training.get("validation").map_or("", String::as_str);
+    let (name, input) = (entry.name(), format!("{width}x{height}"));
+    let validation = training.get("validation_nme").map_or("", String::as_str);
     let mark = if [catalog::DEFAULT, catalog::DETECTOR].contains(&name.as_str()) { " (default)" } else { "" };
     let megabytes = entry.size() as f64 / 1e6;
     format!("{name:<12}{points:>7}{input:>9}{megabytes:>8.1}  {validation}{mark}\n")

@@ -152,15 +152,15 @@ fn from_rgb(picture: &RgbImage, image: &mut Yuv420) {
     image.resize(width, height);
     image.color = ColorTags::JPEG;
     let pixels = picture.as_raw();
-    for (luma, pixel) in image.luma.data.iter_mut().zip(pixels.chunks_exact(3)) {
+    for (luma, pixel) in image.luma.data_mut().iter_mut().zip(pixels.chunks_exact(3)) {
         *luma = weigh(pixel, [19_595, 38_470, 7_471], 0);
     }
     let [blue, red] = &mut image.chroma;
-    for y in 0..blue.height {
-        for x in 0..blue.width {
+    for y in 0..blue.height() {
+        for x in 0..blue.width() {
             let mean = mean_2x2(pixels, (width, height), (2 * x, 2 * y));
-            blue.data[y * blue.width + x] = weigh(&mean, [-11_059, -21_709, 32_768], 128);
-            red.data[y * red.width + x] = weigh(&mean, [32_768, -27_439, -5_329], 128);
+            blue.data_mut()[y * width.div_ceil(2) + x] = weigh(&mean, [-11_059, -21_709, 32_768], 128);
+            red.data_mut()[y * width.div_ceil(2) + x] = weigh(&mean, [32_768, -27_439, -5_329], 128);
         }
     }
 }
@@ -205,7 +205,7 @@ mod tests {
         for (rgb, yuv) in cases {
             let image = converted(&RgbImage::from_pixel(2, 2, Rgb(rgb)));
             assert_eq!(
-                [image.luma.data[0], image.chroma[0].data[0], image.chroma[1].data[0]],
+                [image.luma.data()[0], image.chroma[0].data()[0], image.chroma[1].data()[0]],
                 yuv,
                 "{rgb:?}"
             );
@@ -218,7 +218,7 @@ mod tests {
         picture.put_pixel(2, 2, Rgb([0, 0, 255]));
         let image = converted(&picture);
         assert_eq!(image.size(), (3, 3));
-        assert_eq!(image.luma.data[8], 29);
-        assert_eq!(image.chroma[0].data, [128, 128, 128, 255]);
+        assert_eq!(image.luma.data()[8], 29);
+        assert_eq!(image.chroma[0].data(), [128, 128, 128, 255]);
     }
 }

@@ -6,18 +6,9 @@ use anyhow::Result;
 
 use crate::frame::{ColorTags, Frame};
 
-#[cfg(feature = "cli")]
 pub mod camera;
-#[cfg(feature = "video")]
-mod convert;
-#[cfg(feature = "video")]
-mod damage;
-#[cfg(feature = "video")]
-pub(crate) mod demux;
 pub mod images;
-pub mod orient;
 pub mod paced;
-#[cfg(feature = "video")]
 pub mod video;
 
 /// A supply of frames: a file, a list of pictures, a camera.

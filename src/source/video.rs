@@ -11,10 +11,11 @@ use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Packet, decoder, frame, media, packet};
 
-use super::convert::{self, Converter};
-use super::damage::Damage;
-use super::orient::Orientation;
-use super::{Source, SourceInfo, demux};
+use super::{Source, SourceInfo};
+use crate::av::convert::{self, Converter};
+use crate::av::damage::Damage;
+use crate::av::demux;
+use crate::av::orient::Orientation;
 use crate::error::{Blame, Fault};
 use crate::frame::{Frame, MediaTime, Stage};
 

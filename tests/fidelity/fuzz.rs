@@ -4,11 +4,12 @@
 use std::fs;
 use std::path::Path;
 
-use facemark::face::{Point, Region};
-use facemark::frame::{Frame, Plane, Stage, Timing};
+use facemark::geometry::{Point, Region};
+use facemark::Plane;
+use facemark_cli::frame::{Frame, Stage, Timing};
 use facemark::model::{LandmarkModel, Landmarker as _};
-use facemark::source::{Source as _, video::VideoSource};
-use facemark::spec::ModelSpec;
+use facemark_cli::source::{Source as _, video::VideoSource};
+use facemark::onnx::spec::ModelSpec;
 use facemark::weights;
 
 use crate::fixtures::Bench;

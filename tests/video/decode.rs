@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use facemark::error::Fault;
-use facemark::frame::{ColorTags, Stage};
-use facemark::source::Source;
-use facemark::source::images::{ImagesSource, pictures_in};
-use facemark::source::video::VideoSource;
+use facemark_cli::error::Fault;
+use facemark_cli::frame::{ColorTags, Stage};
+use facemark_cli::source::Source;
+use facemark_cli::source::images::{ImagesSource, pictures_in};
+use facemark_cli::source::video::VideoSource;
 
 use crate::support::{Bench, assert_times, bytes, decode, difference, frames, set_matrix, times};
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use facemark::error::Fault;
-use facemark::sink::{End, video::VideoSink};
-use facemark::source::{Source, video::VideoSource};
+use facemark_cli::error::Fault;
+use facemark_cli::output::{End, video::VideoSink};
+use facemark_cli::source::{Source, video::VideoSource};
 
 use crate::support::{
     Bench, assert_times, bytes, checksums, convert, decode, difference, new_frame, probe, set_matrix, times,

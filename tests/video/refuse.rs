@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use facemark::error::Fault;
-use facemark::sink::video::VideoSink;
-use facemark::source::{Source, video::VideoSource};
+use facemark_cli::error::Fault;
+use facemark_cli::output::video::VideoSink;
+use facemark_cli::source::{Source, video::VideoSource};
 
 use crate::support::Bench;
 

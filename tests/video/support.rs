@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Result;
-use facemark::frame::{Frame, MediaTime, Timing, Yuv420};
-use facemark::sink::{End, video::VideoSink};
-use facemark::source::{Source, video::VideoSource};
+use facemark_cli::frame::{Frame, MediaTime, Timing, Yuv420};
+use facemark_cli::output::{End, video::VideoSink};
+use facemark_cli::source::{Source, video::VideoSource};
 use tempfile::TempDir;
 
 /// Moving colours, 2 s at 30 frames a second.

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use anyhow::{Result, ensure};
 use facemark::crop::crop;
-use facemark::face::{Affine, Framing, Point, Region};
-use facemark::frame::Plane;
-use facemark::spec::ModelSpec;
+use facemark::crop::Framing;
+use facemark::geometry::{Affine, Point, Region};
+use facemark::Plane;
+use facemark::onnx::spec::ModelSpec;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 use rand::RngExt;
@@ -391,14 +392,14 @@ pub fn normal(rng: &mut StdRng) -> f32 {
 mod tests {
     use std::sync::Arc;
 
-    use facemark::face::mean;
+    use facemark::geometry::mean;
     use rand::SeedableRng;
 
     use super::*;
 
     /// A dark photo with a bright dot at the only point.
     fn dot(x: usize, y: usize) -> Sample {
-        let mut photo = Plane { data: vec![20; 200 * 160], width: 200, height: 160 };
+        let mut photo = Plane::new(200, 160, vec![20; 200 * 160]).unwrap();
         for (dx, dy) in (0..25).map(|i| (i % 5, i / 5)) {
             photo.data[(y + dy - 2) * 200 + x + dx - 2] = 250;
         }
@@ -487,7 +488,7 @@ mod tests {
 
     #[test]
     fn the_whole_photo_is_the_crop_of_its_region() {
-        let photo = Plane { data: Vec::new(), width: 640, height: 480 };
+        let photo = Plane::new(640, 480, vec![0; 640 * 480]).unwrap();
         let framing = Framing { width: 3.2, height: 2.4, shift_x: -0.03, shift_y: -0.3 };
         let map = framing.crop_to_image(&whole_photo(&framing, &photo));
         assert!(map.apply(Point::new(0.0, 0.0)).distance(Point::new(-0.5, -0.5)) < 1e-3);

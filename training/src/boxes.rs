@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use facemark::face::{Point, Region, bounds};
+use facemark::geometry::{Point, Region, bounds};
 use serde::Deserialize;
 
 use crate::dataset::Sample;

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use facemark::face::Framing;
-use facemark::scheme::Scheme;
+use facemark::crop::Framing;
+use facemark::face::Scheme;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use facemark::face::{Point, Region};
-use facemark::frame::Timing;
+use facemark::geometry::{Point, Region};
+use facemark::Timing;
 use facemark::model::{LandmarkModel, Landmarker};
-use facemark::scheme::Scheme;
-use facemark::spec::ModelSpec;
+use facemark::face::Scheme;
+use facemark::onnx::spec::ModelSpec;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
@@ -344,8 +344,8 @@ mod tests {
     use std::sync::Arc;
 
     use burn_flex::Flex;
-    use facemark::face::Framing;
-    use facemark::frame::Plane;
+    use facemark::crop::Framing;
+    use facemark::Plane;
 
     use super::*;
     use crate::export::onnx_file;
@@ -364,7 +364,7 @@ mod tests {
         let sample = Sample {
             name: "grey".to_owned(),
             picture: PathBuf::new(),
-            photo: Arc::new(Plane { data: vec![90; 200 * 160], width: 200, height: 160 }),
+            photo: Arc::new(Plane::new(200, 160, vec![90; 200 * 160]).unwrap()),
             points: vec![region.center],
             region,
             face_box: None,

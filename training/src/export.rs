@@ -8,7 +8,7 @@ use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::ValueEnum;
 use facemark::detect::grid;
-use facemark::spec::{DetectorSpec, ModelSpec};
+use facemark::onnx::spec::{DetectorSpec, ModelSpec};
 
 use crate::config::Recipe;
 use crate::graph::{Graph, Layer, Weights};
@@ -129,7 +129,7 @@ mod tests {
     use burn::tensor::{Distribution, Tensor};
     use burn_flex::Flex;
     use facemark::detect::FaceNet;
-    use facemark::face::Framing;
+    use facemark::crop::Framing;
     use facemark::model::{LandmarkModel, Landmarker};
 
     use super::*;

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use facemark::crop::bilinear;
-use facemark::face::Point;
-use facemark::frame::Plane;
-use facemark::scheme::Scheme;
+use facemark::geometry::Point;
+use facemark::Plane;
+use facemark::face::Scheme;
 
 use crate::dataset::Sample;
 
@@ -136,7 +136,8 @@ fn height([first, second]: &[Point; 2], x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use facemark::face::{Framing, Region};
+    use facemark::crop::Framing;
+use facemark::geometry::Region;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
@@ -156,7 +157,7 @@ mod tests {
             points[36 + i] = turned(x, y);
         }
         let lids = Lids::of(&points[36..42]).expect("it is an eye");
-        let mut photo = Plane { data: vec![200; 200 * 160], width: 200, height: 160 };
+        let mut photo = Plane::new(200, 160, vec![200; 200 * 160]).unwrap();
         for (i, pixel) in photo.data.iter_mut().enumerate() {
             let place = lids.to_eye(Point::new((i % 200) as f32, (i / 200) as f32));
             if (0.0..=1.0).contains(&place.x)

@@ -12,7 +12,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use facemark::weights::{self, Layer};
+use facemark::onnx::weights::{self, Layer};
 
 use crate::nets::Net;
 use crate::run_dir::RunDir;
@@ -144,7 +144,7 @@ mod tests {
     use burn::module::Module;
     use burn::tensor::Distribution;
     use burn_flex::Flex;
-    use facemark::face::Framing;
+    use facemark::crop::Framing;
 
     use super::*;
     use crate::export::onnx_file;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use facemark::face::Point;
+use facemark::geometry::Point;
 use facemark::model::Landmarker;
 
 use crate::dataset::{self, Sample, Source, table};
@@ -52,7 +52,7 @@ mod tests {
     use std::fs;
 
     use burn_flex::Flex;
-    use facemark::scheme::Scheme;
+    use facemark::face::Scheme;
 
     use super::*;
     use crate::config::Recipe;

@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 
-use facemark::face::Point;
-use facemark::scheme::Scheme;
+use facemark::geometry::Point;
+use facemark::face::Scheme;
 use serde::Serialize;
 
 use crate::dataset::Sample;
@@ -127,8 +127,8 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
-    use facemark::face::Region;
-    use facemark::frame::Plane;
+    use facemark::geometry::Region;
+    use facemark::Plane;
 
     use super::*;
 
@@ -137,7 +137,7 @@ mod tests {
         Sample {
             name: String::new(),
             picture: PathBuf::new(),
-            photo: Arc::new(Plane { data: Vec::new(), width: 800, height: 400 }),
+            photo: Arc::new(Plane::new(800, 400, vec![0; 800 * 400]).unwrap()),
             face_box: None,
             region: Region::from_points(points.iter().copied()),
             points,

@@ -4,16 +4,16 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::tensor::backend::AutodiffBackend;
-use facemark::face::Point;
-use facemark::scheme::Scheme;
+use facemark::geometry::Point;
+use facemark::face::Scheme;
 use maud::{Markup, html};
 
 use crate::config::Recipe;
 use crate::dataset::{self, Sample, Source};
 use crate::metrics::mean;
 use crate::nets::NetKind;
-use crate::report::chart::{Scale, Series, chart};
-use crate::report::page;
+use crate::output::report::chart::{Scale, Series, chart};
+use crate::output::report::page;
 use crate::run_dir::{Epoch, RunDir, write_atomically};
 use crate::train;
 

@@ -13,8 +13,8 @@ use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use crossbeam::channel::Receiver;
-use facemark::face::{Point, Region};
-use facemark::spec::ModelSpec;
+use facemark::geometry::{Point, Region};
+use facemark::onnx::spec::ModelSpec;
 use indicatif::ProgressBar;
 use rand::rngs::StdRng;
 

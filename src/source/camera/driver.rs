@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::TICK;
 use super::device::{About, Buffer, Device, Encoding, Mode, Opener, Wanted};
 use crate::error::Fault;
-use crate::pipeline::worker::{Feed, Latest};
+use crate::threads::{Feed, Latest};
 
 /// How long the drivers may take to describe their cameras.
 const PATIENCE: Duration = Duration::from_secs(10);

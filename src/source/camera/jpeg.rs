@@ -7,9 +7,9 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Packet, decoder};
 
 use crate::frame::Yuv420;
-use crate::source::convert::Converter;
-use crate::source::demux;
-use crate::source::orient::Orientation;
+use crate::av::convert::Converter;
+use crate::av::demux;
+use crate::av::orient::Orientation;
 
 /// libav's decoder: it knows the tables that cameras leave out.
 pub(super) struct JpegDecoder {
@@ -113,7 +113,7 @@ mod tests {
         let mut image = Yuv420::default();
         decoder.decode(&buffer, &mut image).unwrap();
         assert_eq!(image.size(), (64, 48));
-        assert!(image.luma.data[0].abs_diff(60) < 3 && image.luma.data[63].abs_diff(123) < 3);
+        assert!(image.luma.data()[0].abs_diff(60) < 3 && image.luma.data()[63].abs_diff(123) < 3);
         assert!(image.color.full_range && image.color.matrix == 5);
     }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::error::Fault;
 use crate::frame::{Frame, MediaTime, Stage, Timing, Yuv420};
-use crate::pipeline::worker::{Feed, Latest, SlotIn};
+use crate::threads::{Feed, Latest, SlotIn};
 use crate::source::{Source, SourceInfo};
 
 mod device;

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, anyhow};
 
-use crate::frame::{ColorTags, Plane, Yuv420};
+use facemark::Plane;
+use crate::frame::{ColorTags, Yuv420};
 
 /// What V4L2 means by YUYV and NV12 unless it says otherwise: limited range, BT.601.
 const VIDEO: ColorTags = ColorTags { full_range: false, primaries: 2, transfer: 2, matrix: 6 };
@@ -14,12 +15,12 @@ pub(super) fn yuyv(data: &[u8], (width, height): (usize, usize), image: &mut Yuv
     let data = data.get(..stride * height).ok_or_else(|| too_short(data, stride * height))?;
     begin(image, (width, height));
     let Yuv420 { luma, chroma: [blue, red], .. } = image;
-    for (row, packed) in luma.data.chunks_exact_mut(width).zip(data.chunks_exact(stride)) {
+    for (row, packed) in luma.data_mut().chunks_exact_mut(width).zip(data.chunks_exact(stride)) {
         for (sample, pair) in row.iter_mut().zip(packed.chunks_exact(2)) {
             *sample = pair[0];
         }
     }
-    for y in 0..blue.height {
+    for y in 0..blue.height() {
         let upper = &data[2 * y * stride..][..stride];
         // The last row of an odd number has no partner.
         let lower = &data[(2 * y + 1).min(height - 1) * stride..][..stride];
@@ -39,9 +40,9 @@ pub(super) fn nv12(data: &[u8], (width, height): (usize, usize), image: &mut Yuv
     let data = data.get(..luma + chroma).ok_or_else(|| too_short(data, luma + chroma))?;
     begin(image, (width, height));
     let (samples, pairs) = data.split_at(luma);
-    image.luma.data.copy_from_slice(samples);
+    image.luma.data_mut().copy_from_slice(samples);
     let [blue, red] = &mut image.chroma;
-    for ((blue, red), pair) in blue.data.iter_mut().zip(&mut red.data).zip(pairs.chunks_exact(2)) {
+    for ((blue, red), pair) in blue.data_mut().iter_mut().zip(red.data_mut()).zip(pairs.chunks_exact(2)) {
         (*blue, *red) = (pair[0], pair[1]);
     }
     Ok(data.len())
@@ -53,7 +54,8 @@ fn begin(image: &mut Yuv420, (width, height): (usize, usize)) {
 }
 
 fn row(plane: &mut Plane, y: usize) -> &mut [u8] {
-    &mut plane.data[y * plane.width..][..plane.width]
+    let width = plane.width();
+    &mut plane.data_mut()[y * width..][..width]
 }
 
 fn too_short(data: &[u8], wanted: usize) -> anyhow::Error {
@@ -75,9 +77,9 @@ mod tests {
         ];
         let mut image = Yuv420::default();
         assert_eq!(yuyv(&data, (4, 3), &mut image).unwrap(), 24);
-        assert_eq!(image.luma.data, (1..=12).collect::<Vec<u8>>());
-        assert_eq!(image.chroma[0].data, [101, 20, 50, 70]);
-        assert_eq!(image.chroma[1].data, [205, 30, 60, 80]);
+        assert_eq!(image.luma.data(), (1..=12).collect::<Vec<u8>>());
+        assert_eq!(image.chroma[0].data(), [101, 20, 50, 70]);
+        assert_eq!(image.chroma[1].data(), [205, 30, 60, 80]);
         assert!(!image.color.full_range);
     }
 
@@ -86,8 +88,8 @@ mod tests {
         let mut image = Yuv420::default();
         nv12(&[1, 2, 3, 4, 5, 6, 100, 200], (2, 3), &mut image).unwrap_err();
         nv12(&[1, 2, 3, 4, 5, 6, 100, 200, 110, 210, 99], (2, 3), &mut image).unwrap();
-        assert_eq!(image.luma.data, [1, 2, 3, 4, 5, 6]);
-        assert_eq!(image.chroma.each_ref().map(|plane| plane.data.as_slice()), [[100, 110], [200, 210]]);
+        assert_eq!(image.luma.data(), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(image.chroma.each_ref().map(|plane| plane.data()), [[100, 110], [200, 210]]);
     }
 
     #[test]

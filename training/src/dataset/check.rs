@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
-use facemark::frame::Plane;
+use facemark::Plane;
 use rayon::prelude::*;
 
 use super::{Annotation, Format, Part, Place, Sample, Source, annotations, outermost, read_sample};

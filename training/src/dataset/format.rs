@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use facemark::scheme::Scheme;
+use facemark::face::Scheme;
 use rayon::prelude::*;
 
 use super::{Annotation, csv, dlib_xml, ibug, imm, picture, wflw};

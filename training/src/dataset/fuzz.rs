@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use facemark::frame::Plane;
+use facemark::Plane;
 use image::GrayImage;
 
 use super::{Format, Reading, Source, annotations, read_sample};

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use facemark::face::Point;
+use facemark::geometry::Point;
 
 use super::split::{is_for_testing, photo_name};
 use super::{Annotation, Part, Place, number, picture};

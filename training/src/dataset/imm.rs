@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use facemark::face::Point;
+use facemark::geometry::Point;
 
 use super::{Annotation, Part, Place, number};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use facemark::frame::Plane;
+use facemark::Plane;
 
 /// Reads a picture's luma.
 pub fn luma(path: &Path) -> Result<Plane> {
@@ -18,7 +18,7 @@ pub fn luma(path: &Path) -> Result<Plane> {
     })?;
     let luma = picture.into_luma8();
     let (width, height) = (luma.width() as usize, luma.height() as usize);
-    Ok(Plane { data: luma.into_raw(), width, height })
+    Ok(Plane::new(width, height, luma.into_raw())?)
 }
 
 /// Whether a JPEG ends within its last scan: decoders fill up what is missing with grey.

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use facemark::face::Point;
+use facemark::geometry::Point;
 
 use super::split::{is_for_testing, photo_name};
 use super::{Annotation, Part, Place, number};
@@ -76,7 +76,7 @@ fn pictures(list: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use facemark::scheme::Scheme;
+    use facemark::face::Scheme;
 
     use super::*;
 

@@ -7,9 +7,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use facemark::crop::crop;
 use facemark::detect::{Detection, Detector, FaceNet};
-use facemark::face::{Affine, Framing, Point, Region};
-use facemark::frame::Plane;
-use facemark::scheme::Scheme;
+use facemark::crop::Framing;
+use facemark::geometry::{Affine, Point, Region};
+use facemark::Plane;
+use facemark::face::Scheme;
 use serde::Serialize;
 
 use super::photos::{self, KnownFace, Photo};

@@ -21,7 +21,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use crossbeam::channel::Receiver;
 use facemark::detect::{Detection, MIN_SCORE, grid, suppress};
-use facemark::spec::ModelSpec;
+use facemark::onnx::spec::ModelSpec;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
@@ -195,7 +195,7 @@ fn iou(detection: &Detection, face: &Placed) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use facemark::face::{Point, Region};
+    use facemark::geometry::{Point, Region};
 
     use super::*;
 

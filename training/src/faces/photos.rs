@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use facemark::face::Region;
-use facemark::frame::Plane;
-use facemark::scheme::Scheme;
+use facemark::geometry::Region;
+use facemark::Plane;
+use facemark::face::Scheme;
 use rayon::iter::Either;
 use rayon::prelude::*;
 
@@ -160,7 +160,7 @@ impl Boxes {
 
 #[cfg(test)]
 mod tests {
-    use facemark::face::Point;
+    use facemark::geometry::Point;
 
     use super::*;
     use crate::test_data;

@@ -4,9 +4,10 @@
 use std::ops::Range;
 
 use facemark::crop::crop;
-use facemark::face::{Affine, Framing, Point, Region};
-use facemark::frame::Plane;
-use facemark::spec::ModelSpec;
+use facemark::crop::Framing;
+use facemark::geometry::{Affine, Point, Region};
+use facemark::Plane;
+use facemark::onnx::spec::ModelSpec;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -248,7 +249,7 @@ impl<'a> Canvas<'a> {
 
     /// Columns and rows of the picture that some points span.
     fn box_around(&self, points: &[Point]) -> (Range<usize>, Range<usize>) {
-        let (min, max) = facemark::face::bounds(points.iter().copied());
+        let (min, max) = facemark::geometry::bounds(points.iter().copied());
         let span = |low: f32, high: f32, side: usize| {
             (low.floor().max(0.0) as usize).min(side)..(high.ceil().max(0.0) as usize).min(side)
         };

@@ -98,7 +98,7 @@ fn distance(cell: &Cell, face: &Placed) -> f32 {
 #[cfg(test)]
 mod tests {
     use facemark::detect::grid::decode;
-    use facemark::face::{Point, Region};
+    use facemark::geometry::{Point, Region};
 
     use super::*;
 

@@ -73,7 +73,7 @@ struct HeldOut {
     /// The crop and the true landmarks in it.
     truth: Example,
     /// The landmarks that the net found, in crop sides.
-    found: Vec<facemark::face::Point>,
+    found: Vec<facemark::geometry::Point>,
     /// In per cent.
     nme: f64,
     /// What makes it hard.
@@ -150,7 +150,7 @@ fn faces(
     samples: &[Sample],
     looks: &[Option<Look>],
     found: Vec<Option<Found>>,
-    spec: &facemark::spec::ModelSpec,
+    spec: &facemark::onnx::spec::ModelSpec,
 ) -> Vec<HeldOut> {
     let face = |((sample, look), found): ((&Sample, &Option<Look>), Option<Found>)| {
         let (look, found) = ((*look)?, found?);
@@ -170,7 +170,7 @@ fn faces(
 fn samples_of(
     training: &[Sample],
     recipe: &Recipe,
-    spec: &facemark::spec::ModelSpec,
+    spec: &facemark::onnx::spec::ModelSpec,
 ) -> Vec<(Example, Example)> {
     let step = training.len().div_ceil(N_SAMPLES).max(1);
     let mut rng = StdRng::seed_from_u64(recipe.seed);
@@ -185,7 +185,7 @@ fn samples_of(
 }
 
 fn first_filters(onnx: &[u8]) -> Result<(Vec<f32>, [usize; 3])> {
-    let first = facemark::weights::layers(onnx)?.into_iter().next().context("the net has no layers")?;
+    let first = facemark::onnx::weights::layers(onnx)?.into_iter().next().context("the net has no layers")?;
     let [n, _, height, width] = first.shape[..] else { return Ok((Vec::new(), [0; 3])) };
     Ok((first.weights, [n, height, width]))
 }

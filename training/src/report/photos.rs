@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use facemark::face::{Point, Region};
-use facemark::frame::{Plane, Timing};
+use facemark::geometry::{Point, Region};
+use facemark::{Plane, Timing};
 use facemark::model::{LandmarkModel, Landmarker};
 use image::imageops::FilterType;
 use serde::Deserialize;
@@ -72,7 +72,7 @@ fn own_photo(file: &Path, lines: Option<&[Line]>, model: &mut LandmarkModel) -> 
         None => {
             let center = Point::new((width - 1.0) / 2.0, (height - 1.0) / 2.0);
             let region = Region { center, size: 0.4 * width.min(height), angle: 0.0 };
-            let plane = Plane { width: width as usize, height: height as usize, data: luma.to_vec() };
+            let plane = Plane::new(width as usize, height as usize, luma.to_vec())?;
             vec![model.landmarks(&plane, &region, &mut Timing::default())?.points]
         }
     };

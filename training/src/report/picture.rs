@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use facemark::face::Point;
-use facemark::scheme::Scheme;
+use facemark::geometry::Point;
+use facemark::face::Scheme;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, GrayImage};
 use maud::{Markup, html};

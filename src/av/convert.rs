@@ -1,0 +1,183 @@
+//! From libav's pictures to upright 8-bit 4:2:0 planes. Only the pixel format changes, never the colours.
+
+use std::ffi::c_int;
+use std::{ptr, slice};
+
+use anyhow::{Result, anyhow};
+use ffmpeg_next::ffi;
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::frame::Video;
+use ffmpeg_next::software::scaling;
+
+use super::orient::Orientation;
+use crate::frame::{ColorTags, Yuv420};
+
+/// BT.601 as NTSC has it, in H.273.
+const MATRIX_601: u8 = 6;
+const MATRIX_709: u8 = 1;
+/// Chroma of a picture without colours.
+const NEUTRAL: u8 = 128;
+
+/// Converts pictures; keeps its scaler while the format stays the same.
+#[derive(Default)]
+pub(super) struct Converter {
+    scaler: Option<Scaler>,
+}
+
+struct Scaler {
+    context: scaling::Context,
+    color: ColorTags,
+    output: Video,
+}
+
+// SAFETY: a SwsContext is plain memory without thread affinity, and `Scaler` is its only owner.
+unsafe impl Send for Scaler {}
+
+impl Converter {
+    /// Fills `image` with the picture, turned upright.
+    pub(super) fn convert(
+        &mut self,
+        raw: &Video,
+        orientation: Orientation,
+        image: &mut Yuv420,
+    ) -> Result<()> {
+        let color = color_tags(raw);
+        image.color = color;
+        if !copy_direct(raw, orientation, image) {
+            let picture = self.scale(raw, color)?;
+            if !copy_direct(picture, orientation, image) {
+                return Err(anyhow!("swscale gave {:?}", picture.format()));
+            }
+        }
+        Ok(())
+    }
+
+    fn scale(&mut self, raw: &Video, color: ColorTags) -> Result<&Video> {
+        let wanted =
+            scaling::context::Definition { format: raw.format(), width: raw.width(), height: raw.height() };
+        let scaler = match self.scaler.take() {
+            Some(scaler) if *scaler.context.input() == wanted && scaler.color == color => scaler,
+            _ => Scaler::new(wanted, color)?,
+        };
+        let scaler = self.scaler.insert(scaler);
+        scaler.context.run(raw, &mut scaler.output)?;
+        Ok(&scaler.output)
+    }
+}
+
+impl Scaler {
+    fn new(input: scaling::context::Definition, color: ColorTags) -> Result<Self> {
+        let scaling::context::Definition { format, width, height } = input;
+        let flags = scaling::Flags::BILINEAR | scaling::Flags::ACCURATE_RND | scaling::Flags::FULL_CHR_H_INP;
+        let mut context = scaling::Context::get(format, width, height, Pixel::YUV420P, width, height, flags)?;
+        let range = c_int::from(color.full_range);
+        // SAFETY: the context is ours and initialised; the tables are constants inside swscale. The same matrix and
+        // range on both sides mean that YUV numbers stay what they are. -1, "unsupported", is for RGB targets only.
+        unsafe {
+            let table = ffi::sws_getCoefficients(c_int::from(color.matrix));
+            ffi::sws_setColorspaceDetails(
+                context.as_mut_ptr(),
+                table,
+                range,
+                table,
+                range,
+                0,
+                1 << 16,
+                1 << 16,
+            );
+        }
+        Ok(Self { context, color, output: Video::new(Pixel::YUV420P, width, height) })
+    }
+}
+
+/// Copies pictures that have 8-bit 4:2:0 planes, or none but luma, already.
+fn copy_direct(raw: &Video, orientation: Orientation, image: &mut Yuv420) -> bool {
+    let size = (raw.width() as usize, raw.height() as usize);
+    let half = (size.0.div_ceil(2), size.1.div_ceil(2));
+    let Some((luma, stride)) = plane(raw, 0, size) else { return false };
+    match raw.format() {
+        Pixel::GRAY8 => {
+            orientation.copy_plane(luma, stride, size, &mut image.luma);
+            let (width, height) = orientation.turn(half);
+            for chroma in &mut image.chroma {
+                chroma.resize(width, height);
+                chroma.data_mut().fill(NEUTRAL);
+            }
+            true
+        }
+        Pixel::YUV420P | Pixel::YUVJ420P | Pixel::YUVA420P => {
+            let (Some(blue), Some(red)) = (plane(raw, 1, half), plane(raw, 2, half)) else { return false };
+            orientation.copy_plane(luma, stride, size, &mut image.luma);
+            orientation.copy_plane(blue.0, blue.1, half, &mut image.chroma[0]);
+            orientation.copy_plane(red.0, red.1, half, &mut image.chroma[1]);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The samples of a plane and its stride. `None` for pictures stored bottom up; swscale turns those.
+fn plane(raw: &Video, index: usize, (width, height): (usize, usize)) -> Option<(&[u8], usize)> {
+    // SAFETY: the frame outlives the reference to it.
+    let (data, stride) = unsafe { ((*raw.as_ptr()).data[index], (*raw.as_ptr()).linesize[index]) };
+    let stride = usize::try_from(stride).ok()?;
+    if data.is_null() || stride < width || height == 0 {
+        return None;
+    }
+    // SAFETY: a decoded plane has `height` rows of `width` bytes that start `stride` apart. The padding after the
+    // last row is left out: in a cropped picture it may lie outside the buffer.
+    Some((unsafe { slice::from_raw_parts(data, stride * (height - 1) + width) }, stride))
+}
+
+/// The colours that the planes will have, as the picture says or, where it is silent, as its format implies.
+pub(super) fn color_tags(raw: &Video) -> ColorTags {
+    let mut color = ColorTags {
+        full_range: range(raw).unwrap_or_else(|| implies_full_range(raw.format())),
+        // SAFETY: the frame outlives the reference; the enums are C ints.
+        primaries: unsafe { code_point(&raw const (*raw.as_ptr()).color_primaries) },
+        // SAFETY: as above.
+        transfer: unsafe { code_point(&raw const (*raw.as_ptr()).color_trc) },
+        // SAFETY: as above.
+        matrix: unsafe { code_point(&raw const (*raw.as_ptr()).colorspace) },
+    };
+    if is_rgb(raw.format()) {
+        color.full_range = false;
+        color.matrix = if raw.width().min(raw.height()) >= 720 { MATRIX_709 } else { MATRIX_601 };
+    }
+    color
+}
+
+/// Whether the picture itself tells its range, and if it is the full one.
+pub(super) fn range(raw: &Video) -> Option<bool> {
+    // SAFETY: the frame outlives the reference; the enum is a C int.
+    match unsafe { code_point(&raw const (*raw.as_ptr()).color_range) } {
+        1 => Some(false),
+        2 => Some(true),
+        _ => None,
+    }
+}
+
+/// Reads one of libav's enums as the number that it is, since newer libraries may have values that our enum lacks.
+///
+/// # Safety
+/// `value` must be readable and as wide as a C int.
+unsafe fn code_point<E>(value: *const E) -> u8 {
+    const { assert!(size_of::<E>() == size_of::<c_int>()) };
+    // SAFETY: promised by the caller and checked above.
+    let number = unsafe { ptr::read(value.cast::<c_int>()) };
+    u8::try_from(number).unwrap_or(2)
+}
+
+/// The formats that libav takes as full range where nothing else is said.
+fn implies_full_range(format: Pixel) -> bool {
+    let name = format.descriptor().map_or("", |descriptor| descriptor.name());
+    ["yuvj", "gray", "ya", "mono"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_rgb(format: Pixel) -> bool {
+    let Some(descriptor) = format.descriptor() else { return false };
+    // SAFETY: descriptors are constants inside libavutil.
+    let flags = unsafe { (*descriptor.as_ptr()).flags };
+    let rgb = ffi::AV_PIX_FMT_FLAG_RGB | ffi::AV_PIX_FMT_FLAG_PAL | ffi::AV_PIX_FMT_FLAG_BAYER;
+    flags & rgb as u64 != 0
+}

@@ -1,0 +1,230 @@
+//! The video encoder: H.264 where the system has libx264, MPEG-4 elsewhere.
+
+use std::collections::VecDeque;
+use std::ffi::c_int;
+
+use anyhow::Result;
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::{self, Id, threading};
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::frame::Video;
+use ffmpeg_next::{Codec, Dictionary, Packet, Rational, encoder, ffi};
+
+use crate::error::{Blame, Fault};
+use facemark::Plane;
+use crate::frame::Yuv420;
+use crate::source::SourceInfo;
+
+/// Visually close to the source; the overlay's fine lines need it.
+const H264_QUALITY: &str = "18";
+/// The fastest of x264's presets that keeps its usual compression tools.
+const H264_SPEED: &str = "veryfast";
+/// For pictures of more than [`HUGE`] pixels: keeps far fewer of them in memory.
+const H264_SPEED_HUGE: &str = "ultrafast";
+const HUGE: usize = 12_000_000;
+/// More threads than this gain little and hold a picture each.
+const MAX_THREADS: usize = 4;
+/// Quantiser of the MPEG-4 fallback, 1 to 31.
+const MPEG4_QUANTISER: c_int = 3;
+/// MPEG-4 cannot count more ticks in a second.
+const MPEG4_MAX_TICKS: i32 = 65_535;
+
+/// Turns pictures into packets with the pictures' own time stamps.
+pub(super) struct Encoder {
+    encoder: encoder::Video,
+    picture: Video,
+    /// The time stamps of pictures inside an encoder that cannot represent them itself.
+    times: Option<(i64, VecDeque<i64>)>,
+    base: Rational,
+}
+
+impl Encoder {
+    /// Opens the best encoder that the system has.
+    pub(super) fn open(info: &SourceInfo, global_header: bool) -> Result<Self> {
+        match encoder::find_by_name("libx264") {
+            Some(codec) => Self::open_codec(codec, info, global_header),
+            None => {
+                log::warn!(
+                    "this system's libav has no libx264; the output becomes larger MPEG-4 instead of H.264"
+                );
+                let codec = encoder::find(Id::MPEG4).ok_or_else(|| {
+                    Fault::Output.error("this system's libav has neither libx264 nor MPEG-4")
+                })?;
+                Self::open_codec(codec, info, global_header)
+            }
+        }
+    }
+
+    fn open_codec(codec: Codec, info: &SourceInfo, global_header: bool) -> Result<Self> {
+        let counted = codec.id() == Id::MPEG4;
+        let (width, height) = even(info.size)?;
+        let base = Rational(info.time_base.0, info.time_base.1);
+        let rate = info.frame_rate.map(|(n, d)| Rational(n, d));
+        let mut encoder = codec::Context::new_with_codec(codec).encoder().video()?;
+        encoder.set_width(width);
+        encoder.set_height(height);
+        encoder.set_format(Pixel::YUV420P);
+        encoder.set_frame_rate(rate);
+        encoder.set_time_base(if counted { mpeg4_base(rate) } else { base });
+        let mut flags = if global_header { codec::Flags::GLOBAL_HEADER } else { codec::Flags::empty() };
+        let mut options = Dictionary::new();
+        if counted {
+            flags |= codec::Flags::QSCALE;
+            encoder.set_global_quality(MPEG4_QUANTISER * ffi::FF_QP2LAMBDA);
+        } else {
+            let huge = info.size.0 * info.size.1 > HUGE;
+            options.set("preset", if huge { H264_SPEED_HUGE } else { H264_SPEED });
+            options.set("crf", H264_QUALITY);
+        }
+        encoder.set_flags(flags);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        encoder.set_threading(threading::Config::count(cores.min(MAX_THREADS)));
+        tag(&mut encoder, info);
+        let encoder = encoder.open_with(options).blame(Fault::Output, || {
+            let name = codec.name();
+            format!("cannot start the {name} encoder for {width}×{height} pictures")
+        })?;
+        let times = counted.then(Default::default);
+        Ok(Self { encoder, picture: Video::new(Pixel::YUV420P, width, height), times, base })
+    }
+
+    /// Takes a picture that is to be shown at `ticks`.
+    pub(super) fn send(&mut self, image: &Yuv420, ticks: i64) -> Result<()> {
+        // SAFETY: the picture is ours. This gives it new memory while the encoder still reads the old.
+        let status = unsafe { ffi::av_frame_make_writable(self.picture.as_mut_ptr()) };
+        if status < 0 {
+            return Err(ffmpeg::Error::from(status)).blame(Fault::Failure, || "no memory for a picture");
+        }
+        for (index, plane) in [&image.luma, &image.chroma[0], &image.chroma[1]].into_iter().enumerate() {
+            let (stride, rows) = (self.picture.stride(index), self.picture.plane_height(index) as usize);
+            let width = self.picture.plane_width(index) as usize;
+            copy_padded(plane, self.picture.data_mut(index), stride, (width, rows));
+        }
+        let time = match &mut self.times {
+            None => ticks,
+            Some((count, times)) => {
+                times.push_back(ticks);
+                *count += 1;
+                *count - 1
+            }
+        };
+        self.picture.set_pts(Some(time));
+        self.encoder.send_frame(&self.picture).blame(Fault::Failure, || "the encoder refuses a picture")
+    }
+
+    /// Says that no more pictures come.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.encoder.send_eof().blame(Fault::Failure, || "cannot empty the encoder")
+    }
+
+    /// The next finished packet, its times in ticks of the source.
+    pub(super) fn receive(&mut self) -> Result<Option<Packet>> {
+        let mut packet = Packet::empty();
+        match self.encoder.receive_packet(&mut packet) {
+            Ok(()) => {
+                if let Some(time) = self.times.as_mut().and_then(|(_, times)| times.pop_front()) {
+                    packet.set_pts(Some(time));
+                    packet.set_dts(Some(time));
+                    packet.set_duration(0);
+                }
+                Ok(Some(packet))
+            }
+            Err(ffmpeg::Error::Eof | ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => Ok(None),
+            Err(error) => Err(error).blame(Fault::Failure, || "the encoder failed"),
+        }
+    }
+
+    /// The time base of the packets.
+    pub(super) fn base(&self) -> Rational {
+        self.base
+    }
+
+    /// What a muxer has to know.
+    pub(super) fn context(&self) -> &codec::Context {
+        &self.encoder
+    }
+}
+
+/// The size rounded up to even numbers, which 4:2:0 pictures in H.264 need.
+fn even((width, height): (usize, usize)) -> Result<(u32, u32)> {
+    let up = |side: usize| u32::try_from(side.next_multiple_of(2)).ok().filter(|&side| side > 0);
+    up(width)
+        .zip(up(height))
+        .ok_or_else(|| Fault::Output.error(format!("no video can have {width}×{height} pixels")))
+}
+
+/// MPEG-4 pictures are only counted, so any base near the frame rate does.
+fn mpeg4_base(rate: Option<Rational>) -> Rational {
+    let rate = rate.unwrap_or(Rational(25, 1));
+    rate.reduce_with_limit(MPEG4_MAX_TICKS).unwrap_or_else(|nearest| nearest).invert()
+}
+
+/// Sets colours and pixel aspect as the source says them.
+fn tag(encoder: &mut encoder::video::Video, info: &SourceInfo) {
+    let range = match (info.color.full_range, info.range_stated) {
+        (true, _) => 2,
+        (false, true) => 1,
+        (false, false) => 0,
+    };
+    let (width, height) = info.pixel_aspect.unwrap_or((0, 1));
+    // SAFETY: the context is ours and not open yet. The enums are C ints with the numbers of H.273, written as ints
+    // because our enum may lack a number that the library has.
+    unsafe {
+        let context = encoder.as_mut_ptr();
+        (&raw mut (*context).color_range).cast::<c_int>().write(range);
+        (&raw mut (*context).color_primaries).cast::<c_int>().write(info.color.primaries.into());
+        (&raw mut (*context).color_trc).cast::<c_int>().write(info.color.transfer.into());
+        (&raw mut (*context).colorspace).cast::<c_int>().write(info.color.matrix.into());
+        (*context).sample_aspect_ratio = ffi::AVRational { num: width, den: height };
+    }
+}
+
+/// Copies a plane into a larger one, whose last column and row it repeats.
+fn copy_padded(plane: &Plane, out: &mut [u8], stride: usize, (width, rows): (usize, usize)) {
+    for y in 0..rows {
+        let row = &plane.data()[y.min(plane.height() - 1) * plane.width()..][..plane.width()];
+        let out = &mut out[y * stride..][..width];
+        let copied = width.min(plane.width());
+        out[..copied].copy_from_slice(&row[..copied]);
+        out[copied..].fill(row[plane.width() - 1]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::av::demux;
+
+    #[test]
+    fn padding_repeats_the_last_column_and_row() {
+        let plane = Plane::new(3, 2, vec![1, 2, 3, 4, 5, 6]).unwrap();
+        let mut out = vec![0; 15];
+        copy_padded(&plane, &mut out, 5, (4, 3));
+        assert_eq!(out, [1, 2, 3, 3, 0, 4, 5, 6, 6, 0, 4, 5, 6, 6, 0]);
+    }
+
+    #[test]
+    fn the_fallback_keeps_time_stamps_that_mpeg4_could_not_count() {
+        demux::init();
+        let mut info = SourceInfo::empty(Path::new("x"));
+        info.size = (64, 48);
+        info.time_base = (1, 90_000);
+        info.frame_rate = Some((30_000, 1001));
+        let mut encoder = Encoder::open_codec(encoder::find(Id::MPEG4).unwrap(), &info, true).unwrap();
+        let mut image = Yuv420::default();
+        image.resize(64, 48);
+        let times = [-3003, 0, 3003, 100_000, 100_007];
+        let mut found = Vec::new();
+        for time in times {
+            encoder.send(&image, time).unwrap();
+            found.extend(encoder.receive().unwrap().map(|packet| packet.pts().unwrap()));
+        }
+        encoder.finish().unwrap();
+        while let Some(packet) = encoder.receive().unwrap() {
+            found.push(packet.pts().unwrap());
+        }
+        assert_eq!(found, times);
+    }
+}

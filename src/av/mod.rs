@@ -1,0 +1,11 @@
+//! What sources and outputs share of libav.
+
+pub mod convert;
+pub mod damage;
+pub mod demux;
+pub mod encode;
+pub mod mux;
+pub mod orient;
+pub mod recheck;
+pub mod remux;
+pub mod tags;

@@ -1,0 +1,100 @@
+//! One wide row per face, under OpenFace's column names.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::error::{Blame, Fault};
+use facemark::Face;
+use facemark::face::Measures;
+use facemark::face::Pose;
+use facemark::face::Scheme;
+use crate::output::data::DataFile;
+use crate::output::{End, Sink};
+use crate::source::SourceInfo;
+use crate::frame::Tracked;
+
+/// Writes `frame,timestamp,face_id,confidence,success,x_0…,y_0…,file`. As in OpenFace a frame without a face has
+/// one row with `success` 0 and zeros; unlike there, frames count from 0. With measures, `pose_Rx,pose_Ry,pose_Rz` in
+/// radians (OpenFace's names and convention), `eye_left,eye_right,blink,mouth` come before the landmarks.
+pub struct Csv {
+    file: DataFile,
+    info: SourceInfo,
+    scheme: Scheme,
+    measures: bool,
+}
+
+/// The measures' columns.
+const MEASURES: [&str; 7] = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth"];
+
+impl Csv {
+    /// Opens the output, `-` being standard output, and writes the header; with `measures` also the measures' columns.
+    ///
+    /// # Errors
+    /// [`Fault::Output`] if it cannot be written.
+    pub fn create(
+        path: &Path,
+        info: SourceInfo,
+        scheme: Scheme,
+        measures: bool,
+        overwrite: bool,
+    ) -> Result<Self> {
+        let mut csv = Self { file: DataFile::create(path, overwrite)?, info, scheme, measures };
+        let mut header = vec!["frame", "timestamp", "face_id", "confidence", "success"];
+        header.extend(MEASURES.iter().filter(|_| measures));
+        let mut header: Vec<String> = header.into_iter().map(str::to_owned).collect();
+        let column = |axis| (0..scheme.n_points()).map(move |i| format!("{axis}_{i}"));
+        header.extend(column('x').chain(column('y')).chain(["file".to_owned()]));
+        csv.row(header)?;
+        Ok(csv)
+    }
+
+    fn face(&mut self, tracked: &Tracked, face: Option<&Face>) -> Result<()> {
+        let n_points = self.scheme.n_points();
+        let landmark = |i: usize| face.and_then(|face| face.landmarks.get(i)).copied().unwrap_or_default();
+        let mut row = vec![
+            tracked.frame.index.to_string(),
+            format!("{:.6}", tracked.frame.time.seconds()),
+            face.map_or(0, |face| face.id).to_string(),
+            format!("{:.3}", face.map_or(0.0, |face| face.score)),
+            u8::from(face.is_some()).to_string(),
+        ];
+        if self.measures {
+            row.extend(measures(face.and_then(|face| face.measures.as_ref())));
+        }
+        row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).x)));
+        row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).y)));
+        row.push(self.info.file(tracked.frame.index).to_string_lossy().into_owned());
+        self.row(row)
+    }
+
+    fn row(&mut self, fields: Vec<String>) -> Result<()> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(fields).blame(Fault::Failure, || "turning a face into CSV")?;
+        let bytes = writer.into_inner().map_err(|error| error.into_error());
+        let bytes = bytes.blame(Fault::Failure, || "turning a face into CSV")?;
+        self.file.put(|out| out.write_all(&bytes))
+    }
+}
+
+/// The fields of [`MEASURES`].
+fn measures(measures: Option<&Measures>) -> [String; 7] {
+    let Some(measures) = measures else { return MEASURES.map(|_| "0".to_owned()) };
+    let Measures { pose: Pose { pitch, yaw, roll }, eyes: [left, right], mouth } = *measures;
+    let [pitch, yaw, roll] = [pitch, yaw, roll].map(|v| format!("{v:.4}"));
+    let [left, right, mouth] = [left, right, mouth].map(|v| format!("{v:.3}"));
+    [pitch, yaw, roll, left, right, u8::from(measures.blink()).to_string(), mouth]
+}
+
+impl Sink for Csv {
+    fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+        if tracked.faces.is_empty() {
+            return self.face(tracked, None);
+        }
+        tracked.faces.iter().try_for_each(|face| self.face(tracked, Some(face)))
+    }
+
+    fn finish(&mut self, _: End) -> Result<()> {
+        self.file.finish()
+    }
+}

@@ -1,0 +1,131 @@
+//! Annotated copies of pictures, under their own names in another folder.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Result;
+use image::codecs::jpeg::JpegEncoder;
+use image::{ImageFormat, Rgb, RgbImage};
+
+use crate::error::{Blame, Fault};
+use crate::frame::{Stage, Yuv420};
+use crate::output::partial::{Partial, SUFFIX, check_target};
+use crate::output::{End, Sink};
+use crate::source::SourceInfo;
+use crate::frame::Tracked;
+
+/// High enough that thin lines keep clean edges.
+const JPEG_QUALITY: u8 = 95;
+
+/// Writes each picture into a folder, in the format of its own name's ending.
+pub struct ImagesSink {
+    folder: PathBuf,
+    info: SourceInfo,
+}
+
+impl ImagesSink {
+    /// Makes the folder if it is not there.
+    ///
+    /// # Errors
+    /// [`Fault::Output`] if the folder cannot be made, or holds one of the names already and nothing may be
+    /// overwritten; [`Fault::Usage`] if two pictures have the same name, or would overwrite themselves.
+    pub fn create(folder: &Path, info: SourceInfo, overwrite: bool) -> Result<Self> {
+        if folder.is_file() {
+            let message = format!("{} is a file; pictures need a folder for -o", folder.display());
+            return Err(Fault::Usage.error(message));
+        }
+        fs::create_dir_all(folder)
+            .blame(Fault::Output, || format!("cannot make the folder {}", folder.display()))?;
+        let mut names = HashSet::new();
+        for file in &info.files {
+            let target = target(folder, file);
+            if !names.insert(target.clone()) {
+                let message = format!("two pictures would become {}; annotate them apart", target.display());
+                return Err(Fault::Usage.error(message));
+            }
+            check_target(&target, &[file], overwrite)?;
+        }
+        Ok(Self { folder: folder.to_owned(), info })
+    }
+
+    fn save(&self, tracked: &Tracked) -> Result<()> {
+        let target = target(&self.folder, self.info.file(tracked.frame.index));
+        let save = || {
+            let partial = Partial::create(&target, SUFFIX, &[], true)?;
+            let result = encode(&to_rgb(&tracked.frame.image), &target, partial.writer()?)
+                .and_then(|()| partial.publish());
+            if result.is_err() {
+                // Half a picture is of no use.
+                partial.remove();
+            }
+            result
+        };
+        save().blame(Fault::Output, || format!("cannot write {}", target.display()))
+    }
+}
+
+impl Sink for ImagesSink {
+    fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+        let start = Instant::now();
+        let result = self.save(tracked);
+        tracked.frame.timing.since(Stage::Encode, start);
+        result
+    }
+
+    fn finish(&mut self, _: End) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn target(folder: &Path, file: &Path) -> PathBuf {
+    folder.join(file.file_name().unwrap_or_default())
+}
+
+/// Writes the picture to `file` in the format that `target` is named after.
+fn encode(picture: &RgbImage, target: &Path, file: File) -> Result<()> {
+    let mut out = BufWriter::new(file);
+    if ImageFormat::from_path(target)? == ImageFormat::Jpeg {
+        picture.write_with_encoder(JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY))?;
+    } else {
+        picture.write_to(&mut out, ImageFormat::Png)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// From the colours of JPEG files, full range and BT.601, to RGB (JFIF 1.02, page 4).
+fn to_rgb(image: &Yuv420) -> RgbImage {
+    let (width, height) = image.size();
+    let [blue, red] = &image.chroma;
+    RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let (x, y) = (x as usize, y as usize);
+        let chroma = y / 2 * blue.width() + x / 2;
+        let luma = f32::from(image.luma.data()[y * width + x]);
+        let (cb, cr) = (f32::from(blue.data()[chroma]) - 128.0, f32::from(red.data()[chroma]) - 128.0);
+        let rgb = [luma + 1.402 * cr, luma - 0.344_14 * cb - 0.714_14 * cr, luma + 1.772 * cb];
+        Rgb(rgb.map(|v| v.round().clamp(0.0, 255.0) as u8))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::ColorTags;
+
+    #[test]
+    fn jfif_numbers_become_their_colours() {
+        for (yuv, rgb) in
+            [([255, 128, 128], [255, 255, 255]), ([76, 85, 255], [254, 0, 0]), ([29, 255, 107], [0, 0, 254])]
+        {
+            let mut image = Yuv420 { color: ColorTags::JPEG, ..Yuv420::default() };
+            image.resize(3, 1);
+            image.luma.data_mut().fill(yuv[0]);
+            image.chroma[0].data_mut().fill(yuv[1]);
+            image.chroma[1].data_mut().fill(yuv[2]);
+            let pixel = to_rgb(&image).get_pixel(2, 0).0;
+            assert!(pixel.iter().zip(rgb).all(|(a, b)| a.abs_diff(b) <= 1), "{pixel:?} is not {rgb:?}");
+        }
+    }
+}

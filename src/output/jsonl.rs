@@ -1,0 +1,124 @@
+//! One line of JSON per frame.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::error::{Blame, Fault};
+use facemark::Face;
+use facemark::geometry::{Point, bounds};
+use facemark::face::Measures;
+use facemark::face::Pose;
+use crate::output::data::DataFile;
+use crate::output::{End, Sink};
+use crate::source::SourceInfo;
+use crate::frame::Tracked;
+
+/// Writes `{"file":…,"frame":…,"time":…,"faces":[{"id":…,"score":…,"box":[x,y,w,h],"points":[[x,y],…]}]}`
+/// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers. With measures a face
+/// also has `"pose":{"pitch":…,"yaw":…,"roll":…}` in degrees, `"eyes":[left,right]`, `"blink":…` and `"mouth":…`.
+pub struct Jsonl {
+    file: DataFile,
+    info: SourceInfo,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    frame: u64,
+    time: f64,
+    faces: Vec<LineFace>,
+}
+
+#[derive(Serialize)]
+struct LineFace {
+    id: u32,
+    score: f64,
+    /// The landmarks' bounding box: left, top, width, height.
+    #[serde(rename = "box")]
+    bounds: [f64; 4],
+    points: Vec<[f64; 2]>,
+    #[serde(flatten)]
+    measures: Option<LineMeasures>,
+}
+
+/// See [`Measures`]; angles are in degrees.
+#[derive(Serialize)]
+struct LineMeasures {
+    pose: LinePose,
+    eyes: [f64; 2],
+    blink: bool,
+    mouth: f64,
+}
+
+#[derive(Serialize)]
+struct LinePose {
+    pitch: f64,
+    yaw: f64,
+    roll: f64,
+}
+
+impl Jsonl {
+    /// Opens the output; `-` is standard output.
+    ///
+    /// # Errors
+    /// [`Fault::Output`] if it cannot be created.
+    pub fn create(path: &Path, info: SourceInfo, overwrite: bool) -> Result<Self> {
+        Ok(Self { file: DataFile::create(path, overwrite)?, info })
+    }
+}
+
+impl Sink for Jsonl {
+    fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+        let text = to_line(tracked, &tracked.faces, &self.info)?;
+        self.file.put(|out| writeln!(out, "{text}"))
+    }
+
+    fn finish(&mut self, _: End) -> Result<()> {
+        self.file.finish()
+    }
+}
+
+/// The line of a frame, with these of its faces, without its end.
+pub(super) fn to_line(tracked: &Tracked, faces: &[Face], info: &SourceInfo) -> Result<String> {
+    let frame = &tracked.frame;
+    let file = info.file(frame.index).to_string_lossy();
+    let time = round(frame.time.seconds(), 1e6);
+    let faces = faces.iter().map(LineFace::new).collect();
+    let line = Line { file: &file, frame: frame.index, time, faces };
+    serde_json::to_string(&line).blame(Fault::Failure, || "turning a frame into JSON")
+}
+
+impl LineFace {
+    fn new(face: &Face) -> Self {
+        let (min, max) = bounds(face.landmarks.iter().copied());
+        let hundredths = |v: f32| round(f64::from(v), 100.0);
+        Self {
+            id: face.id,
+            score: round(f64::from(face.score), 1000.0),
+            bounds: [min.x, min.y, max.x - min.x, max.y - min.y].map(hundredths),
+            points: face.landmarks.iter().map(|&Point { x, y }| [hundredths(x), hundredths(y)]).collect(),
+            measures: face.measures.as_ref().map(LineMeasures::new),
+        }
+    }
+}
+
+impl LineMeasures {
+    fn new(measures: &Measures) -> Self {
+        let degrees = |radians: f32| round(f64::from(radians).to_degrees(), 100.0);
+        let thousandths = |v: f32| round(f64::from(v), 1000.0);
+        let Measures { pose: Pose { pitch, yaw, roll }, eyes, mouth } = *measures;
+        Self {
+            pose: LinePose { pitch: degrees(pitch), yaw: degrees(yaw), roll: degrees(roll) },
+            eyes: eyes.map(thousandths),
+            blink: measures.blink(),
+            mouth: thousandths(mouth),
+        }
+    }
+}
+
+/// Rounded to a multiple of `1 / steps`: more digits would only be noise, and make the files larger.
+fn round(value: f64, steps: f64) -> f64 {
+    (value * steps).round() / steps
+}

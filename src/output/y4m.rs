@@ -1,0 +1,166 @@
+//! Raw video in the YUV4MPEG2 format, for other programs: a line of text, then the planes of each picture.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::error::Fault;
+use crate::frame::Yuv420;
+use crate::output::data::DataFile;
+use crate::output::{End, Sink};
+use crate::source::SourceInfo;
+use crate::frame::Tracked;
+
+/// A gap is filled with at most so many repeats: a source that was away for long is not worth gigabytes.
+const MOST_REPEATS: i64 = 300;
+/// Pictures a second where the source does not say.
+const RATE: (i32, i32) = (30, 1);
+
+/// Writes pictures at a constant rate. The format has no time stamps: where a frame is late or was dropped, the one
+/// before is repeated, so that the video does not run fast. No frame is left out.
+pub struct Y4m {
+    out: DataFile,
+    info: SourceInfo,
+    rate: (i32, i32),
+    header_written: bool,
+    /// The last picture, for repeats.
+    last: Yuv420,
+    /// The time of the first frame in seconds, and how many pictures were written.
+    first: Option<f64>,
+    written: i64,
+}
+
+impl Y4m {
+    /// Opens the output; `-` is standard output.
+    ///
+    /// # Errors
+    /// [`Fault::Output`] if it cannot be created, [`Fault::Usage`] for pictures that are no video.
+    pub fn create(path: &Path, info: SourceInfo, overwrite: bool) -> Result<Self> {
+        if info.stills {
+            return Err(Fault::Usage.error("single pictures make no yuv4mpeg video; name a folder with -o"));
+        }
+        Ok(Self {
+            out: DataFile::create(path, overwrite)?,
+            rate: info.frame_rate.filter(|&(n, d)| n > 0 && d > 0).unwrap_or(RATE),
+            info,
+            header_written: false,
+            last: Yuv420::default(),
+            first: None,
+            written: 0,
+        })
+    }
+
+    /// How often the last picture is shown again before one that is due `seconds` after the first.
+    fn repeats(&self, seconds: f64) -> i64 {
+        let due = (seconds * f64::from(self.rate.0) / f64::from(self.rate.1)).round() as i64;
+        if self.written == 0 { 0 } else { due.saturating_sub(self.written).clamp(0, MOST_REPEATS) }
+    }
+}
+
+impl Sink for Y4m {
+    fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+        let image = &tracked.frame.image;
+        if !self.header_written {
+            let header = header(image, &self.info, self.rate);
+            self.out.put(|out| out.write_all(header.as_bytes()))?;
+            self.header_written = true;
+        } else if image.size() != self.last.size() {
+            let (is, was) = (image.size(), self.last.size());
+            return Err(Fault::Output.error(format!("a frame of {is:?} pixels came into a video of {was:?}")));
+        }
+        let seconds = tracked.frame.time.seconds();
+        let first = *self.first.get_or_insert(seconds);
+        let repeats = self.repeats(seconds - first);
+        for _ in 0..repeats {
+            put(&mut self.out, &self.last)?;
+        }
+        put(&mut self.out, image)?;
+        self.written += repeats + 1;
+        self.last.copy_from(image);
+        Ok(())
+    }
+
+    fn finish(&mut self, _: End) -> Result<()> {
+        self.out.finish()
+    }
+}
+
+fn put(out: &mut DataFile, image: &Yuv420) -> Result<()> {
+    out.put(|out| {
+        out.write_all(b"FRAME\n")?;
+        [&image.luma, &image.chroma[0], &image.chroma[1]].into_iter().try_for_each(|p| out.write_all(p.data()))
+    })
+}
+
+/// The first line. Range and chroma position are told in the extensions that FFmpeg and mpv read.
+fn header(image: &Yuv420, info: &SourceInfo, rate: (i32, i32)) -> String {
+    let (width, height) = image.size();
+    let aspect = info.pixel_aspect.map_or("0:0".to_owned(), |(x, y)| format!("{x}:{y}"));
+    let (chroma, range) = if image.color.full_range { ("420jpeg", "FULL") } else { ("420mpeg2", "LIMITED") };
+    format!(
+        "YUV4MPEG2 W{width} H{height} F{}:{} Ip A{aspect} C{chroma} XYSCSS={} XCOLORRANGE={range}\n",
+        rate.0,
+        rate.1,
+        chroma.to_uppercase(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{ColorTags, Frame, MediaTime};
+
+    fn tracked(value: u8, ticks: i64) -> Tracked {
+        let mut frame = Frame::empty();
+        frame.image.resize(3, 1);
+        frame.image.luma.data_mut().fill(value);
+        frame.image.chroma[0].data_mut().fill(value + 1);
+        frame.image.chroma[1].data_mut().fill(value + 2);
+        frame.time = MediaTime { ticks, base: (1, 1000) };
+        Tracked { frame, faces: Vec::new() }
+    }
+
+    fn written(frames: &[(u8, i64)], info: SourceInfo) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.y4m");
+        let mut y4m = Y4m::create(&path, info, false).unwrap();
+        for &(value, ticks) in frames {
+            y4m.write(&mut tracked(value, ticks)).unwrap();
+        }
+        y4m.finish(End::Complete).unwrap();
+        std::fs::read(path).unwrap()
+    }
+
+    fn info() -> SourceInfo {
+        SourceInfo { size: (3, 1), frame_rate: Some((25, 1)), ..SourceInfo::empty(Path::new("x")) }
+    }
+
+    #[test]
+    fn the_bytes_are_a_line_and_the_planes() {
+        let bytes = written(&[(10, 0), (20, 40)], SourceInfo { pixel_aspect: Some((16, 15)), ..info() });
+        let mut expected =
+            b"YUV4MPEG2 W3 H1 F25:1 Ip A16:15 C420mpeg2 XYSCSS=420MPEG2 XCOLORRANGE=LIMITED\n".to_vec();
+        expected.extend(b"FRAME\n\x0a\x0a\x0a\x0b\x0b\x0c\x0cFRAME\n\x14\x14\x14\x15\x15\x16\x16");
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn gaps_are_filled_and_early_frames_are_kept() {
+        let values = |frames: &[(u8, i64)]| {
+            let bytes = written(frames, info());
+            let body = bytes.iter().position(|&b| b == b'\n').unwrap() + 1;
+            bytes[body..].chunks_exact(13).map(|frame| frame[6]).collect::<Vec<_>>()
+        };
+        // Frames 0, 1, 4, and then one that comes too early for its place.
+        assert_eq!(values(&[(1, 5000), (2, 5040), (3, 5160), (4, 5165)]), [1, 2, 2, 2, 3, 4]);
+        assert_eq!(values(&[(1, 0), (2, i64::MAX / 2000)]).len(), 2 + MOST_REPEATS as usize);
+    }
+
+    #[test]
+    fn full_range_is_said() {
+        let mut image = Yuv420 { color: ColorTags::JPEG, ..Yuv420::default() };
+        image.resize(4, 2);
+        let line = header(&image, &info(), (30_000, 1001));
+        assert_eq!(line, "YUV4MPEG2 W4 H2 F30000:1001 Ip A0:0 C420jpeg XYSCSS=420JPEG XCOLORRANGE=FULL\n");
+    }
+}

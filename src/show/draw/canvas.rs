@@ -1,0 +1,183 @@
+//! What is drawn on: the three planes of a picture as one, or a window's pixels.
+
+use opencv::boxed_ref::BoxedRefMut;
+use opencv::core::{self, Mat, Point_, Scalar, Vec4b, Vector};
+use opencv::imgproc;
+
+use super::{Rgb, SHADOW};
+use facemark::geometry::Point;
+use facemark::Plane;
+use crate::frame::{ColorTags, Yuv420};
+
+/// OpenCV takes coordinates with this many fractional bits.
+const FRACTION_BITS: i32 = 4;
+/// Thickest line and largest dot in pixels: OpenCV refuses more than 32767, and nothing needs them.
+const MAX_STROKE: f32 = 100.0;
+
+/// A capital of the font is so many pixels high at scale 1.
+const CAPITAL: f64 = 21.0;
+
+/// Something to draw on, in pixels of the picture or the window.
+pub(super) enum Canvas<'a> {
+    /// A picture's own planes; positions are luma pixels.
+    Planes(&'a mut Yuv420),
+    /// Rows of `width` pixels `0x00RRGGBB`.
+    Window {
+        /// Whole rows.
+        pixels: &'a mut [u32],
+        /// Pixels in a row.
+        width: usize,
+    },
+}
+
+impl Canvas<'_> {
+    /// Height of a capital letter in pixels.
+    pub(super) fn text_height(&self) -> f32 {
+        let (width, height) = self.size();
+        (width.min(height) as f32 / 30.0).max(8.0)
+    }
+
+    /// Width and height in pixels.
+    pub(super) fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Planes(image) => image.size(),
+            Self::Window { pixels, width } => (*width, pixels.len() / width),
+        }
+    }
+
+    /// Calls `stroke` for each plane with the plane's scale and the colour's value there.
+    fn on_planes(
+        &mut self,
+        color: Rgb,
+        mut stroke: impl FnMut(&mut BoxedRefMut<Mat>, f32, Scalar) -> opencv::Result<()>,
+    ) -> opencv::Result<()> {
+        let image = match self {
+            Self::Planes(image) => image,
+            Self::Window { pixels, width } => {
+                return stroke(&mut window(pixels, *width)?, 1.0, to_bytes(color));
+            }
+        };
+        let values = to_yuv(color, image.color);
+        let [blue, red] = &mut image.chroma;
+        for ((plane, scale), value) in
+            [(&mut image.luma, 1.0), (blue, 0.5), (red, 0.5)].into_iter().zip(values)
+        {
+            stroke(&mut mat(plane)?, scale, Scalar::all(f64::from(value)))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn polygon(
+        &mut self,
+        points: impl Iterator<Item = Point> + Clone,
+        closed: bool,
+        thickness: f32,
+        color: Rgb,
+    ) -> opencv::Result<()> {
+        self.on_planes(color, |plane, scale, value| {
+            let corners: Vector<core::Point> = points.clone().map(|p| fixed(p, scale)).collect();
+            let thickness = (thickness * scale).round().clamp(1.0, MAX_STROKE) as i32;
+            imgproc::polylines(plane, &corners, closed, value, thickness, imgproc::LINE_AA, FRACTION_BITS)
+        })
+    }
+
+    pub(super) fn dot(&mut self, center: Point, radius: f32, color: Rgb) -> opencv::Result<()> {
+        self.on_planes(color, |plane, scale, value| {
+            let radius = (radius.min(MAX_STROKE) * scale * f32::from(1_u8 << FRACTION_BITS)) as i32;
+            let center = fixed(center, scale);
+            imgproc::circle(plane, center, radius, value, imgproc::FILLED, imgproc::LINE_AA, FRACTION_BITS)
+        })
+    }
+
+    /// A filled rectangle from `from` to `to`, both included.
+    pub(super) fn bar(&mut self, from: Point, to: Point, color: Rgb) -> opencv::Result<()> {
+        self.on_planes(color, |plane, scale, value| {
+            let corner = |p: Point| core::Point::new((p.x * scale) as i32, (p.y * scale) as i32);
+            let area = core::Rect::from_points(corner(from), corner(to) + core::Point::new(1, 1));
+            imgproc::rectangle(plane, area, value, imgproc::FILLED, imgproc::LINE_8, 0)
+        })
+    }
+
+    /// Text with its lower left corner at `at`, or as near as the picture allows, with a dark edge so that it can be
+    /// read on anything.
+    pub(super) fn text(&mut self, text: &str, at: Point, color: Rgb) -> opencv::Result<()> {
+        self.text_of(text, at, color, self.text_height())
+    }
+
+    /// The same with capitals of this height.
+    pub(super) fn text_of(&mut self, text: &str, at: Point, color: Rgb, height: f32) -> opencv::Result<()> {
+        let at = Point::new(at.x.max(0.0), at.y.max(1.2 * height));
+        for (color, extra) in [(SHADOW, 2), (color, 0)] {
+            self.on_planes(color, |plane, scale, value| {
+                let at = core::Point::new((at.x * scale) as i32, (at.y * scale) as i32);
+                let size = f64::from(height * scale) / CAPITAL;
+                let thickness = (height * scale / 12.0).round().max(1.0) as i32 + extra;
+                let font = imgproc::FONT_HERSHEY_SIMPLEX;
+                imgproc::put_text(plane, text, at, font, size, value, thickness, imgproc::LINE_AA, false)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Width of a text with capitals of this height, in pixels.
+pub(super) fn text_width(text: &str, height: f32) -> opencv::Result<f32> {
+    let size = f64::from(height) / CAPITAL;
+    let box_ = imgproc::get_text_size(text, imgproc::FONT_HERSHEY_SIMPLEX, size, 1, &mut 0)?;
+    Ok(box_.width as f32)
+}
+
+/// The pixels as OpenCV sees them: four bytes each, in the order in which this machine keeps them.
+fn window(pixels: &mut [u32], width: usize) -> opencv::Result<BoxedRefMut<'_, Mat>> {
+    let height = pixels.len() / width;
+    // SAFETY: a u32 is four bytes without padding, and bytes may be anywhere.
+    let (before, bytes, after) = unsafe { pixels.align_to_mut::<Vec4b>() };
+    debug_assert!(before.is_empty() && after.is_empty());
+    Mat::new_rows_cols_with_data_mut(height as i32, width as i32, bytes)
+}
+
+/// The colour as the bytes of a pixel `0x00RRGGBB`.
+fn to_bytes(Rgb(r, g, b): Rgb) -> Scalar {
+    let [first, second, third, fourth] = u32::from_be_bytes([0, r, g, b]).to_ne_bytes().map(f64::from);
+    Scalar::new(first, second, third, fourth)
+}
+
+fn mat(plane: &mut Plane) -> opencv::Result<BoxedRefMut<'_, Mat>> {
+    Mat::new_rows_cols_with_data_mut(plane.height() as i32, plane.width() as i32, plane.data_mut())
+}
+
+/// A luma position in a plane of this scale, in OpenCV's fixed point. Far-off numbers are drawn in: OpenCV's
+/// 32 bits would overflow.
+fn fixed(p: Point, scale: f32) -> core::Point {
+    // Chroma samples lie in the middle of their four luma pixels.
+    let place =
+        |v: f32| (((v + 0.5) * scale - 0.5).clamp(-1e5, 1e5) * f32::from(1_u8 << FRACTION_BITS)) as i32;
+    Point_::new(place(p.x), place(p.y))
+}
+
+/// The colour in the picture's own numbers (ITU-T H.273, equations 11 to 13 and 38 to 40 in words: luma is a
+/// weighted sum, chroma the scaled differences from it).
+pub(super) fn to_yuv(Rgb(r, g, b): Rgb, tags: ColorTags) -> [u8; 3] {
+    let (kr, kb) = tags.luma_weights();
+    let [r, g, b] = [r, g, b].map(|v| f32::from(v) / 255.0);
+    let luma = kr * r + (1.0 - kr - kb) * g + kb * b;
+    let blue = (b - luma) / (2.0 * (1.0 - kb));
+    let red = (r - luma) / (2.0 * (1.0 - kr));
+    let (offset, luma_range, chroma_range) =
+        if tags.full_range { (0.0, 255.0, 255.0) } else { (16.0, 219.0, 224.0) };
+    [offset + luma * luma_range, 128.0 + blue * chroma_range, 128.0 + red * chroma_range]
+        .map(|v| v.round().clamp(0.0, 255.0) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_have_their_standard_numbers() {
+        let limited = ColorTags { matrix: 1, ..ColorTags::UNSPECIFIED };
+        assert_eq!(to_yuv(Rgb(255, 255, 255), limited), [235, 128, 128]);
+        assert_eq!(to_yuv(Rgb(255, 0, 0), limited), [63, 102, 240]);
+        assert_eq!(to_yuv(Rgb(255, 0, 0), ColorTags::JPEG), [76, 85, 255]);
+    }
+}

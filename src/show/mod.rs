@@ -1,0 +1,6 @@
+//! What people see: the overlay, the window, the page.
+
+pub mod draw;
+pub mod page;
+pub mod view;
+pub mod window;

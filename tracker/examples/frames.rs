@@ -1,0 +1,30 @@
+//! Follows faces through raw grey frames, as FFmpeg's program writes them:
+//! `ffmpeg -i talk.mp4 -f rawvideo -pix_fmt gray - | cargo run --release --example frames -- 640 480 25`
+
+use std::error::Error;
+use std::io::{self, ErrorKind, Read};
+
+use facemark::{Image, Options, Tracker};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [width, height, rate] = &arguments[..] else { return Err("pass width, height and frames a second".into()) };
+    let (width, height, rate): (usize, usize, f64) = (width.parse()?, height.parse()?, rate.parse()?);
+
+    let mut tracker = Tracker::new(Options { measures: true, ..Options::default() })?;
+    let mut frame = vec![0; width * height];
+    let mut input = io::stdin().lock();
+    for index in 0.. {
+        match input.read_exact(&mut frame) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
+            result => result?,
+        }
+        let seconds = f64::from(index) / rate;
+        for face in tracker.track(&Image::luma(width, height, &frame)?, seconds)? {
+            let yaw = face.measures.map_or(0.0, |measures| measures.pose.yaw.to_degrees());
+            let nose = face.landmarks[30];
+            println!("{seconds:.3} s: face {} at {:.0}, {:.0}, turned by {yaw:.0}°", face.id, nose.x, nose.y);
+        }
+    }
+    Ok(())
+}

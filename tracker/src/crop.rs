@@ -1,0 +1,412 @@
+//! Luma and a region in, a net's input out. The tracker and the trainer cut their crops here and nowhere else.
+//!
+//! With the feature `opencv` OpenCV does the bilinear resampling, else our own loop does. A test checks that the two agree.
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::{Affine, Point, Region, bounds};
+use crate::image::{Luma, Plane};
+
+/// How a net wants a face framed: its crop in units of the region's size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Framing {
+    /// Width of the crop.
+    pub width: f32,
+    /// Height of the crop.
+    pub height: f32,
+    /// How far the crop's centre lies to the right of the region's, along the turned axes.
+    pub shift_x: f32,
+    /// How far it lies below.
+    pub shift_y: f32,
+}
+
+impl Framing {
+    /// The map from unit crop coordinates to image pixels for a face in this region.
+    pub fn crop_to_image(&self, region: &Region) -> Affine {
+        let (sin, cos) = region.angle.sin_cos();
+        let (w, h) = (self.width * region.size, self.height * region.size);
+        // The crop's upper left corner, seen from the region's centre along the turned axes.
+        let left = self.shift_x * region.size - w / 2.0;
+        let top = self.shift_y * region.size - h / 2.0;
+        Affine {
+            rows: [
+                [cos * w, -sin * h, region.center.x + cos * left - sin * top],
+                [sin * w, cos * h, region.center.y + sin * left + cos * top],
+            ],
+        }
+    }
+}
+
+/// How 8-bit luma becomes the net's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalisation {
+    /// Zero mean and unit deviation within each crop: exposure, contrast and the video's range drop out.
+    PerCrop,
+    /// `(luma / 255 - mean) / std`.
+    Fixed {
+        /// Subtracted, 0 to 1.
+        mean: f32,
+        /// Divided by, positive.
+        std: f32,
+    },
+}
+
+/// Cuts a crop out of `luma`: fills `out` with rows of `width` pixels, without padding.
+///
+/// `to_image` maps unit crop coordinates to image pixels. Bilinear; a crop that shrinks the picture twofold
+/// or more takes the mean over blocks first, so that fine texture does not alias. Outside the picture the
+/// nearest edge pixel goes on. A crop that lies wholly off the picture is black.
+pub fn crop(luma: Luma, to_image: &Affine, width: usize, out: &mut [u8]) {
+    let height = out.len().checked_div(width).unwrap_or(0);
+    if height == 0 {
+        return;
+    }
+    let out = &mut out[..width * height];
+    let pixel_to_unit = Affine::shift_then_scale(-0.5, -0.5, 1.0 / width as f32, 1.0 / height as f32);
+    let map = pixel_to_unit.then(to_image);
+    let usable = map.rows.iter().flatten().all(|v| v.is_finite());
+    let seen = usable.then(|| Window::around(luma, &map, width, height)).flatten();
+    let Some(window) = seen else {
+        return out.fill(0);
+    };
+    if window.block == 1 {
+        return warp(luma, &map, width, out);
+    }
+    let small = shrink(luma, &window);
+    let block = window.block as f32;
+    let center = (block - 1.0) / 2.0;
+    let image_to_small = Affine::shift_then_scale(
+        window.left as f32 + center,
+        window.top as f32 + center,
+        1.0 / block,
+        1.0 / block,
+    );
+    warp(small.luma(), &map.then(&image_to_small), width, out);
+}
+
+/// Larger blocks are never needed, and the sums of these fit their numbers.
+const MAX_BLOCK: usize = 128;
+
+/// The part of the picture that a shrinking crop looks at, cut into square blocks.
+#[derive(Debug, PartialEq)]
+struct Window {
+    left: usize,
+    top: usize,
+    /// Size in blocks.
+    columns: usize,
+    rows: usize,
+    /// Side of a block in pixels.
+    block: usize,
+}
+
+impl Window {
+    /// `None` if the crop lies wholly off the picture or the picture is smaller than a block.
+    fn around(luma: Luma, map: &Affine, width: usize, height: usize) -> Option<Self> {
+        let [[a, b, _], [d, e, _]] = map.rows;
+        let scale = a.hypot(d).min(b.hypot(e));
+        let block = (scale as usize).clamp(1, luma.width().min(luma.height()).clamp(1, MAX_BLOCK));
+        let (w, h) = (width as f32 - 1.0, height as f32 - 1.0);
+        let corners = [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)];
+        let (min, max) = bounds(corners.map(|(x, y)| map.apply(Point::new(x, y))).into_iter());
+        let (left, columns) = blocks(min.x, max.x, luma.width(), block)?;
+        let (top, rows) = blocks(min.y, max.y, luma.height(), block)?;
+        Some(Self { left, top, columns, rows, block })
+    }
+}
+
+/// First pixel and number of the whole blocks within `limit` pixels that cover `low..=high` and a block more
+/// on each side.
+fn blocks(low: f32, high: f32, limit: usize, block: usize) -> Option<(usize, usize)> {
+    if limit < block || high < 0.0 || low > limit as f32 - 1.0 {
+        return None;
+    }
+    let margin = block as f32;
+    let start = ((low - margin).max(0.0) as usize).min(limit - block);
+    let end = ((high + margin).max(0.0) as usize + 1).min(limit);
+    Some((start, (end.saturating_sub(start) / block).max(1)))
+}
+
+/// The window at one pixel per block, each the block's mean.
+///
+/// Adds rows up first, many columns at once: but for blocks of two this is four times as fast as OpenCV's `INTER_AREA`.
+fn shrink(image: Luma, window: &Window) -> Plane {
+    let &Window { left, top, columns, rows, block } = window;
+    let mut small = Plane::default();
+    small.resize(columns, rows);
+    let mut sums = vec![0_u16; columns * block];
+    for (i, means) in small.data_mut().chunks_exact_mut(columns).enumerate() {
+        sums.fill(0);
+        for y in top + i * block..top + (i + 1) * block {
+            let row = &image.data()[y * image.width() + left..][..sums.len()];
+            for (sum, &pixel) in sums.iter_mut().zip(row) {
+                *sum += u16::from(pixel);
+            }
+        }
+        // The usual sizes as constants: that halves the time.
+        match block {
+            2 => write_means::<2>(&sums, means),
+            3 => write_means::<3>(&sums, means),
+            4 => write_means::<4>(&sums, means),
+            5 => write_means::<5>(&sums, means),
+            6 => write_means::<6>(&sums, means),
+            7 => write_means::<7>(&sums, means),
+            _ => divide(sums.chunks_exact(block).map(total), block, means),
+        }
+    }
+    small
+}
+
+/// The sum of a block's columns.
+fn total(run: &[u16]) -> u32 {
+    run.iter().map(|&sum| u32::from(sum)).sum()
+}
+
+/// The means of blocks of a size that the compiler knows.
+fn write_means<const BLOCK: usize>(sums: &[u16], means: &mut [u8]) {
+    divide(sums.as_chunks::<BLOCK>().0.iter().map(|run| total(run)), BLOCK, means);
+}
+
+/// The rounded means of blocks of which the totals are given.
+#[inline(always)]
+fn divide(totals: impl Iterator<Item = u32>, block: usize, means: &mut [u8]) {
+    let area = (block * block) as u32;
+    for (mean, total) in means.iter_mut().zip(totals) {
+        *mean = ((total + area / 2) / area) as u8;
+    }
+}
+
+/// Bilinear resampling: `map` leads from output pixels to pixels of `image`.
+fn warp(image: Luma, map: &Affine, width: usize, out: &mut [u8]) {
+    // OpenCV refuses sides from 32,767 pixels on.
+    #[cfg(feature = "opencv")]
+    if with_opencv::warp(image, map, width, out).is_ok() {
+        return;
+    }
+    without_opencv::warp(image, map, width, out);
+}
+
+/// OpenCV's resampling.
+#[cfg(feature = "opencv")]
+mod with_opencv {
+    use opencv::core::{self, Mat, Size};
+    use opencv::imgproc;
+
+    use super::{Affine, Luma};
+
+    pub fn warp(image: Luma, map: &Affine, width: usize, out: &mut [u8]) -> opencv::Result<()> {
+        let height = out.len() / width;
+        let source = Mat::new_rows_cols_with_data(image.height() as i32, image.width() as i32, image.data())?;
+        let mut target = Mat::new_rows_cols_with_data_mut(height as i32, width as i32, out)?;
+        let matrix = Mat::from_slice_2d(&map.rows.map(|row| row.map(f64::from)))?;
+        imgproc::warp_affine(
+            &source,
+            &mut target,
+            &matrix,
+            Size::new(width as i32, height as i32),
+            imgproc::INTER_LINEAR | imgproc::WARP_INVERSE_MAP,
+            core::BORDER_REPLICATE,
+            core::Scalar::default(),
+        )
+    }
+}
+
+/// The same in plain Rust.
+mod without_opencv {
+    use super::{Affine, Luma, Point, bilinear};
+
+    pub fn warp(image: Luma, map: &Affine, width: usize, out: &mut [u8]) {
+        for (y, row) in out.chunks_exact_mut(width).enumerate() {
+            for (x, pixel) in row.iter_mut().enumerate() {
+                *pixel = bilinear(image, map.apply(Point::new(x as f32, y as f32)));
+            }
+        }
+    }
+}
+
+/// The grey level between the four nearest pixels; outside the picture the nearest edge pixel goes on. A
+/// picture without pixels is black.
+pub fn bilinear(image: Luma, p: Point) -> u8 {
+    if image.data().is_empty() {
+        return 0;
+    }
+    let (right, bottom) = (image.width() - 1, image.height() - 1);
+    let x = p.x.clamp(0.0, right as f32);
+    let y = p.y.clamp(0.0, bottom as f32);
+    let (x0, y0) = (x as usize, y as usize);
+    let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+    let at = |x: usize, y: usize| f32::from(image.data()[y.min(bottom) * image.width() + x.min(right)]);
+    let top = at(x0, y0) + fx * (at(x0 + 1, y0) - at(x0, y0));
+    let low = at(x0, y0 + 1) + fx * (at(x0 + 1, y0 + 1) - at(x0, y0 + 1));
+    (top + fy * (low - top) + 0.5) as u8
+}
+
+/// Turns 8-bit luma into a net's numbers, one per pixel; if one of the two slices is shorter, what the other has more
+/// of is left alone.
+pub fn normalise(pixels: &[u8], how: Normalisation, out: &mut [f32]) {
+    let (mean, deviation) = match how {
+        Normalisation::Fixed { mean, std } => (mean * 255.0, std * 255.0),
+        Normalisation::PerCrop => mean_and_deviation(pixels),
+    };
+    for (value, &pixel) in out.iter_mut().zip(pixels) {
+        *value = (f32::from(pixel) - mean) / deviation;
+    }
+}
+
+/// Mean and standard deviation, the latter at least one grey level so that an even crop stays finite.
+fn mean_and_deviation(pixels: &[u8]) -> (f32, f32) {
+    let n = pixels.len() as f64;
+    let (sum, squares) = pixels.iter().fold((0_u64, 0_u64), |(sum, squares), &v| {
+        (sum + u64::from(v), squares + u64::from(v) * u64::from(v))
+    });
+    let mean = sum as f64 / n;
+    let variance = (squares as f64 / n - mean * mean).max(1.0);
+    (mean as f32, variance.sqrt() as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAMING: Framing = Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 };
+
+    /// A smooth picture with some texture, so that a shift of a pixel is seen.
+    fn picture(width: usize, height: usize) -> Plane {
+        let mut plane = Plane::default();
+        plane.resize(width, height);
+        for (i, pixel) in plane.data_mut().iter_mut().enumerate() {
+            let (x, y) = ((i % width) as f32, (i / width) as f32);
+            *pixel = (128.0 + 60.0 * (x / 9.0).sin() + 50.0 * (y / 7.0 + x / 31.0).cos()) as u8;
+        }
+        plane
+    }
+
+    fn assert_near(a: Point, b: Point) {
+        assert!(a.distance(b) < 1e-3, "{a:?} is not {b:?}");
+    }
+
+    #[test]
+    fn an_upright_crop_spans_the_framing() {
+        let region = Region { center: Point::new(100.0, 50.0), size: 40.0, angle: 0.0 };
+        let framing = Framing { width: 2.0, height: 1.5, shift_x: 0.25, shift_y: -0.5 };
+        let map = framing.crop_to_image(&region);
+        assert_near(map.apply(Point::new(0.5, 0.5)), Point::new(110.0, 30.0));
+        assert_near(map.apply(Point::new(0.0, 0.0)), Point::new(70.0, 0.0));
+        assert_near(map.apply(Point::new(1.0, 1.0)), Point::new(150.0, 60.0));
+    }
+
+    #[test]
+    fn a_turned_crop_goes_there_and_back() {
+        let region = Region { center: Point::new(321.0, 123.0), size: 77.0, angle: 0.6 };
+        let framing = Framing { width: 1.3, height: 1.1, shift_x: 0.1, shift_y: 0.2 };
+        let map = framing.crop_to_image(&region);
+        for p in [Point::new(0.0, 0.0), Point::new(0.3, 0.9), Point::new(1.2, -0.4)] {
+            assert_near(map.inverse().apply(map.apply(p)), p);
+            assert_near(map.then(&map.inverse()).apply(p), p);
+        }
+    }
+
+    #[test]
+    fn a_crop_of_the_whole_picture_is_the_picture() {
+        let luma = picture(64, 64);
+        let whole = Region { center: Point::new(31.5, 31.5), size: 64.0, angle: 0.0 };
+        let mut out = vec![0; 64 * 64];
+        crop(luma.luma(), &FRAMING.crop_to_image(&whole), 64, &mut out);
+        assert_eq!(out, luma.data());
+    }
+
+    #[test]
+    fn shrinking_keeps_places_and_means() {
+        let mut luma = Plane::default();
+        luma.resize(400, 300);
+        luma.data_mut().fill(40);
+        // A bright block around (200, 100): its crop must peak where the map says.
+        for y in 96..=104 {
+            luma.data_mut()[y * 400 + 196..=y * 400 + 204].fill(240);
+        }
+        let region = Region { center: Point::new(180.0, 120.0), size: 256.0, angle: 0.3 };
+        let map = FRAMING.crop_to_image(&region);
+        let mut out = vec![0; 32 * 32];
+        crop(luma.luma(), &map, 32, &mut out);
+        let place = map.inverse().apply(Point::new(200.0, 100.0));
+        let weights: Vec<f32> = out.iter().map(|&v| f32::from(v) - 40.0).collect();
+        let total: f32 = weights.iter().sum();
+        let center = |axis: fn(usize) -> usize| -> f32 {
+            weights.iter().enumerate().map(|(i, w)| w * (axis(i) as f32 + 0.5) / 32.0).sum::<f32>() / total
+        };
+        assert!((center(|i| i % 32) - place.x).abs() < 0.01);
+        assert!((center(|i| i / 32) - place.y).abs() < 0.01);
+        let expected = 81.0 * 200.0 / 64.0;
+        assert!((total / expected - 1.0).abs() < 0.15, "brightness {total} is not {expected}");
+    }
+
+    #[test]
+    fn blocks_become_their_rounded_means() {
+        let white = Plane::new(256, 128, vec![255; 256 * 128]).unwrap();
+        let mut luma = picture(256, 128);
+        luma.data_mut()[..20_000].fill(255);
+        for block in 1..=MAX_BLOCK {
+            let window = Window { left: 0, top: 0, columns: 256 / block, rows: 128 / block, block };
+            assert!(shrink(white.luma(), &window).data().iter().all(|&mean| mean == 255), "blocks of {block}");
+            for (i, &mean) in shrink(luma.luma(), &window).data().iter().enumerate() {
+                let (x, y) = (i % window.columns * block, i / window.columns * block);
+                let row = |row: usize| &luma.data()[row * 256 + x..][..block];
+                let sum: usize = (y..y + block).flat_map(row).map(|&v| usize::from(v)).sum();
+                assert_eq!(
+                    usize::from(mean),
+                    (sum + block * block / 2) / (block * block),
+                    "blocks of {block}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn crops_off_the_picture_or_without_numbers_are_harmless() {
+        let luma = picture(32, 20);
+        let mut out = vec![7; 16 * 16];
+        for size in [1.0, 5.0, 500.0, 5e6] {
+            for center in [Point::new(-4.0, 3.0), Point::new(31.0, 19.0), Point::new(1e7, -1e7)] {
+                crop(luma.luma(), &FRAMING.crop_to_image(&Region { center, size, angle: 1.0 }), 16, &mut out);
+            }
+        }
+        let lost = Region { center: Point::new(f32::NAN, 0.0), size: 10.0, angle: 0.0 };
+        crop(luma.luma(), &FRAMING.crop_to_image(&lost), 16, &mut out);
+        assert!(out.iter().all(|&v| v == 0));
+    }
+
+    #[test]
+    fn normalised_crops_have_the_promised_numbers() {
+        let mut out = [0.0; 4];
+        normalise(&[0, 255, 0, 255], Normalisation::PerCrop, &mut out);
+        assert!(out.iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6));
+        normalise(&[0, 51, 255, 0], Normalisation::Fixed { mean: 0.2, std: 0.4 }, &mut out);
+        assert!(out.iter().zip([-0.5, 0.0, 2.0, -0.5]).all(|(a, b)| (a - b).abs() < 1e-6));
+        normalise(&[9; 4], Normalisation::PerCrop, &mut out);
+        assert_eq!(out, [0.0; 4]);
+    }
+
+    /// The tracker crops with OpenCV, the trainer without: a net must not see the difference.
+    #[cfg(feature = "opencv")]
+    #[test]
+    fn both_resamplers_agree() {
+        let luma = picture(640, 480);
+        for (size, angle) in [(50.0, 0.2), (150.0, -0.4), (333.0, 0.0), (460.0, 0.7)] {
+            let region = Region { center: Point::new(300.3, 222.2), size, angle };
+            let map = Affine::shift_then_scale(-0.5, -0.5, 1.0 / 112.0, 1.0 / 112.0)
+                .then(&FRAMING.crop_to_image(&region));
+            let (mut ours, mut theirs) = (vec![0; 112 * 112], vec![0; 112 * 112]);
+            without_opencv::warp(luma.luma(), &map, 112, &mut ours);
+            with_opencv::warp(luma.luma(), &map, 112, &mut theirs).unwrap();
+            // OpenCV places its taps to 1/32 pixel.
+            assert!(largest_difference(&ours, &theirs) <= 2, "warping, size {size}");
+        }
+    }
+
+    #[cfg(feature = "opencv")]
+    fn largest_difference(a: &[u8], b: &[u8]) -> u8 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+    }
+}

@@ -1,0 +1,246 @@
+//! Our own detector: a net that looks at the whole picture once, and again at each place that might be a face.
+
+use super::grid::{self, STRIDES, n_values};
+use super::{Detection, Detector, is_same, suppress};
+use crate::crop::{Framing, Normalisation, crop, normalise};
+use crate::error::Result;
+use crate::geometry::{Affine, Point, Region};
+use crate::image::Luma;
+use crate::onnx::net::{self, Graph, Net, NetFile};
+use crate::onnx::spec::DetectorSpec;
+
+/// What has less than this score is nothing. A place that has it in the whole picture is looked at again, …
+const MIN_SEEN: f32 = 0.3;
+/// … the most certain ones of so many. The second look sees the face in the net's best size, upright.
+const MAX_CANDIDATES: usize = 64;
+/// A new face needs this score, the mean of both looks.
+pub const MIN_SCORE: f32 = 0.6;
+/// The second look goes to a square of so many times the face's size …
+const CLOSE_LOOK: f32 = 2.0;
+/// … and so many pixels: the face then has a size that the net is sure about.
+const CLOSE_SIDE: usize = 96;
+/// Only pictures of up to so many times their other side are looked at in their own proportions.
+const MAX_ASPECT: f32 = 4.0;
+
+/// A face detector's ONNX file, run by tract.
+pub struct FaceNet {
+    spec: DetectorSpec,
+    graph: Graph,
+    threads: usize,
+    /// Whether whole pictures are looked at a second time, with more pixels.
+    small_faces: bool,
+    /// For whole pictures of the last one's size, an input for each look.
+    whole: Option<(PictureSize, Vec<Input>)>,
+    /// For one face.
+    close: Input,
+}
+
+/// Width and height of a picture.
+type PictureSize = (usize, usize);
+
+impl FaceNet {
+    /// Loads a detector from an ONNX file's bytes; `threads` is how many the net may use.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model) if the bytes are no ONNX file, not a detector that facemark-train
+    /// exported, or the graph does not do what its metadata says.
+    pub fn from_bytes(bytes: &[u8], threads: usize) -> Result<Self> {
+        net::load(|| {
+            let file = NetFile::read(bytes)?;
+            let spec = DetectorSpec::from_metadata(file.metadata())?;
+            let (width, height) = (spec.width, spec.height);
+            let graph = file.parse([width, height], n_values(width, height))?;
+            let close = Input::new(&graph, (CLOSE_SIDE, CLOSE_SIDE), threads)?;
+            Ok(Self { spec, graph, threads, small_faces: false, whole: None, close })
+        })
+    }
+
+    /// Also finds faces half as large as otherwise, in seven times the time: it looks at whole pictures a second time, with
+    /// four times as many pixels.
+    pub fn with_small_faces(self) -> Self {
+        Self { small_faces: true, whole: None, ..self }
+    }
+
+    /// What the model says of itself.
+    pub fn spec(&self) -> &DetectorSpec {
+        &self.spec
+    }
+
+    /// The net's answer, see [`grid`], to a normalised picture of the size that it was trained with.
+    ///
+    /// # Errors
+    /// If the picture has another size or the net cannot be run.
+    pub fn run(&mut self, picture: &[f32]) -> Result<Vec<f32>> {
+        let size = (self.spec.width, self.spec.height);
+        self.whole(size)?[0].net.run(picture)
+    }
+
+    /// The inputs for whole pictures of this size, at least one. Another size than the last one's costs a few milliseconds.
+    fn whole(&mut self, size: PictureSize) -> Result<&mut [Input]> {
+        let inputs = match self.whole.take() {
+            Some((planned, inputs)) if planned == size => inputs,
+            _ => self.plan(size)?,
+        };
+        Ok(&mut self.whole.insert((size, inputs)).1)
+    }
+
+    /// There is no finer look at a picture that has not the pixels for it.
+    fn plan(&self, size: PictureSize) -> Result<Vec<Input>> {
+        let n_pixels = self.spec.width * self.spec.height;
+        let finer = (self.small_faces && 4 * n_pixels <= size.0 * size.1).then_some(4 * n_pixels);
+        let input = |n_pixels| Input::new(&self.graph, input_size(size, n_pixels), self.threads);
+        std::iter::once(n_pixels).chain(finer).map(input).collect()
+    }
+}
+
+impl FaceNet {
+    /// What a second look leaves of a candidate. One that fills the picture has been seen as well as it can be.
+    fn checked(&mut self, luma: Luma, candidate: Detection) -> Result<Option<Detection>> {
+        let fills_picture = CLOSE_LOOK * candidate.region.size > luma.width().min(luma.height()) as f32;
+        let face = if fills_picture {
+            Some(candidate)
+        } else {
+            let close = self.close_look(luma, &candidate.region)?;
+            close.map(|close| Detection { score: (close.score + candidate.score) / 2.0, ..close })
+        };
+        Ok(face.filter(|face| face.score >= MIN_SCORE))
+    }
+
+    /// The most certain face at a place.
+    fn close_look(&mut self, luma: Luma, near: &Region) -> Result<Option<Detection>> {
+        let framing = Framing { width: CLOSE_LOOK, height: CLOSE_LOOK, shift_x: 0.0, shift_y: 0.0 };
+        let found = self.close.look(luma, &framing.crop_to_image(near), self.spec.normalisation)?;
+        let here = found.into_iter().filter(|face| is_same(&face.region, near));
+        Ok(here.max_by(|a, b| a.score.total_cmp(&b.score)))
+    }
+}
+
+impl Detector for FaceNet {
+    fn detect(&mut self, luma: Luma, known: &[Region]) -> Result<Vec<Detection>> {
+        let how = self.spec.normalisation;
+        let size = (luma.width(), luma.height());
+        let mut candidates = Vec::new();
+        for input in self.whole(size)? {
+            let to_image = letterbox(size, (input.width, input.height));
+            candidates.extend(input.look(luma, &to_image, how)?);
+        }
+        let mut candidates = suppress(candidates);
+        candidates.retain(|face| !known.iter().any(|known| is_same(known, &face.region)));
+        candidates.truncate(MAX_CANDIDATES);
+        let mut faces = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            faces.extend(self.checked(luma, candidate)?);
+        }
+        Ok(suppress(faces))
+    }
+
+    fn confirm(&mut self, luma: Luma, near: &Region) -> Result<Option<Detection>> {
+        self.close_look(luma, near)
+    }
+}
+
+/// The net, planned for one size of input, with its buffers.
+struct Input {
+    net: Net,
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+    numbers: Vec<f32>,
+}
+
+impl Input {
+    fn new(graph: &Graph, (width, height): (usize, usize), threads: usize) -> Result<Self> {
+        let net = graph.plan([width, height], n_values(width, height), threads)?;
+        let n = width * height;
+        Ok(Self { net, width, height, pixels: vec![0; n], numbers: vec![0.0; n] })
+    }
+
+    /// The faces in a part of the picture, in image pixels; `to_image` maps unit input coordinates there.
+    fn look(&mut self, luma: Luma, to_image: &Affine, how: Normalisation) -> Result<Vec<Detection>> {
+        let Self { net, width, height, pixels, numbers } = self;
+        crop(luma, to_image, *width, pixels);
+        normalise(pixels, how, numbers);
+        let found = grid::decode(&net.run(numbers)?, *width, *height, MIN_SEEN);
+        Ok(found.into_iter().map(|face| in_image(face, to_image, *width, *height)).collect())
+    }
+}
+
+/// Width and height of the input for a picture: nearly the picture's proportions, about `n_pixels` pixels, and sides
+/// that the grids divide.
+fn input_size((width, height): PictureSize, n_pixels: usize) -> (usize, usize) {
+    let aspect = (width as f32 / height as f32).clamp(1.0 / MAX_ASPECT, MAX_ASPECT);
+    let unit = STRIDES[STRIDES.len() - 1] as f32;
+    let side = |length: f32| ((length / unit).round().max(1.0) * unit) as usize;
+    let ideal = (n_pixels as f32 * aspect).sqrt();
+    (side(ideal), side(ideal / aspect))
+}
+
+/// The map from unit input coordinates to image pixels that shows the whole picture in the middle of the input, as
+/// large as fits.
+fn letterbox((width, height): PictureSize, (input_width, input_height): (usize, usize)) -> Affine {
+    let (width, height) = (width as f32, height as f32);
+    let (across, down) = (input_width as f32, input_height as f32);
+    let scale = (width / across).max(height / down);
+    let center = Point::new((width - 1.0) / 2.0, (height - 1.0) / 2.0);
+    let framing = Framing { width: across, height: down, shift_x: 0.0, shift_y: 0.0 };
+    framing.crop_to_image(&Region { center, size: scale, angle: 0.0 })
+}
+
+/// A detection in an input's pixels, taken to the image. The map turns and scales, but does not shear.
+fn in_image(found: Detection, to_image: &Affine, width: usize, height: usize) -> Detection {
+    let Region { center, size, angle } = found.region;
+    let [[a, _, _], [d, _, _]] = to_image.rows;
+    let region = Region {
+        center: to_image.apply(Point::new(center.x / width as f32, center.y / height as f32)),
+        size: size * a.hypot(d) / width as f32,
+        angle: angle + d.atan2(a),
+    };
+    Detection { region, ..found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_have_the_pictures_proportions_and_one_amount_of_pixels() {
+        let n = 256 * 192;
+        assert_eq!(input_size((640, 480), n), (256, 192));
+        assert_eq!(input_size((1280, 720), n), (288, 160));
+        assert_eq!(input_size((480, 640), n), (192, 256));
+        assert_eq!(input_size((500, 500), n), (224, 224));
+        for (width, height) in [(1, 4000), (4000, 1), (30, 20), (1, 1)] {
+            let (w, h) = input_size((width, height), n);
+            assert!(w % 32 == 0 && h % 32 == 0 && w * h <= 2 * n && w.min(h) >= 96, "{w}×{h}");
+        }
+    }
+
+    #[test]
+    fn a_letterbox_shows_the_whole_picture_in_the_middle() {
+        // 4.5 image pixels are one of the input's; 284.4 of 288 columns are filled.
+        let map = letterbox((1280, 720), (288, 160));
+        let near = |unit: (f32, f32), image: (f32, f32)| {
+            map.apply(Point::new(unit.0, unit.1)).distance(Point::new(image.0, image.1)) < 1e-2
+        };
+        assert!(near((0.5, 0.5), (639.5, 359.5)));
+        assert!(near((0.5, 0.0), (639.5, -0.5)) && near((0.5, 1.0), (639.5, 719.5)));
+        assert!(near((0.0, 0.5), (-8.5, 359.5)));
+    }
+
+    #[test]
+    fn detections_go_to_the_image_turned_and_scaled() {
+        let near = Region { center: Point::new(200.0, 100.0), size: 80.0, angle: 0.5 };
+        let framing = Framing { width: 2.0, height: 2.0, shift_x: 0.0, shift_y: 0.0 };
+        let map = framing.crop_to_image(&near);
+        // The face that was looked for is in the middle, half the input's side large and upright.
+        let region = Region { center: Point::new(32.0, 32.0), size: 32.0, angle: 0.0 };
+        let found = in_image(Detection { region, score: 0.7 }, &map, 64, 64);
+        assert!(found.region.center.distance(near.center) < 1e-3 && (found.region.size - 80.0).abs() < 1e-3);
+        assert!((found.region.angle - 0.5).abs() < 1e-5);
+        // A tenth of the face's size to its own right.
+        let region = Region { center: Point::new(35.2, 32.0), angle: -0.1, ..region };
+        let found = in_image(Detection { region, score: 0.7 }, &map, 64, 64).region;
+        let expected = Point::new(200.0 + 8.0 * 0.5_f32.cos(), 100.0 + 8.0 * 0.5_f32.sin());
+        assert!(found.center.distance(expected) < 1e-3 && (found.angle - 0.4).abs() < 1e-5);
+    }
+}

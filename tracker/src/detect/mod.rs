@@ -1,0 +1,91 @@
+//! Finding faces in a whole picture.
+
+use crate::error::Result;
+
+use crate::geometry::Region;
+use crate::image::Luma;
+
+mod face_net;
+pub mod grid;
+
+pub use face_net::{FaceNet, MIN_SCORE};
+
+/// A face that a detector sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// Where the landmarks are to be looked for.
+    pub region: Region,
+    /// How sure the detector is, 0 to 1.
+    pub score: f32,
+}
+
+/// Finds faces in a picture.
+pub trait Detector: Send {
+    /// The faces, the most certain first, but those that are known to be there already. None is an empty list.
+    ///
+    /// # Errors
+    /// If the detector itself fails.
+    fn detect(&mut self, luma: Luma, known: &[Region]) -> Result<Vec<Detection>>;
+
+    /// Looks again at one place only, which is much cheaper: the face that is there, however faint, or `None`.
+    ///
+    /// # Errors
+    /// If the detector itself fails.
+    fn confirm(&mut self, luma: Luma, near: &Region) -> Result<Option<Detection>>;
+}
+
+/// Two regions of which so much of the smaller one lies within the other show the same face. Of two people, more than half
+/// of one would be hidden then.
+const SAME_FACE: f32 = 0.5;
+
+/// Whether two regions show the same face.
+pub fn is_same(a: &Region, b: &Region) -> bool {
+    a.overlap(b) > SAME_FACE
+}
+
+/// Non-maximum suppression: of detections that overlap, the most certain one stays. The most certain come first.
+pub fn suppress(mut found: Vec<Detection>) -> Vec<Detection> {
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Detection> = Vec::new();
+    for face in found {
+        if !kept.iter().any(|other| is_same(&other.region, &face.region)) {
+            kept.push(face);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Point;
+
+    fn face(x: f32, size: f32, score: f32) -> Detection {
+        Detection { region: Region { center: Point::new(x, 50.0), size, angle: 0.0 }, score }
+    }
+
+    #[test]
+    fn of_overlapping_detections_the_most_certain_stays() {
+        let best = face(100.0, 40.0, 0.9);
+        let shifted = face(110.0, 44.0, 0.7);
+        let inside = face(95.0, 10.0, 0.8);
+        let beside = face(130.0, 40.0, 0.6);
+        assert_eq!(suppress(vec![shifted, beside, best, inside]), [best, beside]);
+        assert_eq!(suppress(Vec::new()), []);
+    }
+
+    #[test]
+    fn regions_show_the_same_face_if_one_hides_the_other() {
+        let same = |a: Detection, b: Detection| is_same(&a.region, &b.region);
+        let one = face(100.0, 60.0, 0.5);
+        assert!(same(one, face(129.0, 60.0, 0.5)) && !same(one, face(130.0, 60.0, 0.5)));
+        assert!(same(one, face(110.0, 20.0, 0.5)), "inside");
+    }
+
+    #[test]
+    fn a_suppressed_detection_suppresses_nothing() {
+        // Three in a row, 15 px apart: the middle one overlaps both others, which hardly touch.
+        let row = [face(100.0, 40.0, 0.9), face(115.0, 40.0, 0.8), face(130.0, 40.0, 0.7)];
+        assert_eq!(suppress(row.to_vec()), [row[0], row[2]]);
+    }
+}

@@ -1,0 +1,45 @@
+//! What can go wrong in the library.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error as ThisError;
+
+/// The library's errors. Each message is one line that says what was tried and what is wrong.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// A picture's size and its bytes do not go together.
+    #[error("{0}")]
+    Image(String),
+    /// A model file cannot be read.
+    #[error("cannot read the model {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A model's bytes are no ONNX file, were not exported by facemark-train, or do not do what their metadata say.
+    #[error("the model cannot be used: {0}")]
+    Model(String),
+    /// A net that was loaded cannot be run.
+    #[error("the net cannot be run: {0}")]
+    Run(String),
+    /// A picture's time is not a finite number of seconds.
+    #[error("{0} is no time in seconds")]
+    Time(f64),
+}
+
+/// A result with the library's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Returns [`Error::Model`] with a formatted message unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err($crate::error::Error::Model(format!($($message)+)));
+        }
+    };
+}
+pub(crate) use ensure;

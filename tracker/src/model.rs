@@ -1,0 +1,150 @@
+//! A landmark model: an ONNX file of ours, run by tract.
+
+use crate::crop::{crop, normalise};
+use crate::error::Result;
+use crate::geometry::{Point, Region};
+use crate::image::Luma;
+use crate::timing::{Stage, Timing};
+use crate::onnx::net::{self, Net, NetFile};
+use crate::onnx::spec::ModelSpec;
+
+/// Predicts the landmarks of a face in a region.
+pub trait Landmarker: Send {
+    /// What the model says of itself.
+    fn spec(&self) -> &ModelSpec;
+
+    /// The landmarks in image pixels, in the scheme's order; times go to [`Stage::Crop`] and [`Stage::Infer`].
+    ///
+    /// # Errors
+    /// If the net cannot be run.
+    fn landmarks(&mut self, luma: Luma, region: &Region, timing: &mut Timing) -> Result<Landmarks>;
+}
+
+/// What a net sees in a region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Landmarks {
+    /// The landmarks in the scheme's order.
+    pub points: Vec<Point>,
+    /// How sure the net is that there is a face, and as large as the region, from 0 to 1; `None` if it does not say.
+    pub presence: Option<f32>,
+}
+
+/// A loaded model with its buffers.
+pub struct LandmarkModel {
+    spec: ModelSpec,
+    net: Net,
+    pixels: Vec<u8>,
+    numbers: Vec<f32>,
+}
+
+impl LandmarkModel {
+    /// Loads a model from an ONNX file's bytes; `threads` is how many the net may use.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model) if the bytes are no ONNX file, were not exported by facemark-train, or the graph does
+    /// not do what its metadata says.
+    pub fn from_bytes(bytes: &[u8], threads: usize) -> Result<Self> {
+        net::load(|| Self::load(bytes, threads))
+    }
+
+    fn load(bytes: &[u8], threads: usize) -> Result<Self> {
+        let file = NetFile::read(bytes)?;
+        let spec = ModelSpec::from_metadata(file.metadata())?;
+        let size = [spec.width, spec.height];
+        let n_values = spec.n_values();
+        let net = file.parse(size, n_values)?.plan(size, n_values, threads)?;
+        let n_pixels = spec.width * spec.height;
+        Ok(Self { spec, net, pixels: vec![0; n_pixels], numbers: vec![0.0; n_pixels] })
+    }
+
+    /// Runs the net on a normalised crop of `height · width` numbers; landmarks in unit crop coordinates.
+    ///
+    /// # Errors
+    /// If the crop has another size or the net cannot be run.
+    pub fn run(&mut self, crop: &[f32]) -> Result<Landmarks> {
+        let values = self.net.run(crop)?;
+        let (points, presence) = values.split_at(2 * self.spec.scheme.n_points());
+        Ok(Landmarks {
+            points: points.chunks_exact(2).map(|pair| Point::new(pair[0], pair[1])).collect(),
+            presence: presence.first().map(|logit| 1.0 / (1.0 + (-logit).exp())),
+        })
+    }
+
+    /// Runs the net on a normalised crop, and on its mirror image if the model says so: what the net gets wrong one way
+    /// and right the other is halved. The crop may be left mirrored.
+    fn look(&mut self, crop: &mut [f32]) -> Result<Landmarks> {
+        let found = self.run(crop)?;
+        if !self.spec.mirrored {
+            return Ok(found);
+        }
+        crop.chunks_exact_mut(self.spec.width).for_each(<[f32]>::reverse);
+        let mirrored = self.run(crop)?;
+        let counterparts = self.spec.scheme.mirror().iter().map(|&i| mirrored.points[i]);
+        let mean = |(a, b): (Point, Point)| Point::new((a.x + 1.0 - b.x) / 2.0, (a.y + b.y) / 2.0);
+        let presence = found.presence.zip(mirrored.presence).map(|(a, b)| (a + b) / 2.0);
+        Ok(Landmarks { points: found.points.into_iter().zip(counterparts).map(mean).collect(), presence })
+    }
+}
+
+impl Landmarker for LandmarkModel {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn landmarks(&mut self, luma: Luma, region: &Region, timing: &mut Timing) -> Result<Landmarks> {
+        let to_image = self.spec.framing.crop_to_image(region);
+        // Taken out and put back, so that the buffer is kept.
+        let mut numbers = std::mem::take(&mut self.numbers);
+        timing.measure(Stage::Crop, || {
+            crop(luma, &to_image, self.spec.width, &mut self.pixels);
+            normalise(&self.pixels, self.spec.normalisation, &mut numbers);
+        });
+        let found = timing.measure(Stage::Infer, || self.look(&mut numbers));
+        self.numbers = numbers;
+        let mut found = found?;
+        found.points.iter_mut().for_each(|point| *point = to_image.apply(*point));
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Plane;
+    use crate::models;
+
+    /// A picture that is not its own mirror image.
+    fn picture() -> Plane {
+        let (width, height) = (200, 180);
+        let pixel = |i: usize| {
+            let (x, y) = (i % width, i / width);
+            (x * 5 / 4 + (x * y / 40) % 50 + if (60..90).contains(&x) && y > 80 { 60 } else { 0 }).min(255)
+                as u8
+        };
+        Plane::new(width, height, (0..width * height).map(pixel).collect()).unwrap()
+    }
+
+    #[test]
+    fn a_model_that_looks_twice_answers_a_mirrored_picture_with_mirrored_points() {
+        let mut model = LandmarkModel::from_bytes(models::COMPACT, 1).unwrap();
+        let picture = picture();
+        let mut mirrored = picture.clone();
+        mirrored.data_mut().chunks_exact_mut(picture.width()).for_each(<[u8]>::reverse);
+        let width = picture.width() as f32;
+        let center = Point::new((width - 1.0) / 2.0, 85.0);
+        let region = Region { center, size: 90.0, angle: 0.0 };
+        let largest_difference = |model: &mut LandmarkModel| {
+            let mut timing = Timing::default();
+            let points = model.landmarks(picture.luma(), &region, &mut timing).unwrap().points;
+            let others = model.landmarks(mirrored.luma(), &region, &mut timing).unwrap().points;
+            let counterparts = model.spec().scheme.mirror().iter().map(|&i| others[i]);
+            let mirrored_back = counterparts.map(|p| Point::new(width - 1.0 - p.x, p.y));
+            let distances = points.iter().zip(mirrored_back).map(|(a, b)| (a.x - b.x).hypot(a.y - b.y));
+            distances.fold(0.0, f32::max)
+        };
+        assert!(largest_difference(&mut model) > 0.5, "a net alone does not");
+        model.spec.mirrored = true;
+        let difference = largest_difference(&mut model);
+        assert!(difference < 0.1, "{difference}");
+    }
+}

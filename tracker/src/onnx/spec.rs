@@ -1,0 +1,290 @@
+//! What a model file says of itself: the contract between trainer and tracker, one JSON value in ONNX `metadata_props`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::net::NetFile;
+use crate::crop::{Framing, Normalisation};
+use crate::error::{Error, Result, ensure};
+use crate::face::Scheme;
+
+/// What a model does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spec {
+    /// Finds the landmarks of a face.
+    Landmarks(ModelSpec),
+    /// Finds faces in a picture.
+    FaceDetector(DetectorSpec),
+}
+
+/// A landmark model's contract: input `[1, 1, height, width]`, output `[1, 2·points]` as x0, y0, x1, y1 … in
+/// unit crop coordinates, and one number more with `presence`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Short name, also the file's.
+    pub name: String,
+    /// Width of the input in pixels.
+    pub width: usize,
+    /// Height of the input in pixels.
+    pub height: usize,
+    /// Which landmarks come out.
+    pub scheme: Scheme,
+    /// What happens to the pixels.
+    pub normalisation: Normalisation,
+    /// How the face lies in the crop.
+    pub framing: Framing,
+    /// Whether each crop is looked at twice, as it is and mirrored, and the mean of both answers taken.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mirrored: bool,
+    /// Whether the net also answers if there is a face: one more number, the logit of its being there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub presence: bool,
+    /// How the model was made (data, seed, epochs, commit, validation error …), free text by key.
+    #[serde(default)]
+    pub training: BTreeMap<String, String>,
+}
+
+/// A face detector's contract: input `[1, 1, height, width]`, or any other with sides that are multiples of
+/// [`DETECTOR_UNIT`]; output as in [`grid`](crate::detect::grid).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorSpec {
+    /// Short name, also the file's.
+    pub name: String,
+    /// Width of the input in pixels that the net was trained with.
+    pub width: usize,
+    /// Its height.
+    pub height: usize,
+    /// What happens to the pixels.
+    pub normalisation: Normalisation,
+    /// How the model was made, free text by key.
+    #[serde(default)]
+    pub training: BTreeMap<String, String>,
+}
+
+/// The key of the JSON value in `metadata_props`.
+pub const KEY: &str = "facemark";
+/// What a detector's input is a multiple of, both ways: the side of its largest cells.
+pub const DETECTOR_UNIT: usize = 32;
+/// Version of the JSON value. A reader refuses any other.
+const FORMAT: u64 = 2;
+/// The key that files of the first version have.
+const OLD_KEY: &str = "facemark.format";
+/// Longest input side that is taken for real: a broken file must not make us allocate gigabytes.
+const MAX_SIDE: usize = 512;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: u64,
+    model: Spec,
+}
+
+impl Spec {
+    /// What a model file says of itself. The net is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the bytes are no ONNX file, or as [`from_metadata`](Self::from_metadata).
+    pub fn of_file(bytes: &[u8]) -> Result<Self> {
+        Self::from_metadata(NetFile::read(bytes)?.metadata())
+    }
+
+    /// The key and the value for `metadata_props`.
+    pub fn to_metadata(&self) -> (String, String) {
+        let document = serde_json::json!({ "format": FORMAT, "model": self });
+        (KEY.to_owned(), document.to_string())
+    }
+
+    /// Reads the value back from a file's pairs.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is missing, of another version, or makes no sense; the message names the field.
+    pub fn from_metadata(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let pairs: BTreeMap<String, String> = pairs.into_iter().collect();
+        if let Some(text) = pairs.get(KEY) {
+            return Self::from_json(text);
+        }
+        let version = pairs.get(OLD_KEY);
+        ensure!(version.is_none(), "it was exported by an older facemark-train; export it again with this one");
+        Err(Error::Model(
+            "it holds no facemark metadata; only models exported by facemark-train can be used".to_owned(),
+        ))
+    }
+
+    fn from_json(text: &str) -> Result<Self> {
+        let wrong = |error: serde_json::Error| Error::Model(format!("its metadata makes no sense: {error}"));
+        let document: Value = serde_json::from_str(text).map_err(wrong)?;
+        let format = document.get("format").unwrap_or(&Value::Null);
+        ensure!(format == FORMAT, "its metadata has format {format}, this program reads {FORMAT}");
+        let Document { model, .. } = serde_json::from_value(document).map_err(wrong)?;
+        model.check().map(|()| model)
+    }
+
+    fn check(&self) -> Result<()> {
+        let (width, height, normalisation) = match self {
+            Self::Landmarks(spec) => {
+                check_framing(&spec.framing)?;
+                (spec.width, spec.height, spec.normalisation)
+            }
+            Self::FaceDetector(spec) => {
+                let fits = spec.width.is_multiple_of(DETECTOR_UNIT) && spec.height.is_multiple_of(DETECTOR_UNIT);
+                let (width, height) = (spec.width, spec.height);
+                ensure!(fits, "its input of {width}×{height} is no multiple of {DETECTOR_UNIT}");
+                (width, height, spec.normalisation)
+            }
+        };
+        let sides = 1..=MAX_SIDE;
+        let fits = sides.contains(&width) && sides.contains(&height);
+        ensure!(fits, "its input of {width}×{height} has a side that is not between 1 and {MAX_SIDE}");
+        if let Normalisation::Fixed { mean, std } = normalisation {
+            let is_possible = mean.is_finite() && std.is_finite() && std > 0.0;
+            ensure!(is_possible, "its normalisation by a mean of {mean} and a deviation of {std} makes no sense");
+        }
+        Ok(())
+    }
+}
+
+fn check_framing(framing: &Framing) -> Result<()> {
+    let &Framing { width, height, shift_x, shift_y } = framing;
+    let numbers = [width, height, shift_x, shift_y];
+    let is_possible = numbers.iter().all(|number| number.is_finite()) && width > 0.0 && height > 0.0;
+    ensure!(is_possible, "its framing {numbers:?} makes no sense");
+    Ok(())
+}
+
+impl ModelSpec {
+    /// How many numbers the net answers.
+    pub fn n_values(&self) -> usize {
+        2 * self.scheme.n_points() + usize::from(self.presence)
+    }
+
+    /// The contract in a file's key-value pairs.
+    ///
+    /// # Errors
+    /// As [`Spec::from_metadata`], and if the model is a face detector.
+    pub fn from_metadata(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        match Spec::from_metadata(pairs)? {
+            Spec::Landmarks(spec) => Ok(spec),
+            Spec::FaceDetector(_) => {
+                Err(Error::Model("it is a face detector, not a landmark model".to_owned()))
+            }
+        }
+    }
+}
+
+impl DetectorSpec {
+    /// The contract in a file's key-value pairs.
+    ///
+    /// # Errors
+    /// As [`Spec::from_metadata`], and if the model is a landmark model.
+    pub fn from_metadata(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        match Spec::from_metadata(pairs)? {
+            Spec::FaceDetector(spec) => Ok(spec),
+            Spec::Landmarks(_) => {
+                Err(Error::Model("it is a landmark model, not a face detector".to_owned()))
+            }
+        }
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn landmarks() -> ModelSpec {
+        ModelSpec {
+            name: "resnet18".to_owned(),
+            width: 112,
+            height: 96,
+            scheme: Scheme::Ibug68,
+            normalisation: Normalisation::Fixed { mean: 0.5, std: 0.25 },
+            framing: Framing { width: 1.3, height: 1.1, shift_x: 0.0, shift_y: -0.05 },
+            mirrored: false,
+            presence: false,
+            training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
+        }
+    }
+
+    fn detector() -> DetectorSpec {
+        DetectorSpec {
+            name: "face".to_owned(),
+            width: 256,
+            height: 192,
+            normalisation: Normalisation::PerCrop,
+            training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
+        }
+    }
+
+    fn read_back(spec: &Spec) -> Result<Spec> {
+        Spec::from_metadata([spec.to_metadata()])
+    }
+
+    #[test]
+    fn metadata_leads_back() {
+        let per_crop =
+            ModelSpec { normalisation: Normalisation::PerCrop, mirrored: true, presence: true, ..landmarks() };
+        for spec in [Spec::Landmarks(landmarks()), Spec::Landmarks(per_crop), Spec::FaceDetector(detector())] {
+            assert_eq!(read_back(&spec).unwrap(), spec);
+        }
+    }
+
+    #[test]
+    fn the_two_kinds_are_not_taken_for_each_other() {
+        let message = |error: Error| error.to_string();
+        let face = [Spec::FaceDetector(detector()).to_metadata()];
+        let error = message(ModelSpec::from_metadata(face).unwrap_err());
+        assert_eq!(error, "the model cannot be used: it is a face detector, not a landmark model");
+        let points = [Spec::Landmarks(landmarks()).to_metadata()];
+        let error = message(DetectorSpec::from_metadata(points).unwrap_err());
+        assert_eq!(error, "the model cannot be used: it is a landmark model, not a face detector");
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_named() {
+        let refused = |spec: Spec| read_back(&spec).unwrap_err().to_string();
+        assert!(refused(Spec::Landmarks(ModelSpec { width: 999_999, ..landmarks() })).contains("999999×96"));
+        assert!(refused(Spec::Landmarks(ModelSpec { height: 0, ..landmarks() })).contains("112×0"));
+        let normalisation = Normalisation::Fixed { mean: 0.0, std: 0.0 };
+        assert!(refused(Spec::Landmarks(ModelSpec { normalisation, ..landmarks() })).contains("normalisation"));
+        let framing = Framing { width: -1.0, ..landmarks().framing };
+        assert!(refused(Spec::Landmarks(ModelSpec { framing, ..landmarks() })).contains("framing"));
+        assert!(refused(Spec::FaceDetector(DetectorSpec { width: 250, ..detector() })).contains("250×192"));
+    }
+
+    #[test]
+    fn other_values_are_refused_with_the_field() {
+        let (key, good) = Spec::Landmarks(landmarks()).to_metadata();
+        for (from, to, named) in [
+            ("\"format\":2", "\"format\":3", "format 3"),
+            ("\"format\":2", "\"form\":2", "format null"),
+            ("ibug68", "face", "`face`"),
+            ("\"width\":112", "\"width\":\"wide\"", "wide"),
+            ("\"width\":112", "\"breadth\":112", "breadth"),
+            ("\"shift_x\":0.0", "\"shift_x\":1e300", "framing"),
+            ("\"name\":\"resnet18\",", "", "`name`"),
+            ("}", "", "EOF"),
+        ] {
+            assert!(good.contains(from), "{good}");
+            let error = Spec::from_metadata([(key.clone(), good.replace(from, to))]).unwrap_err().to_string();
+            assert!(error.contains(named), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn files_without_metadata_and_older_ones_are_told_apart() {
+        let error = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned()));
+            Spec::from_metadata(pairs).unwrap_err().to_string()
+        };
+        assert!(error(&[]).contains("no facemark metadata"));
+        assert!(error(&[("facemark.format", "1"), ("facemark.name", "nose")]).contains("export it again"));
+    }
+}
