@@ -4,16 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-
-use crate::show::draw::{Style, draw};
-use crate::error::Fault;
-use crate::frame::Frame;
-use crate::threads::{Inbox, Worker};
 use facemark::face::Scheme;
+
+use crate::error::Fault;
+use crate::frame::{Frame, Tracked};
 use crate::output::video::VideoSink;
 use crate::output::{End, Sink};
+use crate::show::draw::{Style, draw};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
+use crate::threads::{Inbox, Worker};
 
 /// Frames that may wait for the encoder. When they do, the display waits, too, and capture drops what comes meanwhile.
 const QUEUE: usize = 4;
