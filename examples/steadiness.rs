@@ -13,14 +13,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use facemark_cli::catalog;
-use facemark::geometry::Point;
-use facemark_cli::frame::{Frame, MediaTime};
 use facemark::face::{Smoother, Smoothing};
+use facemark::geometry::Point;
+use facemark::{Image, Options, Tracker};
+use facemark_cli::frame::{Frame, MediaTime};
 use facemark_cli::source::Source;
 use facemark_cli::source::images::ImagesSource;
 use facemark_cli::source::video::VideoSource;
-use facemark::{Options, Tracker};
 
 /// Sensor noise that is added to the still photo: its deviation in grey levels, about that of a webcam in a lit room.
 const NOISE: f32 = 3.0;
@@ -100,10 +99,8 @@ fn settings(sweep: bool) -> Vec<(String, Option<Smoothing>)> {
 }
 
 fn tracker() -> Result<Tracker> {
-    let options = Options { max_faces: 1, redetect_every: u32::MAX, smoothing: None, measures: false };
-    let model = catalog::find(catalog::DEFAULT)?.load(1)?;
-    let detector = catalog::find(catalog::DETECTOR)?.load_detector(1)?;
-    Ok(Tracker::new(Box::new(detector), Box::new(model), options))
+    let options = Options { max_faces: 1, redetect_every: u32::MAX, smoothing: None, ..Options::default() };
+    Ok(Tracker::new(options)?)
 }
 
 /// The photo, again and again, each time with other noise.
@@ -114,7 +111,7 @@ fn still() -> Result<Seen> {
     for i in 0..STILL_FRAMES {
         let mut frame = photo.clone();
         frame.time = MediaTime { ticks: i, base: (1, 25) };
-        for pixel in &mut frame.image.luma.data {
+        for pixel in frame.image.luma.data_mut() {
             *pixel = (f32::from(*pixel) + NOISE * random.normal()).round().clamp(0.0, 255.0) as u8;
         }
         seen.take(&mut tracker, frame)?;
@@ -136,10 +133,11 @@ fn moving(clip: &Path) -> Result<Seen> {
 
 impl Seen {
     fn take(&mut self, tracker: &mut Tracker, frame: Frame) -> Result<()> {
-        let tracked = tracker.track(frame)?;
-        for face in tracked.faces.into_iter().filter(|face| face.id == 1) {
-            self.index.push(tracked.frame.index as usize);
-            self.time.push(tracked.frame.time.seconds());
+        let (width, height) = frame.image.size();
+        let image = Image::luma(width, height, frame.image.luma.data())?;
+        for face in tracker.track(&image, frame.time.seconds())?.into_iter().filter(|face| face.id == 1) {
+            self.index.push(frame.index as usize);
+            self.time.push(frame.time.seconds());
             self.size.push(face.region.size);
             self.landmarks.push(face.landmarks);
         }

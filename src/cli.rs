@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use facemark::Options;
+use facemark::face::Smoothing;
 
 use crate::catalog;
 use crate::error::Fault;
-use facemark::face::Smoothing;
 use crate::source::camera::{Encoding, Wanted};
 use crate::source::images::{is_picture, pictures_in};
-use facemark::Options;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,13 +8,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use log::LevelFilter;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::flag;
-
 use facemark_cli::cli::{Cli, Command};
 use facemark_cli::command::{self, Settings};
 use facemark_cli::error::{Fault, tell};
+use log::LevelFilter;
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 
 fn main() -> ExitCode {
     let started = Instant::now();

@@ -210,19 +210,18 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::*;
+    use facemark::crop::{Framing, Normalisation};
     use facemark::detect::{Detection, Detector};
-    use facemark::crop::Framing;
-use facemark::geometry::Region;
-    use facemark::Plane;
-use crate::frame::{ColorTags, Stage, Timing};
-    use facemark::model::Landmarker;
-    use facemark::model::Landmarks;
     use facemark::face::Scheme;
+    use facemark::geometry::Region;
+    use facemark::model::{Landmarker, Landmarks};
+    use facemark::onnx::spec::ModelSpec;
+    use facemark::{Luma, Options};
+
+    use super::*;
+    use crate::frame::ColorTags;
     use crate::source::SourceInfo;
     use crate::source::paced::Paced;
-    use facemark::onnx::spec::{ModelSpec, Normalisation};
-    use facemark::Options;
 
     /// Counts up; its end can be an error or a panic.
     struct Counter {
@@ -275,13 +274,13 @@ use crate::frame::{ColorTags, Stage, Timing};
     struct Slow(Duration, fn());
 
     impl Detector for Slow {
-        fn detect(&mut self, _: &Plane, _: &[Region]) -> Result<Vec<Detection>> {
+        fn detect(&mut self, _: Luma, _: &[Region]) -> facemark::Result<Vec<Detection>> {
             thread::sleep(self.0);
             self.1();
             Ok(Vec::new())
         }
 
-        fn confirm(&mut self, _: &Plane, _: &Region) -> Result<Option<Detection>> {
+        fn confirm(&mut self, _: Luma, _: &Region) -> facemark::Result<Option<Detection>> {
             Ok(None)
         }
     }
@@ -293,7 +292,12 @@ use crate::frame::{ColorTags, Stage, Timing};
             &self.0
         }
 
-        fn landmarks(&mut self, _: &Plane, _: &Region, _: &mut Timing) -> Result<Landmarks> {
+        fn landmarks(
+            &mut self,
+            _: Luma,
+            _: &Region,
+            _: &mut facemark::Timing,
+        ) -> facemark::Result<Landmarks> {
             Ok(Landmarks { points: Vec::new(), presence: None })
         }
     }
@@ -310,8 +314,8 @@ use crate::frame::{ColorTags, Stage, Timing};
             presence: false,
             training: Default::default(),
         };
-        let options = Options { max_faces: 1, redetect_every: 1, smoothing: None, measures: false };
-        Tracker::new(Box::new(Slow(pause, effect)), Box::new(Never(spec)), options)
+        let options = Options { max_faces: 1, redetect_every: 1, smoothing: None, ..Options::default() };
+        Tracker::with(Box::new(Slow(pause, effect)), Box::new(Never(spec)), options)
     }
 
     #[derive(Default)]

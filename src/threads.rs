@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Error, Result};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 
-use crate::pipeline::joined;
 use crate::error::{Blame, Fault};
+use crate::pipeline::joined;
 
 /// A thread that works off messages until its inbox is closed.
 pub struct Worker<M, T> {

@@ -6,9 +6,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use facemark::face::{Pose, Scheme};
 use facemark::geometry::Point;
-use facemark::face::Pose;
-use facemark::face::Scheme;
 use serde_json::Value;
 
 const FACEMARK: &str = env!("CARGO_BIN_EXE_facemark");

@@ -20,7 +20,7 @@ const NEUTRAL: u8 = 128;
 
 /// Converts pictures; keeps its scaler while the format stays the same.
 #[derive(Default)]
-pub(super) struct Converter {
+pub(crate) struct Converter {
     scaler: Option<Scaler>,
 }
 
@@ -35,7 +35,7 @@ unsafe impl Send for Scaler {}
 
 impl Converter {
     /// Fills `image` with the picture, turned upright.
-    pub(super) fn convert(
+    pub(crate) fn convert(
         &mut self,
         raw: &Video,
         orientation: Orientation,
@@ -130,7 +130,7 @@ fn plane(raw: &Video, index: usize, (width, height): (usize, usize)) -> Option<(
 }
 
 /// The colours that the planes will have, as the picture says or, where it is silent, as its format implies.
-pub(super) fn color_tags(raw: &Video) -> ColorTags {
+pub(crate) fn color_tags(raw: &Video) -> ColorTags {
     let mut color = ColorTags {
         full_range: range(raw).unwrap_or_else(|| implies_full_range(raw.format())),
         // SAFETY: the frame outlives the reference; the enums are C ints.
@@ -148,7 +148,7 @@ pub(super) fn color_tags(raw: &Video) -> ColorTags {
 }
 
 /// Whether the picture itself tells its range, and if it is the full one.
-pub(super) fn range(raw: &Video) -> Option<bool> {
+pub(crate) fn range(raw: &Video) -> Option<bool> {
     // SAFETY: the frame outlives the reference; the enum is a C int.
     match unsafe { code_point(&raw const (*raw.as_ptr()).color_range) } {
         1 => Some(false),

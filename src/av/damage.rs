@@ -71,7 +71,7 @@ fn number(file: &mut File, is_size: bool) -> std::io::Result<u64> {
 }
 
 /// What went wrong so far.
-pub(super) struct Damage {
+pub(crate) struct Damage {
     path: PathBuf,
     /// Where the header says that the last stream ends, microseconds; `None` where it only guesses.
     promised_end: Option<i64>,
@@ -91,7 +91,7 @@ pub(super) struct Damage {
 }
 
 impl Damage {
-    pub(super) fn new(path: &Path, input: &Input) -> Self {
+    pub(crate) fn new(path: &Path, input: &Input) -> Self {
         // SAFETY: the context is open and outlives this function.
         let method = unsafe { (*input.as_ptr()).duration_estimation_method };
         let known =
@@ -115,7 +115,7 @@ impl Damage {
     }
 
     /// Takes note of a packet; `ours` if it is of the video stream.
-    pub(super) fn packet(&mut self, packet: &Packet, base: Rational, ours: bool) {
+    pub(crate) fn packet(&mut self, packet: &Packet, base: Rational, ours: bool) {
         let time = packet.pts().or(packet.dts());
         if let Some(time) = time {
             let end = time.saturating_add(packet.duration().max(0));
@@ -133,7 +133,7 @@ impl Damage {
     }
 
     /// Takes note of a decoded picture, which may have holes.
-    pub(super) fn picture(&mut self, raw: &Video) {
+    pub(crate) fn picture(&mut self, raw: &Video) {
         if !raw.is_corrupt() && !raw.has_decode_errors() {
             self.seen_whole = true;
         } else if self.seen_whole {
@@ -142,12 +142,12 @@ impl Damage {
     }
 
     /// Takes note of what the decoder could not read.
-    pub(super) fn undecoded(&mut self, error: ffmpeg::Error) {
+    pub(crate) fn undecoded(&mut self, error: ffmpeg::Error) {
         self.note(error.to_string());
     }
 
     /// Takes note of what the demuxer could not read.
-    pub(super) fn unread(&mut self, error: ffmpeg::Error) {
+    pub(crate) fn unread(&mut self, error: ffmpeg::Error) {
         self.seen_key = true;
         self.note(error.to_string());
     }
@@ -161,7 +161,7 @@ impl Damage {
     }
 
     /// The error for a video without a single picture.
-    pub(super) fn nothing(&self) -> Error {
+    pub(crate) fn nothing(&self) -> Error {
         let shown = self.path.display();
         match &self.last {
             Some(reason) => Fault::Input.error(format!(
@@ -172,7 +172,7 @@ impl Damage {
     }
 
     /// The judgement at the end, after `frames` delivered frames.
-    pub(super) fn verdict(&self, frames: u64) -> Result<()> {
+    pub(crate) fn verdict(&self, frames: u64) -> Result<()> {
         let shown = self.path.display();
         if let Some((time, reason)) = &self.first {
             let (errors, s) = (self.errors, if self.errors == 1 { "" } else { "s" });

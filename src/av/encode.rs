@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::c_int;
 
 use anyhow::Result;
+use facemark::Plane;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::{self, Id, threading};
 use ffmpeg_next::format::Pixel;
@@ -11,7 +12,6 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Codec, Dictionary, Packet, Rational, encoder, ffi};
 
 use crate::error::{Blame, Fault};
-use facemark::Plane;
 use crate::frame::Yuv420;
 use crate::source::SourceInfo;
 
@@ -30,7 +30,7 @@ const MPEG4_QUANTISER: c_int = 3;
 const MPEG4_MAX_TICKS: i32 = 65_535;
 
 /// Turns pictures into packets with the pictures' own time stamps.
-pub(super) struct Encoder {
+pub(crate) struct Encoder {
     encoder: encoder::Video,
     picture: Video,
     /// The time stamps of pictures inside an encoder that cannot represent them itself.
@@ -40,7 +40,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     /// Opens the best encoder that the system has.
-    pub(super) fn open(info: &SourceInfo, global_header: bool) -> Result<Self> {
+    pub(crate) fn open(info: &SourceInfo, global_header: bool) -> Result<Self> {
         match encoder::find_by_name("libx264") {
             Some(codec) => Self::open_codec(codec, info, global_header),
             None => {
@@ -89,7 +89,7 @@ impl Encoder {
     }
 
     /// Takes a picture that is to be shown at `ticks`.
-    pub(super) fn send(&mut self, image: &Yuv420, ticks: i64) -> Result<()> {
+    pub(crate) fn send(&mut self, image: &Yuv420, ticks: i64) -> Result<()> {
         // SAFETY: the picture is ours. This gives it new memory while the encoder still reads the old.
         let status = unsafe { ffi::av_frame_make_writable(self.picture.as_mut_ptr()) };
         if status < 0 {
@@ -113,12 +113,12 @@ impl Encoder {
     }
 
     /// Says that no more pictures come.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(crate) fn finish(&mut self) -> Result<()> {
         self.encoder.send_eof().blame(Fault::Failure, || "cannot empty the encoder")
     }
 
     /// The next finished packet, its times in ticks of the source.
-    pub(super) fn receive(&mut self) -> Result<Option<Packet>> {
+    pub(crate) fn receive(&mut self) -> Result<Option<Packet>> {
         let mut packet = Packet::empty();
         match self.encoder.receive_packet(&mut packet) {
             Ok(()) => {
@@ -135,12 +135,12 @@ impl Encoder {
     }
 
     /// The time base of the packets.
-    pub(super) fn base(&self) -> Rational {
+    pub(crate) fn base(&self) -> Rational {
         self.base
     }
 
     /// What a muxer has to know.
-    pub(super) fn context(&self) -> &codec::Context {
+    pub(crate) fn context(&self) -> &codec::Context {
         &self.encoder
     }
 }

@@ -22,20 +22,20 @@ const FRAGMENT_US: &str = "500000";
 const DISK: [i32; 3] = [ffmpeg::error::ENOSPC, ffmpeg::error::EFBIG, ffmpeg::error::EIO];
 
 /// Opens a muxer on a file.
-pub(super) fn open(file: File, format: &str) -> Result<Output, ffmpeg::Error> {
+pub(crate) fn open(file: File, format: &str) -> Result<Output, ffmpeg::Error> {
     let io = StreamIo::from_write_seek_with_capacity(file, WRITE_BUFFER)?;
     ffmpeg::format::output_to_stream(io, None, Some(format))
 }
 
 /// Where packets are written.
-pub(super) struct Mux {
+pub(crate) struct Mux {
     output: Output,
     journal: Option<Journal>,
 }
 
 impl Mux {
     /// Writes the header of `output`, and with `journal` begins one there.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         mut output: Output,
         options: Dictionary<'_>,
         journal: Option<File>,
@@ -52,12 +52,12 @@ impl Mux {
     }
 
     /// The file that will be the final one.
-    pub(super) fn output(&self) -> &Output {
+    pub(crate) fn output(&self) -> &Output {
         &self.output
     }
 
     /// Writes a packet whose times are in ticks of its stream.
-    pub(super) fn write(&mut self, packet: &Packet) -> Result<(), ffmpeg::Error> {
+    pub(crate) fn write(&mut self, packet: &Packet) -> Result<(), ffmpeg::Error> {
         if let Some(journal) = &mut self.journal
             && let Err(error) = journal.write(packet, &self.output)
         {
@@ -79,12 +79,12 @@ impl Mux {
     }
 
     /// Completes the final file.
-    pub(super) fn finish(&mut self) -> Result<(), ffmpeg::Error> {
+    pub(crate) fn finish(&mut self) -> Result<(), ffmpeg::Error> {
         self.output.write_trailer()
     }
 
     /// Completes the journal, after a failure.
-    pub(super) fn finish_journal(&mut self) {
+    pub(crate) fn finish_journal(&mut self) {
         if let Some(journal) = &mut self.journal {
             // Follows from the failure that led here, which is told.
             let _ = journal.output.write_trailer();
@@ -93,7 +93,7 @@ impl Mux {
 }
 
 /// Whether an error is about what a packet holds, not about the disk.
-pub(super) fn means_packet(error: ffmpeg::Error) -> bool {
+pub(crate) fn means_packet(error: ffmpeg::Error) -> bool {
     matches!(error, ffmpeg::Error::InvalidData | ffmpeg::Error::Other { errno: ffmpeg::error::EINVAL })
 }
 

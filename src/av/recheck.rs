@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use ffmpeg_next::Packet;
 
-use crate::source::{demux, video};
+use super::demux;
+use crate::source::video;
 
 /// Reads a video file from end to end and counts the frames of its video stream.
-pub(super) fn count_frames(path: &Path) -> Result<u64> {
+pub(crate) fn count_frames(path: &Path) -> Result<u64> {
     let mut input = demux::open(path)?;
     let video = video::best_video(&input, path)?.index();
     demux::discard(&mut input, |index| index != video);

@@ -9,11 +9,12 @@ use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::format::stream::Stream;
 use ffmpeg_next::{Packet, Rational, Rescale as _, ffi, media};
 
+use super::demux;
 use super::encode::Encoder;
 use super::mux::{Mux, means_packet};
 use super::tags;
 use crate::error::Fault;
-use crate::source::{demux, video};
+use crate::source::video;
 
 /// The end of a file for a demuxer that finds nothing but errors.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
@@ -26,7 +27,7 @@ const LEAVES_DELAY: u32 = 59;
 const LONGEST_LEAD_IN: f64 = 10.0;
 
 /// The second reader on the input, which copies packets as they are.
-pub(super) struct Remux {
+pub(crate) struct Remux {
     input: Input,
     /// By the input's stream index; `None` for streams that are not copied.
     tracks: Vec<Option<Track>>,
@@ -49,7 +50,7 @@ struct Track {
 impl Remux {
     /// Gives the output a stream for the encoder and one for each stream to copy, in the input's order.
     /// Also returns the index of the video stream in the output.
-    pub(super) fn prepare(path: &Path, output: &mut Output, encoder: &Encoder) -> Result<(Self, usize)> {
+    pub(crate) fn prepare(path: &Path, output: &mut Output, encoder: &Encoder) -> Result<(Self, usize)> {
         let mut input = demux::open(path)?;
         let video = video::best_video(&input, path)?.index();
         let mut tracks = Vec::new();
@@ -71,7 +72,7 @@ impl Remux {
     }
 
     /// To be called once the output's header is written, which settles its time bases.
-    pub(super) fn start(&mut self, output: &Output) {
+    pub(crate) fn start(&mut self, output: &Output) {
         for track in self.tracks.iter_mut().flatten() {
             if let Some(stream) = output.stream(track.output) {
                 track.output_base = stream.time_base();
@@ -80,7 +81,7 @@ impl Remux {
     }
 
     /// Where streams begin later than at zero, and the ticks in which they count: for the muxer's precision.
-    pub(super) fn late_starts(&self) -> impl Iterator<Item = Rational> {
+    pub(crate) fn late_starts(&self) -> impl Iterator<Item = Rational> {
         self.input.streams().filter_map(|stream| {
             let start = stream.start_time();
             (start != ffi::AV_NOPTS_VALUE && start > 0).then(|| stream.time_base())
@@ -88,7 +89,7 @@ impl Remux {
     }
 
     /// Whether the pictures begin at zero or later and nothing else long before it.
-    pub(super) fn starts_near_zero(&self) -> bool {
+    pub(crate) fn starts_near_zero(&self) -> bool {
         self.input.streams().all(|stream| {
             let earliest = if self.tracks[stream.index()].is_none() { 0.0 } else { -LONGEST_LEAD_IN };
             let start = stream.start_time();
@@ -97,7 +98,7 @@ impl Remux {
     }
 
     /// Copies all packets up to `limit`, in ticks of `base`; to the end without one.
-    pub(super) fn copy_until(&mut self, mux: &mut Mux, limit: Option<(i64, Rational)>) -> Result<()> {
+    pub(crate) fn copy_until(&mut self, mux: &mut Mux, limit: Option<(i64, Rational)>) -> Result<()> {
         while let Some(packet) = self.next() {
             let Some(track) = self.tracks.get_mut(packet.stream()).and_then(Option::as_mut) else { continue };
             if let (Some((limit, base)), Some(time)) = (limit, packet.dts().or(packet.pts())) {

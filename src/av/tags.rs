@@ -26,7 +26,7 @@ const VIDEO_TAGS: [&CStr; 9] = [
 ];
 
 /// Copies what is known of a stream: language, title, default or forced, pixel aspect. `recoded` if its packets are not.
-pub(super) fn describe(out: &mut StreamMut, stream: &Stream, recoded: bool) {
+pub(crate) fn describe(out: &mut StreamMut, stream: &Stream, recoded: bool) {
     out.set_avg_frame_rate(stream.avg_frame_rate());
     // The pixel aspect of the recoded stream may be another, if the pictures were turned.
     // SAFETY: both streams belong to open contexts; the dictionary of the output is its own copy.
@@ -41,7 +41,7 @@ pub(super) fn describe(out: &mut StreamMut, stream: &Stream, recoded: bool) {
 }
 
 /// Copies the title and whatever else is said of the whole.
-pub(super) fn copy_tags(input: &Input, output: &mut Output) {
+pub(crate) fn copy_tags(input: &Input, output: &mut Output) {
     // SAFETY: both contexts are open; the dictionary of the output is its own copy.
     unsafe { copy_dictionary((*input.as_ptr()).metadata, &mut (*output.as_mut_ptr()).metadata, &FILE_TAGS) };
 }
@@ -69,7 +69,7 @@ unsafe fn copy_dictionary(
 }
 
 /// Copies the chapters with their titles.
-pub(super) fn copy_chapters(input: &Input, output: &mut Output) -> Result<()> {
+pub(crate) fn copy_chapters(input: &Input, output: &mut Output) -> Result<()> {
     for (id, chapter) in (1..).zip(input.chapters()) {
         let tags = chapter.metadata();
         let title = tags.get("title").unwrap_or_default();

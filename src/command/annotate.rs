@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
+use facemark::Tracker;
 
 use super::{
     Pace, Settings, batch, borrowed, data_sinks, open, outcome, picture_sink, refuse_clashes, refuse_stdout,
@@ -11,15 +12,14 @@ use super::{
 };
 use crate::cli::{Annotate, Data, SourceSpec, VideoFormat};
 use crate::error::{Fault, tell};
-use crate::pipeline;
-use crate::output::report::LatencyReport;
 use crate::output::Sink;
 use crate::output::data::is_special;
 use crate::output::overlay::Overlay;
 use crate::output::partial::check_target;
 use crate::output::progress::Progress;
+use crate::output::report::LatencyReport;
 use crate::output::video::VideoSink;
-use facemark::Tracker;
+use crate::pipeline;
 
 /// One input and where its results go.
 pub(super) struct Job {

@@ -10,13 +10,13 @@ use super::{Pace, Settings, borrowed, interval, open, picture_sink, print, refus
 use crate::cli::{Bench, SourceSpec};
 use crate::error::Fault;
 use crate::frame::Stage;
-use crate::pipeline;
-use crate::output::report::{LatencyReport, Subject, WARM_UP};
 use crate::output::Sink;
 use crate::output::data::DataFile;
 use crate::output::overlay::Overlay;
 use crate::output::progress::Progress;
+use crate::output::report::{LatencyReport, Subject, WARM_UP};
 use crate::output::stamp::Stamp;
+use crate::pipeline;
 
 /// Measures every stage and prints the report.
 ///

@@ -4,6 +4,8 @@ use std::slice;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
+use facemark::Tracker;
+use facemark::face::Scheme;
 
 use super::{
     Pace, Settings, borrowed, data_sinks, interval, open, outcome, refuse_clashes, refuse_stdout, trace,
@@ -12,21 +14,19 @@ use super::{
 use crate::cli::{Live, SourceSpec, Switch, VideoFormat};
 use crate::error::{Fault, tell};
 use crate::frame::Stage;
-use crate::pipeline;
-use crate::output::report::LatencyReport;
-use facemark::face::Scheme;
 use crate::output::Sink;
 use crate::output::net::{Datagrams, Format};
 use crate::output::overlay::Overlay;
 use crate::output::progress::Progress;
 use crate::output::record::Recording;
-use crate::show::page::Server;
+use crate::output::report::LatencyReport;
 use crate::output::stamp::Stamp;
-use crate::show::window::Window;
 use crate::output::y4m::Y4m;
+use crate::pipeline;
+use crate::show::page::Server;
+use crate::show::window::Window;
 use crate::source::camera::{About, CameraSource, Mode};
 use crate::source::{Source, SourceInfo};
-use facemark::Tracker;
 
 /// Shows a camera's picture, or a file at its own speed, with its landmarks.
 ///

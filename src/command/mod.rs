@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use facemark::Tracker;
 
 use crate::catalog;
 use crate::cli::{Data, SourceSpec, Tracking, VideoFormat};
 use crate::error::Fault;
-use crate::pipeline::Summary;
 use crate::output::csv::Csv;
 use crate::output::data::{DataFile, is_special};
 use crate::output::images::ImagesSink;
@@ -17,11 +17,11 @@ use crate::output::trace::Trace;
 use crate::output::video::VideoSink;
 use crate::output::y4m::Y4m;
 use crate::output::{Sink, same_file};
+use crate::pipeline::Summary;
 use crate::source::images::ImagesSource;
 use crate::source::paced::Paced;
 use crate::source::video::VideoSource;
 use crate::source::{Source, SourceInfo};
-use facemark::Tracker;
 
 mod annotate;
 mod batch;

@@ -3,16 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
+use facemark::Face;
+use facemark::face::{Measures, Pose, Scheme};
 
 use crate::error::{Blame, Fault};
-use facemark::Face;
-use facemark::face::Measures;
-use facemark::face::Pose;
-use facemark::face::Scheme;
+use crate::frame::Tracked;
 use crate::output::data::DataFile;
 use crate::output::{End, Sink};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
 
 /// Writes `frame,timestamp,face_id,confidence,success,x_0…,y_0…,file`. As in OpenFace a frame without a face has
 /// one row with `success` 0 and zeros; unlike there, frames count from 0. With measures, `pose_Rx,pose_Ry,pose_Rz` in

@@ -11,11 +11,10 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, Rgb, RgbImage};
 
 use crate::error::{Blame, Fault};
-use crate::frame::{Stage, Yuv420};
+use crate::frame::{Stage, Tracked, Yuv420};
 use crate::output::partial::{Partial, SUFFIX, check_target};
 use crate::output::{End, Sink};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
 
 /// High enough that thin lines keep clean edges.
 const JPEG_QUALITY: u8 = 95;

@@ -3,17 +3,16 @@
 use std::path::Path;
 
 use anyhow::Result;
+use facemark::Face;
+use facemark::face::{Measures, Pose};
+use facemark::geometry::{Point, bounds};
 use serde::Serialize;
 
 use crate::error::{Blame, Fault};
-use facemark::Face;
-use facemark::geometry::{Point, bounds};
-use facemark::face::Measures;
-use facemark::face::Pose;
+use crate::frame::Tracked;
 use crate::output::data::DataFile;
 use crate::output::{End, Sink};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
 
 /// Writes `{"file":…,"frame":…,"time":…,"faces":[{"id":…,"score":…,"box":[x,y,w,h],"points":[[x,y],…]}]}`
 /// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers. With measures a face
@@ -81,7 +80,7 @@ impl Sink for Jsonl {
 }
 
 /// The line of a frame, with these of its faces, without its end.
-pub(super) fn to_line(tracked: &Tracked, faces: &[Face], info: &SourceInfo) -> Result<String> {
+pub(crate) fn to_line(tracked: &Tracked, faces: &[Face], info: &SourceInfo) -> Result<String> {
     let frame = &tracked.frame;
     let file = info.file(frame.index).to_string_lossy();
     let time = round(frame.time.seconds(), 1e6);

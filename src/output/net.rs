@@ -5,15 +5,15 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
 use anyhow::Result;
+use facemark::Face;
+use facemark::geometry::bounds;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 
 use crate::error::{Blame, Fault};
-use facemark::Face;
-use facemark::geometry::bounds;
+use crate::frame::Tracked;
 use crate::output::jsonl::to_line;
 use crate::output::{End, Sink};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
 
 /// The most that a datagram over IPv4 holds: 65,535 bytes less the headers of IP and UDP.
 const MOST: usize = 65_507;
@@ -136,8 +136,9 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::*;
     use facemark::geometry::{Point, Region};
+
+    use super::*;
     use crate::frame::{Frame, MediaTime};
 
     fn tracked(faces: usize, points: usize) -> Tracked {

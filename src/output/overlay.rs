@@ -1,12 +1,11 @@
 //! Draws the faces into each frame, for the sinks that come after it.
 
 use anyhow::Result;
-
-use crate::show::draw::{Style, draw};
-use crate::frame::Stage;
 use facemark::face::Scheme;
+
+use crate::frame::{Stage, Tracked};
 use crate::output::{End, Sink};
-use crate::frame::Tracked;
+use crate::show::draw::{Style, draw};
 
 /// The overlay as a step on the frame's way.
 pub struct Overlay {

@@ -105,7 +105,7 @@ pub fn check_target(target: &Path, inputs: &[&Path], overwrite: bool) -> Result<
 
 /// Whether the system would let us make a file in the folder, as far as it tells.
 fn may_write(folder: &Path) -> bool {
-    #[cfg(all(unix, feature = "onnx"))]
+    #[cfg(unix)]
     if let Ok(folder) = std::ffi::CString::new(folder.as_os_str().as_encoded_bytes()) {
         // SAFETY: the path is a string that ends in a zero and outlives the call, which only looks.
         return unsafe { libc::access(folder.as_ptr(), libc::W_OK) } == 0;

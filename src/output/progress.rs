@@ -3,9 +3,9 @@
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::frame::Tracked;
 use crate::output::{End, Sink};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
 
 /// Shows how far the run has come. Invisible unless standard error is a terminal.
 pub struct Progress(ProgressBar);

@@ -4,16 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-
-use crate::show::draw::{Style, draw};
-use crate::error::Fault;
-use crate::frame::Frame;
-use crate::threads::{Inbox, Worker};
 use facemark::face::Scheme;
+
+use crate::error::Fault;
+use crate::frame::{Frame, Tracked};
 use crate::output::video::VideoSink;
 use crate::output::{End, Sink};
+use crate::show::draw::{Style, draw};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
+use crate::threads::{Inbox, Worker};
 
 /// Frames that may wait for the encoder. When they do, the display waits, too, and capture drops what comes meanwhile.
 const QUEUE: usize = 4;
@@ -121,7 +120,7 @@ mod tests {
     fn tracked(ticks: i64) -> Tracked {
         let mut frame = Frame::empty();
         frame.image.resize(64, 48);
-        frame.image.luma.data.fill(100);
+        frame.image.luma.data_mut().fill(100);
         frame.time = MediaTime { ticks, base: (1, 25) };
         Tracked { frame, faces: Vec::new() }
     }

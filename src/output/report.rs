@@ -8,9 +8,8 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::frame::Stage;
+use crate::frame::{Stage, Tracked};
 use crate::output::{End, Sink};
-use crate::frame::Tracked;
 
 mod html;
 mod timeline;

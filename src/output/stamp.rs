@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 
-use crate::frame::Stage;
+use crate::frame::{Stage, Tracked};
 use crate::output::{End, Sink};
-use crate::frame::Tracked;
 
 /// Between two sinks: writes down the time from each frame's capture to here.
 pub struct Stamp(pub Stage);

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::frame::{Span, Stage};
+use crate::frame::{Span, Stage, Tracked};
 use crate::output::data::DataFile;
 use crate::output::{End, Sink};
-use crate::frame::Tracked;
 
 /// The program's threads, as lanes of the trace.
 const LANES: [&str; 3] = ["capture", "inference", "output"];

@@ -11,15 +11,11 @@ use super::End;
 use super::partial::{Partial, SUFFIX, check_target};
 use crate::av::encode::Encoder;
 use crate::av::mux::{self, Mux};
-use crate::av::recheck;
 use crate::av::remux::Remux;
+use crate::av::{demux, recheck};
 use crate::error::{Blame, Fault};
-use crate::frame::Frame;
-#[cfg(feature = "cli")]
-use crate::frame::Stage;
-use crate::source::{SourceInfo, demux};
-#[cfg(feature = "cli")]
-use crate::frame::Tracked;
+use crate::frame::{Frame, Stage, Tracked};
+use crate::source::SourceInfo;
 
 /// What an MP4 file is called while it has no index yet, and a journal beside it is the `NAME.partial`.
 const UNFINISHED: &str = ".unfinished";
@@ -186,7 +182,6 @@ impl VideoSink {
     }
 }
 
-#[cfg(feature = "cli")]
 impl super::Sink for VideoSink {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
         let frame = &mut tracked.frame;

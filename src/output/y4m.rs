@@ -5,11 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::error::Fault;
-use crate::frame::Yuv420;
+use crate::frame::{Tracked, Yuv420};
 use crate::output::data::DataFile;
 use crate::output::{End, Sink};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
 
 /// A gap is filled with at most so many repeats: a source that was away for long is not worth gigabytes.
 const MOST_REPEATS: i64 = 300;
@@ -88,7 +87,9 @@ impl Sink for Y4m {
 fn put(out: &mut DataFile, image: &Yuv420) -> Result<()> {
     out.put(|out| {
         out.write_all(b"FRAME\n")?;
-        [&image.luma, &image.chroma[0], &image.chroma[1]].into_iter().try_for_each(|p| out.write_all(p.data()))
+        [&image.luma, &image.chroma[0], &image.chroma[1]]
+            .into_iter()
+            .try_for_each(|p| out.write_all(p.data()))
     })
 }
 

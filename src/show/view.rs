@@ -1,7 +1,8 @@
 //! A picture as it is shown: scaled to a window with its aspect kept, mirrored if wanted, in RGB. Pure.
 
-use facemark::geometry::Point;
 use facemark::Plane;
+use facemark::geometry::Point;
+
 use crate::frame::{ColorTags, Yuv420};
 
 /// Fixed-point bits of the weights between two samples.

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use facemark::geometry::{Point, Region};
-use facemark::Plane;
-use facemark_cli::frame::{Frame, Stage, Timing};
 use facemark::model::{LandmarkModel, Landmarker as _};
+use facemark::onnx::spec::Spec;
+use facemark::onnx::weights;
+use facemark::{Plane, Timing};
+use facemark_cli::frame::{Frame, Stage};
 use facemark_cli::source::{Source as _, video::VideoSource};
-use facemark::onnx::spec::ModelSpec;
-use facemark::weights;
 
 use crate::fixtures::Bench;
 use crate::mutate::{feed, put};
@@ -35,7 +35,7 @@ fn fuzz_models() {
         let _ = weights::layers(bytes);
         let Ok(mut model) = LandmarkModel::from_bytes(bytes, 1) else { return false };
         // Whatever it says, it must say it.
-        let _ = model.landmarks(&luma, &region, &mut Timing::default());
+        let _ = model.landmarks(luma.luma(), &region, &mut Timing::default());
         true
     });
     row.outcome(format!("0 crashes; {taken} could still be loaded"));
@@ -45,16 +45,18 @@ fn fuzz_models() {
 fn fuzz_metadata() {
     let mut row = Row::new("fuzz: metadata of models (mutations)");
     let text = include_str!("../../fuzz/seeds/meta");
-    let per_crop = text.replace("fixed 0.5 0.25", "per-crop").replace("ibug68", "nose");
+    let per_crop =
+        text.replace(r#"{"fixed":{"mean":0.5,"std":0.25}}"#, "\"per-crop\"").replace("ibug68", "nose");
     let seeds = [text.as_bytes().to_vec(), per_crop.into_bytes()];
     let taken = fuzz(&mut row, &seeds, |bytes| {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let pairs = text.lines().filter_map(|line| line.split_once('='));
-        let spec = ModelSpec::from_metadata(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let spec = Spec::from_metadata(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
         // What is taken must be sound.
         spec.is_ok_and(|spec| {
-            assert!(spec.width > 0 && spec.height > 0 && spec.framing.width > 0.0, "{spec:?}");
-            ModelSpec::from_metadata(spec.to_metadata()).unwrap() == spec
+            let Spec::Landmarks(model) = &spec else { return true };
+            assert!(model.width > 0 && model.height > 0 && model.framing.width > 0.0, "{spec:?}");
+            Spec::from_metadata([spec.to_metadata()]).unwrap() == spec
         })
     });
     row.outcome(format!("0 crashes; {taken} made sense"));

@@ -179,8 +179,8 @@ fn hostile_models() {
             graph(model).node[0].attribute.push(value);
         }),
         ("input", |model| {
-            let size = model.metadata_props.iter_mut().find(|entry| entry.key == "facemark.input").unwrap();
-            size.value = "2000x2000".to_owned();
+            let json = model.metadata_props.iter_mut().find(|entry| entry.key == "facemark").unwrap();
+            json.value = json.value.replace("\"width\":80", "\"width\":2000");
         }),
     ];
     for (word, change) in cases {

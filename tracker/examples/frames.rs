@@ -8,7 +8,9 @@ use facemark::{Image, Options, Tracker};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [width, height, rate] = &arguments[..] else { return Err("pass width, height and frames a second".into()) };
+    let [width, height, rate] = &arguments[..] else {
+        return Err("pass width, height and frames a second".into());
+    };
     let (width, height, rate): (usize, usize, f64) = (width.parse()?, height.parse()?, rate.parse()?);
 
     let mut tracker = Tracker::new(Options { measures: true, ..Options::default() })?;

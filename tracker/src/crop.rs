@@ -348,7 +348,10 @@ mod tests {
         luma.data_mut()[..20_000].fill(255);
         for block in 1..=MAX_BLOCK {
             let window = Window { left: 0, top: 0, columns: 256 / block, rows: 128 / block, block };
-            assert!(shrink(white.luma(), &window).data().iter().all(|&mean| mean == 255), "blocks of {block}");
+            assert!(
+                shrink(white.luma(), &window).data().iter().all(|&mean| mean == 255),
+                "blocks of {block}"
+            );
             for (i, &mean) in shrink(luma.luma(), &window).data().iter().enumerate() {
                 let (x, y) = (i % window.columns * block, i / window.columns * block);
                 let row = |row: usize| &luma.data()[row * 256 + x..][..block];

@@ -101,7 +101,8 @@ impl<'a> Image<'a> {
         }
         let row = width.checked_mul(layout.bytes()).filter(|&row| row <= stride);
         let Some(row) = row else {
-            let message = format!("a row of {width} {name} pixels does not fit into a stride of {stride} bytes");
+            let message =
+                format!("a row of {width} {name} pixels does not fit into a stride of {stride} bytes");
             return Err(Error::Image(message));
         };
         let needed = (height - 1).checked_mul(stride).and_then(|rows| rows.checked_add(row));
@@ -294,10 +295,7 @@ mod tests {
     #[test]
     fn wrong_sizes_are_refused_with_what_was_expected() {
         let refused = |image: Result<Image>| image.unwrap_err().to_string();
-        assert_eq!(
-            refused(Image::rgb(4, 2, &[0; 8])),
-            "RGB pictures of 4×2 have 24 bytes, not 8"
-        );
+        assert_eq!(refused(Image::rgb(4, 2, &[0; 8])), "RGB pictures of 4×2 have 24 bytes, not 8");
         assert!(refused(Image::luma(0, 5, &[])).contains("no pixels"));
         assert!(refused(Image::luma(usize::MAX, usize::MAX, &[])).contains("bytes"));
         assert!(refused(Image::with_stride(Layout::Rgb, 4, 2, 11, &[0; 30])).contains("stride of 11"));

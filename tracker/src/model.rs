@@ -4,9 +4,9 @@ use crate::crop::{crop, normalise};
 use crate::error::Result;
 use crate::geometry::{Point, Region};
 use crate::image::Luma;
-use crate::timing::{Stage, Timing};
 use crate::onnx::net::{self, Net, NetFile};
 use crate::onnx::spec::ModelSpec;
+use crate::timing::{Stage, Timing};
 
 /// Predicts the landmarks of a face in a region.
 pub trait Landmarker: Send {

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use anyhow::{Result, ensure};
-use facemark::crop::crop;
-use facemark::crop::Framing;
-use facemark::geometry::{Affine, Point, Region};
 use facemark::Plane;
+use facemark::crop::Framing;
+use facemark::crop::crop;
+use facemark::geometry::{Affine, Point, Region};
 use facemark::onnx::spec::ModelSpec;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat};

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use facemark::geometry::{Point, Region};
 use facemark::Timing;
-use facemark::model::{LandmarkModel, Landmarker};
 use facemark::face::Scheme;
+use facemark::geometry::{Point, Region};
+use facemark::model::{LandmarkModel, Landmarker};
 use facemark::onnx::spec::ModelSpec;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -344,8 +344,8 @@ mod tests {
     use std::sync::Arc;
 
     use burn_flex::Flex;
-    use facemark::crop::Framing;
     use facemark::Plane;
+    use facemark::crop::Framing;
 
     use super::*;
     use crate::export::onnx_file;

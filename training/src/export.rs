@@ -128,8 +128,8 @@ mod tests {
     use burn::module::Module;
     use burn::tensor::{Distribution, Tensor};
     use burn_flex::Flex;
-    use facemark::detect::FaceNet;
     use facemark::crop::Framing;
+    use facemark::detect::FaceNet;
     use facemark::model::{LandmarkModel, Landmarker};
 
     use super::*;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use facemark::crop::bilinear;
-use facemark::geometry::Point;
 use facemark::Plane;
+use facemark::crop::bilinear;
 use facemark::face::Scheme;
+use facemark::geometry::Point;
 
 use crate::dataset::Sample;
 
@@ -137,7 +137,7 @@ fn height([first, second]: &[Point; 2], x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use facemark::crop::Framing;
-use facemark::geometry::Region;
+    use facemark::geometry::Region;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 

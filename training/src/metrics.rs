@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 
-use facemark::geometry::Point;
 use facemark::face::Scheme;
+use facemark::geometry::Point;
 use serde::Serialize;
 
 use crate::dataset::Sample;
@@ -127,8 +127,8 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
-    use facemark::geometry::Region;
     use facemark::Plane;
+    use facemark::geometry::Region;
 
     use super::*;
 

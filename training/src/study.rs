@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::tensor::backend::AutodiffBackend;
-use facemark::geometry::Point;
 use facemark::face::Scheme;
+use facemark::geometry::Point;
 use maud::{Markup, html};
 
 use crate::config::Recipe;

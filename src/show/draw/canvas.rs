@@ -1,12 +1,12 @@
 //! What is drawn on: the three planes of a picture as one, or a window's pixels.
 
+use facemark::Plane;
+use facemark::geometry::Point;
 use opencv::boxed_ref::BoxedRefMut;
 use opencv::core::{self, Mat, Point_, Scalar, Vec4b, Vector};
 use opencv::imgproc;
 
 use super::{Rgb, SHADOW};
-use facemark::geometry::Point;
-use facemark::Plane;
 use crate::frame::{ColorTags, Yuv420};
 
 /// OpenCV takes coordinates with this many fractional bits.

@@ -2,11 +2,11 @@
 //! the RGB of a window.
 
 use anyhow::{Context, Result};
-
 use facemark::Face;
+use facemark::face::{Contour, Scheme};
 use facemark::geometry::Point;
-use crate::frame::Yuv420;
 
+use crate::frame::Yuv420;
 use crate::show::view::Fit;
 
 mod canvas;
@@ -144,9 +144,10 @@ fn draw_face(
 
 #[cfg(test)]
 mod tests {
+    use facemark::geometry::Region;
+
     use super::canvas::to_yuv;
     use super::*;
-    use facemark::geometry::Region;
 
     fn gray(width: usize, height: usize) -> Yuv420 {
         let mut image = Yuv420::default();

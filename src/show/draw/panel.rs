@@ -1,10 +1,10 @@
 //! What a window shows besides the picture: a panel with a histogram, and notices.
 
 use anyhow::{Context, Result};
+use facemark::geometry::Point;
 
 use super::canvas::{Canvas, text_width};
 use super::{LANDMARK, RECORDING, TEXT};
-use facemark::geometry::Point;
 
 /// Lines of text over a bar chart.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,15 +1,15 @@
 //! Pictures as JPEG, by libav's encoder.
 
 use anyhow::Result;
+use facemark::Plane;
 use ffmpeg_next::codec::{self, Id, threading};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Packet, Rational, encoder, ffi};
 
-use crate::error::{Blame, Fault};
-use facemark::Plane;
-use crate::frame::{ColorTags, Yuv420};
 use crate::av::demux;
+use crate::error::{Blame, Fault};
+use crate::frame::{ColorTags, Yuv420};
 
 /// Quantiser, 1 (best) to 31: hardly visible losses at a tenth of a byte per pixel.
 const QUANTISER: i32 = 4;

@@ -9,18 +9,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 use crossbeam::channel::Sender;
+use facemark::face::Scheme;
 use hdrhistogram::Histogram;
 use serde_json::json;
 
 use crate::error::{Blame, Fault};
-use crate::frame::{Frame, Stage};
-use crate::threads::{Latest, SlotIn, SlotOut, queue, slot, spawn};
-use crate::output::report::{in_words, nanoseconds};
-use facemark::face::Scheme;
+use crate::frame::{Frame, Stage, Tracked};
 use crate::output::jsonl::to_line;
+use crate::output::report::{in_words, nanoseconds};
 use crate::output::{End, Sink};
 use crate::source::SourceInfo;
-use crate::frame::Tracked;
+use crate::threads::{Latest, SlotIn, SlotOut, queue, slot, spawn};
 
 mod encode;
 mod http;

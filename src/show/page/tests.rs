@@ -4,9 +4,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use super::*;
 use facemark::Face;
 use facemark::geometry::{Point, Region};
+
+use super::*;
 use crate::frame::MediaTime;
 
 const LONG: Duration = Duration::from_secs(10);

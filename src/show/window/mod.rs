@@ -6,19 +6,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
+use facemark::face::Scheme;
 use minifb::{ScaleMode, WindowOptions};
 
-use crate::show::draw::{Style, draw_on_window, notice, panel};
 use crate::error::{Fault, tell};
-use crate::frame::{Frame, Span, Stage};
-use crate::threads::spawn;
-use facemark::face::Scheme;
+use crate::frame::{Frame, Span, Stage, Tracked};
 use crate::output::record::Recording;
 use crate::output::snapshot::{self, write_png};
 use crate::output::{End, Sink};
-use crate::source::SourceInfo;
-use crate::frame::Tracked;
+use crate::show::draw::{Style, draw_on_window, notice, panel};
 use crate::show::view::{Fit, Renderer, shape};
+use crate::source::SourceInfo;
+use crate::threads::spawn;
 
 mod keys;
 mod rolling;

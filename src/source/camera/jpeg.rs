@@ -6,10 +6,10 @@ use ffmpeg_next::codec::{self, Id, threading};
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::{Packet, decoder};
 
-use crate::frame::Yuv420;
 use crate::av::convert::Converter;
 use crate::av::demux;
 use crate::av::orient::Orientation;
+use crate::frame::Yuv420;
 
 /// libav's decoder: it knows the tables that cameras leave out.
 pub(super) struct JpegDecoder {

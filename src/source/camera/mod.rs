@@ -15,8 +15,8 @@ use bytes::Bytes;
 
 use crate::error::Fault;
 use crate::frame::{Frame, MediaTime, Stage, Timing, Yuv420};
-use crate::threads::{Feed, Latest, SlotIn};
 use crate::source::{Source, SourceInfo};
+use crate::threads::{Feed, Latest, SlotIn};
 
 mod device;
 mod driver;

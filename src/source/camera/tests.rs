@@ -98,7 +98,7 @@ fn start(open: Opener, reconnect: bool) -> Result<CameraSource> {
 fn next(source: &mut CameraSource) -> Result<(u64, u8)> {
     let mut frame = Frame::empty();
     assert!(source.next(&mut frame)?);
-    Ok((frame.index, frame.image.luma.data[0]))
+    Ok((frame.index, frame.image.luma.data()[0]))
 }
 
 /// All pictures until the camera is lost, and the words then.
@@ -130,7 +130,7 @@ fn pictures_come_in_order_with_the_drivers_times() {
     let mut captured = Vec::new();
     for (index, value) in [(0, 10), (1, 20), (2, 30)] {
         source.next(&mut frame).unwrap();
-        assert_eq!((frame.index, frame.image.luma.data[0]), (index, value));
+        assert_eq!((frame.index, frame.image.luma.data()[0]), (index, value));
         assert!((frame.time.seconds() - index as f64 * STEP.as_secs_f64()).abs() < 1e-5);
         assert!(frame.timing.get(Stage::Decode).is_some());
         captured.push(frame.captured);

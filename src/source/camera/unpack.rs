@@ -1,8 +1,8 @@
 //! Raw pictures from a camera as 4:2:0 planes.
 
 use anyhow::{Result, anyhow};
-
 use facemark::Plane;
+
 use crate::frame::{ColorTags, Yuv420};
 
 /// What V4L2 means by YUYV and NV12 unless it says otherwise: limited range, BT.601.

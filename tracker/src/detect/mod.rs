@@ -1,7 +1,6 @@
 //! Finding faces in a whole picture.
 
 use crate::error::Result;
-
 use crate::geometry::Region;
 use crate::image::Luma;
 

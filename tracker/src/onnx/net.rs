@@ -8,7 +8,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{RunOptions, multithread::Executor};
 
 use super::{limits, weights};
-use crate::error::{Error, Result, ensure};
+use crate::error::{Error, Result};
 
 /// Runs a model's loader.
 ///
@@ -73,7 +73,8 @@ impl Graph {
         let model = model.into_optimized().map_err(unusable)?;
         give_back_memory();
         let options = RunOptions { executor: Some(executor(threads)), ..RunOptions::default() };
-        let state = model.into_runnable_with_options(&options).and_then(|model| model.spawn()).map_err(unusable)?;
+        let state =
+            model.into_runnable_with_options(&options).and_then(|model| model.spawn()).map_err(unusable)?;
         let mut net = Net { state, shape, n_values };
         net.run(&vec![0.0; width * height]).map_err(|error| match error {
             Error::Run(why) => Error::Model(format!("its graph cannot be run: {why}")),

@@ -109,7 +109,10 @@ impl Spec {
             return Self::from_json(text);
         }
         let version = pairs.get(OLD_KEY);
-        ensure!(version.is_none(), "it was exported by an older facemark-train; export it again with this one");
+        ensure!(
+            version.is_none(),
+            "it was exported by an older facemark-train; export it again with this one"
+        );
         Err(Error::Model(
             "it holds no facemark metadata; only models exported by facemark-train can be used".to_owned(),
         ))
@@ -131,7 +134,8 @@ impl Spec {
                 (spec.width, spec.height, spec.normalisation)
             }
             Self::FaceDetector(spec) => {
-                let fits = spec.width.is_multiple_of(DETECTOR_UNIT) && spec.height.is_multiple_of(DETECTOR_UNIT);
+                let fits =
+                    spec.width.is_multiple_of(DETECTOR_UNIT) && spec.height.is_multiple_of(DETECTOR_UNIT);
                 let (width, height) = (spec.width, spec.height);
                 ensure!(fits, "its input of {width}×{height} is no multiple of {DETECTOR_UNIT}");
                 (width, height, spec.normalisation)
@@ -142,7 +146,10 @@ impl Spec {
         ensure!(fits, "its input of {width}×{height} has a side that is not between 1 and {MAX_SIDE}");
         if let Normalisation::Fixed { mean, std } = normalisation {
             let is_possible = mean.is_finite() && std.is_finite() && std > 0.0;
-            ensure!(is_possible, "its normalisation by a mean of {mean} and a deviation of {std} makes no sense");
+            ensure!(
+                is_possible,
+                "its normalisation by a mean of {mean} and a deviation of {std} makes no sense"
+            );
         }
         Ok(())
     }
@@ -184,9 +191,7 @@ impl DetectorSpec {
     pub fn from_metadata(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         match Spec::from_metadata(pairs)? {
             Spec::FaceDetector(spec) => Ok(spec),
-            Spec::Landmarks(_) => {
-                Err(Error::Model("it is a landmark model, not a face detector".to_owned()))
-            }
+            Spec::Landmarks(_) => Err(Error::Model("it is a landmark model, not a face detector".to_owned())),
         }
     }
 }
@@ -229,9 +234,14 @@ mod tests {
 
     #[test]
     fn metadata_leads_back() {
-        let per_crop =
-            ModelSpec { normalisation: Normalisation::PerCrop, mirrored: true, presence: true, ..landmarks() };
-        for spec in [Spec::Landmarks(landmarks()), Spec::Landmarks(per_crop), Spec::FaceDetector(detector())] {
+        let per_crop = ModelSpec {
+            normalisation: Normalisation::PerCrop,
+            mirrored: true,
+            presence: true,
+            ..landmarks()
+        };
+        for spec in [Spec::Landmarks(landmarks()), Spec::Landmarks(per_crop), Spec::FaceDetector(detector())]
+        {
             assert_eq!(read_back(&spec).unwrap(), spec);
         }
     }
@@ -253,7 +263,9 @@ mod tests {
         assert!(refused(Spec::Landmarks(ModelSpec { width: 999_999, ..landmarks() })).contains("999999×96"));
         assert!(refused(Spec::Landmarks(ModelSpec { height: 0, ..landmarks() })).contains("112×0"));
         let normalisation = Normalisation::Fixed { mean: 0.0, std: 0.0 };
-        assert!(refused(Spec::Landmarks(ModelSpec { normalisation, ..landmarks() })).contains("normalisation"));
+        assert!(
+            refused(Spec::Landmarks(ModelSpec { normalisation, ..landmarks() })).contains("normalisation")
+        );
         let framing = Framing { width: -1.0, ..landmarks().framing };
         assert!(refused(Spec::Landmarks(ModelSpec { framing, ..landmarks() })).contains("framing"));
         assert!(refused(Spec::FaceDetector(DetectorSpec { width: 250, ..detector() })).contains("250×192"));

@@ -61,7 +61,10 @@ fn floats(node: &NodeProto, inputs: &[usize], tensors: &[TensorProto]) -> Result
             let (levels, scales, zeros) = (&tensors[levels], &tensors[scales], &tensors[zeros]);
             let name = &node.name;
             ensure!(is(scales, DataType::Float), "the scales of its weights {name:?} are not 32-bit floats");
-            ensure!(zeros.raw_data.iter().all(|&zero| zero == 0), "a zero point of its weights {name:?} is not 0");
+            ensure!(
+                zeros.raw_data.iter().all(|&zero| zero == 0),
+                "a zero point of its weights {name:?} is not 0"
+            );
             let floats = dequantised(levels, &read_floats(&scales.raw_data), axis(node));
             ensure!(floats.is_some(), "the levels and scales of its weights {name:?} do not go together");
             Ok(floats)
@@ -91,10 +94,10 @@ pub struct Layer {
 /// If the bytes are no such file.
 pub fn layers(bytes: &[u8]) -> Result<Vec<Layer>> {
     let proto = tract_onnx::onnx().proto_model_for_read(&mut &*bytes);
-    let mut graph =
-        proto.ok().and_then(|proto| proto.graph).ok_or_else(|| {
-            Error::Model("it is not an ONNX file, or a broken one".to_owned())
-        })?;
+    let mut graph = proto
+        .ok()
+        .and_then(|proto| proto.graph)
+        .ok_or_else(|| Error::Model("it is not an ONNX file, or a broken one".to_owned()))?;
     check(&graph)?;
     expand(&mut graph)?;
     let tensor = |node: &NodeProto, input: usize| {

@@ -176,7 +176,7 @@ impl Eyes<'_> {
     /// What the detector sees in the region.
     fn confirm(&mut self, region: &Region) -> Result<Option<Detection>> {
         let Self { detector, luma, timing, .. } = self;
-        timing.measure(Stage::Confirm, || detector.confirm(luma, region))
+        timing.measure(Stage::Confirm, || detector.confirm(*luma, region))
     }
 }
 

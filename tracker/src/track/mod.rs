@@ -293,16 +293,13 @@ fn double(faces: &[Face]) -> Option<(usize, usize)> {
 }
 
 /// Loads a model from a file, or from the bytes that the library has of it.
-fn with_bytes<T>(
-    path: Option<&Path>,
-    built_in: &[u8],
-    load: impl FnOnce(&[u8]) -> Result<T>,
-) -> Result<T> {
+fn with_bytes<T>(path: Option<&Path>, built_in: &[u8], load: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
     let Some(path) = path else { return load(built_in) };
     let unreadable = |source| Error::Read { path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_FILE {
-        let message = format!("{} has {size} bytes; no model of ours has more than {MAX_FILE}", path.display());
+        let message =
+            format!("{} has {size} bytes; no model of ours has more than {MAX_FILE}", path.display());
         return Err(Error::Model(message));
     }
     load(&fs::read(path).map_err(unreadable)?).map_err(|error| match error {

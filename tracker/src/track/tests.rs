@@ -477,7 +477,7 @@ fn two_faces_that_pass_one_another_keep_their_numbers() {
 fn smoothing_begins_anew_when_a_face_is_back_late() {
     let options = Options { smoothing: Some(Smoothing { min_cutoff: 1.0, beta: 0.0 }), ..OPTIONS };
     let x = |seconds: &[f64], places: &[f32]| {
-        let mut run = Run::with(path(places.iter().copied()), options, Scheme::Ibug68, |_, _| ());
+        let mut run = Run::with(path(places.iter().copied()), options.clone(), Scheme::Ibug68, |_, _| ());
         let faces: Vec<Vec<Face>> = seconds.iter().map(|&time| run.frame(time, true)).collect();
         let last = faces.last().and_then(|faces| faces.first()).unwrap();
         (last.id, last.landmarks[36].x)
@@ -502,7 +502,7 @@ fn a_single_point_has_size_and_roll_from_the_detector() {
 fn measures_come_where_they_are_asked_for_and_can_be_had() {
     let with = Options { measures: true, ..OPTIONS };
     for (options, scheme, expected) in
-        [(with, Scheme::Ibug68, true), (OPTIONS, Scheme::Ibug68, false), (with, Scheme::Nose, false)]
+        [(with.clone(), Scheme::Ibug68, true), (OPTIONS, Scheme::Ibug68, false), (with, Scheme::Nose, false)]
     {
         // Eyes and mouths of no size have no measures.
         let spread =

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use csv::{ReaderBuilder, StringRecord};
-use facemark::geometry::Point;
 use facemark::face::Scheme;
+use facemark::geometry::Point;
 
 use super::split::{is_for_testing, photo_name};
 use super::{Annotation, Part, Place, number};

@@ -21,9 +21,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
-use facemark::geometry::{Point, Region};
 use facemark::Plane;
 use facemark::face::Scheme;
+use facemark::geometry::{Point, Region};
 use rayon::prelude::*;
 
 use crate::boxes::FaceBox;

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use facemark::Plane;
+use facemark::crop::Framing;
 use facemark::crop::crop;
 use facemark::detect::{Detection, Detector, FaceNet};
-use facemark::crop::Framing;
-use facemark::geometry::{Affine, Point, Region};
-use facemark::Plane;
 use facemark::face::Scheme;
+use facemark::geometry::{Affine, Point, Region};
 use serde::Serialize;
 
 use super::photos::{self, KnownFace, Photo};

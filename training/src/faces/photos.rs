@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use facemark::geometry::Region;
 use facemark::Plane;
 use facemark::face::Scheme;
+use facemark::geometry::Region;
 use rayon::iter::Either;
 use rayon::prelude::*;
 

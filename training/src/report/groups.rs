@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use facemark::geometry::{Point, Region, bounds, mean};
 use facemark::face::Scheme;
+use facemark::geometry::{Point, Region, bounds, mean};
 
 use super::HeldOut;
 

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use facemark::geometry::{Point, Region};
-use facemark::{Plane, Timing};
 use facemark::model::{LandmarkModel, Landmarker};
+use facemark::{Plane, Timing};
 use image::imageops::FilterType;
 use serde::Deserialize;
 

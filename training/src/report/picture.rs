@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use facemark::geometry::Point;
 use facemark::face::Scheme;
+use facemark::geometry::Point;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, GrayImage};
 use maud::{Markup, html};
