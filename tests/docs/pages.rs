@@ -55,7 +55,9 @@ fn commands(page: &str) -> Vec<Vec<String>> {
     let calls = lines.filter(|line| line.starts_with("facemark "));
     let ends = ["|", "#", "&&", ">"];
     calls
-        .map(|line| line.split_whitespace().take_while(|word| !ends.contains(word)).map(str::to_owned).collect())
+        .map(|line| {
+            line.split_whitespace().take_while(|word| !ends.contains(word)).map(str::to_owned).collect()
+        })
         .collect()
 }
 

@@ -32,12 +32,20 @@ fn security_names_the_files_with_unsafe_code() {
         .collect();
     let missing: Vec<_> = with_unsafe.difference(&listed).collect();
     let wrong: Vec<_> = listed.difference(&with_unsafe).collect();
-    assert!(missing.is_empty() && wrong.is_empty(), "SECURITY.md lacks {missing:?}; {wrong:?} have no unsafe code");
+    assert!(
+        missing.is_empty() && wrong.is_empty(),
+        "SECURITY.md lacks {missing:?}; {wrong:?} have no unsafe code"
+    );
 }
 
 #[test]
 fn unsafe_code_is_told_from_words() {
-    for line in ["    unsafe { f() }", "unsafe impl Send for A {}", "unsafe fn f() {", "pub unsafe extern \"C\" fn f()"] {
+    for line in [
+        "    unsafe { f() }",
+        "unsafe impl Send for A {}",
+        "unsafe fn f() {",
+        "pub unsafe extern \"C\" fn f()",
+    ] {
         assert!(is_unsafe(line), "{line}");
     }
     for line in ["// unsafe { f() }", "script-src 'unsafe-inline'", "unsafe_op_in_unsafe_fn = \"deny\""] {

@@ -225,9 +225,7 @@ fn a_slow_reader() {
         }
         row.count();
     }
-    row.outcome(format!(
-        "memory flat; a file waits and all its {LONG_CLIP} frames arrive; live drops some"
-    ));
+    row.outcome(format!("memory flat; a file waits and all its {LONG_CLIP} frames arrive; live drops some"));
 }
 
 #[cfg(target_os = "linux")]
