@@ -224,14 +224,15 @@ fn facts_about_models_are_those_in_their_files() {
 
 #[test]
 fn a_wrong_fact_in_a_card_is_noticed() {
-    let (file, name, text) = pages().into_iter().find(|(file, ..)| file == "models/large.md").unwrap();
-    let page = read(&file);
-    let wrong = page.replace("`[1, 1, 144, 144]`", "`[1, 1, 160, 160]`");
+    let model = models().into_iter().find(|model| model.name == "large").unwrap();
+    let (width, height) = model.input();
+    let page = read("models/large.md");
+    let wrong = page.replace(&format!("`[1, 1, {height}, {width}]`"), "`[1, 1, 160, 161]`");
     // Not assert_ne, which would print both pages.
-    assert!(wrong != page, "the card tells the input's size");
-    let mended = with_block(&wrong, name, &text).unwrap();
+    assert!(wrong != page, "the card does not tell the input's size");
+    let mended = with_block(&wrong, "facts", &model.facts()).unwrap();
     assert!(mended != wrong, "the wrong size went unnoticed");
-    assert!(mended == page, "{file} says something else than its model's file; run `make docs`");
+    assert!(mended == page, "models/large.md says something else than its model's file; run `make docs`");
 }
 
 /// Whether the row of a card's own table that the file's `test` is about has another figure.
