@@ -7,6 +7,8 @@
 # make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
 # make soak   its row about two hours of a paced loop (SECONDS=7200)
 # make test-camera   the program on virtual cameras in a virtual machine; needs Debian 12 and its archive
+# make test-page     the page of live --serve in Chromium; needs Debian 12, about a minute
+# make test-window   the window and its keys on a display without a screen; needs Debian or Ubuntu, about a minute
 # make fuzz   its rows about fuzzed inputs, each kind as long as wanted (SECONDS=600)
 
 # What Debian 12 and Ubuntu 24.04 call the libraries we build against; ffmpeg makes the tests' videos.
@@ -21,7 +23,7 @@ COVERAGE = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ = target/fuzz/$(HOST)/release/facemark-fuzz
 
-.PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build
+.PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build test-page test-window
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -32,6 +34,14 @@ test: setup
 
 test-camera: build
 	tests/camera/run.sh
+
+test-page: build
+	@$(MAKE) --no-print-directory setup PACKAGES="python3 ffmpeg imagemagick chromium chromium-driver"
+	FACEMARK=$(FACEMARK) tests/page/page.py
+
+test-window: build
+	@$(MAKE) --no-print-directory setup PACKAGES="python3 ffmpeg imagemagick xvfb openbox xdotool"
+	FACEMARK=$(FACEMARK) tests/window/window.py
 
 lint:
 	cargo fmt --all --check
