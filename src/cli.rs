@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use facemark::Options;
 use facemark::face::Smoothing;
 
@@ -38,9 +39,17 @@ Examples:
   facemark live --no-window --jsonl - | jq .faces
   facemark live --no-window -o - --format yuv4mpeg | ffmpeg -i - -f v4l2 /dev/video9";
 
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  facemark completions bash >~/.local/share/bash-completion/completions/facemark
+  facemark completions fish >~/.config/fish/completions/facemark.fish
+  facemark completions zsh >~/.zfunc/_facemark
+
+For zsh, put 'fpath+=~/.zfunc' before 'compinit' into ~/.zshrc.";
+
 /// Finds facial landmarks in video, frame by frame.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(name = "facemark", version, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -66,6 +75,11 @@ pub enum Command {
     Devices(Devices),
     /// List the models.
     Models,
+    /// Print a script that completes facemark's arguments in a shell.
+    Completions(Completions),
+    /// Print the manual page of facemark or of one of its commands.
+    #[command(hide = true)]
+    Man(Man),
 }
 
 /// Arguments of `annotate`.
@@ -256,6 +270,22 @@ pub struct Devices {
     /// Print JSON instead of a list.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_HELP)]
+pub struct Completions {
+    /// The shell that the script is for.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The command; without it, the page of facemark itself.
+    pub command: Option<String>,
 }
 
 /// Values of `--format`.

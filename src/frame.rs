@@ -41,16 +41,6 @@ impl ColorTags {
 
     /// Video without any tags: limited range, everything unspecified.
     pub const UNSPECIFIED: Self = Self { full_range: false, primaries: 2, transfer: 2, matrix: 2 };
-
-    /// The shares of red and blue in luma, by the matrix coefficients (ITU-T H.273, table 4). Unknown ones are taken
-    /// as BT.601.
-    pub fn luma_weights(self) -> (f32, f32) {
-        match self.matrix {
-            1 => (0.2126, 0.0722),
-            9 | 10 => (0.2627, 0.0593),
-            _ => (0.299, 0.114),
-        }
-    }
 }
 
 /// An upright picture as 8-bit planes Y, Cb, Cr; the chroma planes have half the size, rounded up.

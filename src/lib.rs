@@ -24,6 +24,7 @@
 //! | [`show`] | what people see: the overlay, the window, the page |
 //! | [`av`] | what sources and outputs share of libav |
 //! | [`frame`] | a picture on its way: planes, media time, the stages' times |
+//! | [`color`] | from planes to RGB and back |
 //! | [`catalog`] | the models that are there |
 //! | [`error`] | faults and exit codes |
 //!
@@ -41,6 +42,7 @@
 pub mod av;
 pub mod catalog;
 pub mod cli;
+pub mod color;
 pub mod command;
 pub mod error;
 pub mod frame;

@@ -43,6 +43,8 @@ fn run(cli: &Cli, settings: Settings, stop: &AtomicBool) -> Result<()> {
         Command::Live(args) => command::live(args, settings, stop),
         Command::Devices(args) => command::devices(args, stop),
         Command::Models => command::models(),
+        Command::Completions(args) => command::completions(args),
+        Command::Man(args) => command::man(args),
     }
 }
 

@@ -363,3 +363,39 @@ fn a_reader_that_goes_away_is_no_panic() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(141), ""));
 }
+
+#[test]
+fn shells_get_completions_that_know_commands_and_options() {
+    for (shell, word) in [
+        ("bash", "complete -F _facemark"),
+        ("zsh", "#compdef facemark"),
+        ("fish", "complete -c facemark"),
+        ("elvish", "edit:completion:arg-completer[facemark]"),
+    ] {
+        let script = succeed(&["completions", shell]);
+        for word in [word, "annotate", "redetect-every"] {
+            assert!(script.contains(word), "{shell}: no {word}");
+        }
+    }
+    let bash = "source <(\"$1\" completions bash) && COMP_WORDS=(facemark annotate --redet) COMP_CWORD=2 \
+        && _facemark facemark --redet annotate && echo \"${COMPREPLY[@]}\"";
+    let completed = Command::new("bash").args(["-c", bash, "bash", FACEMARK]).output().unwrap();
+    assert_eq!(text(&completed.stdout), "--redetect-every\n", "{}", text(&completed.stderr));
+    assert_eq!(facemark(["completions", "csh"]).status.code(), Some(2));
+}
+
+#[test]
+fn every_command_that_the_manual_names_has_a_page() {
+    let page = succeed(&["man"]);
+    assert!(page.contains(".TH facemark 1") && page.contains("Exit codes"), "{page}");
+    let named: Vec<_> =
+        page.lines().filter_map(|line| line.strip_suffix("(1)")?.strip_prefix("facemark\\-")).collect();
+    assert_eq!(named, ["annotate", "bench", "live", "devices", "models", "completions"]);
+    for command in named {
+        let page = succeed(&["man", command]);
+        assert!(page.contains(&format!(".TH facemark-{command} 1")), "{page}");
+        assert!(page.contains("\\-\\-quiet"), "{page}");
+    }
+    assert!(succeed(&["man", "live"]).contains("\\-\\-camera\\-format"));
+    fail(&["man", "dance"], 2, "no command dance");
+}

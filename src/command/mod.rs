@@ -28,12 +28,14 @@ mod batch;
 mod bench;
 mod devices;
 mod live;
+mod manual;
 mod models;
 
 pub use annotate::annotate;
 pub use bench::bench;
 pub use devices::devices;
 pub use live::live;
+pub use manual::{completions, man};
 pub use models::models;
 
 /// What every command is told.

@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use image::codecs::jpeg::JpegEncoder;
-use image::{ImageFormat, Rgb, RgbImage};
+use image::{ImageFormat, RgbImage};
 
+use crate::color::to_rgb;
 use crate::error::{Blame, Fault};
-use crate::frame::{Stage, Tracked, Yuv420};
+use crate::frame::{Stage, Tracked};
 use crate::output::partial::{Partial, SUFFIX, check_target};
 use crate::output::{End, Sink};
 use crate::source::SourceInfo;
@@ -53,9 +54,9 @@ impl ImagesSink {
     fn save(&self, tracked: &Tracked) -> Result<()> {
         let target = target(&self.folder, self.info.file(tracked.frame.index));
         let save = || {
+            let picture = to_rgb(&tracked.frame.image)?;
             let partial = Partial::create(&target, SUFFIX, &[], true)?;
-            let result = encode(&to_rgb(&tracked.frame.image), &target, partial.writer()?)
-                .and_then(|()| partial.publish());
+            let result = encode(&picture, &target, partial.writer()?).and_then(|()| partial.publish());
             if result.is_err() {
                 // Half a picture is of no use.
                 partial.remove();
@@ -92,39 +93,4 @@ fn encode(picture: &RgbImage, target: &Path, file: File) -> Result<()> {
         picture.write_to(&mut out, ImageFormat::Png)?;
     }
     Ok(out.flush()?)
-}
-
-/// From the colours of JPEG files, full range and BT.601, to RGB (JFIF 1.02, page 4).
-fn to_rgb(image: &Yuv420) -> RgbImage {
-    let (width, height) = image.size();
-    let [blue, red] = &image.chroma;
-    RgbImage::from_fn(width as u32, height as u32, |x, y| {
-        let (x, y) = (x as usize, y as usize);
-        let chroma = y / 2 * blue.width() + x / 2;
-        let luma = f32::from(image.luma.data()[y * width + x]);
-        let (cb, cr) = (f32::from(blue.data()[chroma]) - 128.0, f32::from(red.data()[chroma]) - 128.0);
-        let rgb = [luma + 1.402 * cr, luma - 0.344_14 * cb - 0.714_14 * cr, luma + 1.772 * cb];
-        Rgb(rgb.map(|v| v.round().clamp(0.0, 255.0) as u8))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::frame::ColorTags;
-
-    #[test]
-    fn jfif_numbers_become_their_colours() {
-        for (yuv, rgb) in
-            [([255, 128, 128], [255, 255, 255]), ([76, 85, 255], [254, 0, 0]), ([29, 255, 107], [0, 0, 254])]
-        {
-            let mut image = Yuv420 { color: ColorTags::JPEG, ..Yuv420::default() };
-            image.resize(3, 1);
-            image.luma.data_mut().fill(yuv[0]);
-            image.chroma[0].data_mut().fill(yuv[1]);
-            image.chroma[1].data_mut().fill(yuv[2]);
-            let pixel = to_rgb(&image).get_pixel(2, 0).0;
-            assert!(pixel.iter().zip(rgb).all(|(a, b)| a.abs_diff(b) <= 1), "{pixel:?} is not {rgb:?}");
-        }
-    }
 }

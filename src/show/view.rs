@@ -3,13 +3,12 @@
 use facemark::Plane;
 use facemark::geometry::Point;
 
+use crate::color::ToRgb;
 use crate::frame::{ColorTags, Yuv420};
 
 /// Fixed-point bits of the weights between two samples.
 const WEIGHT_BITS: u32 = 7;
 const WEIGHT_ONE: u32 = 1 << WEIGHT_BITS;
-/// Fixed-point bits of the colour matrix.
-const COLOR_BITS: i32 = 13;
 
 /// Where a picture lies in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +91,7 @@ pub struct Renderer {
     columns: [Columns; 2],
     /// One row of each plane, scaled in height, and then in width, too.
     rows: [[Vec<u8>; 2]; 3],
-    colors: ColorTable,
+    colors: ToRgb,
 }
 
 impl Renderer {
@@ -118,7 +117,7 @@ impl Renderer {
             return;
         }
         self.for_ = Some((*fit, image.color));
-        self.colors = ColorTable::new(image.color);
+        self.colors = ToRgb::new(image.color);
         for (columns, plane) in self.columns.iter_mut().zip([&image.luma, &image.chroma[0]]) {
             let halved = plane.width() != image.luma.width();
             *columns = Columns::new((0..fit.size.0).map(|x| {
@@ -198,46 +197,6 @@ fn blend(a: u8, b: u8, weight: u16) -> u8 {
     ((u16::from(a) * (one - weight) + u16::from(b) * weight + one / 2) >> WEIGHT_BITS) as u8
 }
 
-/// Weights that turn YCbCr into RGB, and what is taken off first (ITU-T H.273, section 8.3).
-#[derive(Clone, Copy, Debug, Default)]
-struct ColorTable {
-    offset: i32,
-    luma: i32,
-    red_red: i32,
-    green_blue: i32,
-    green_red: i32,
-    blue_blue: i32,
-}
-
-impl ColorTable {
-    fn new(tags: ColorTags) -> Self {
-        let (kr, kb) = tags.luma_weights();
-        let kg = 1.0 - kr - kb;
-        let (offset, luma, chroma) =
-            if tags.full_range { (0, 1.0, 1.0) } else { (16, 255.0 / 219.0, 255.0 / 224.0) };
-        let fixed = |v: f32| (v * (1 << COLOR_BITS) as f32).round() as i32;
-        Self {
-            offset,
-            luma: fixed(luma),
-            red_red: fixed(2.0 * (1.0 - kr) * chroma),
-            green_blue: fixed(2.0 * (1.0 - kb) * kb / kg * chroma),
-            green_red: fixed(2.0 * (1.0 - kr) * kr / kg * chroma),
-            blue_blue: fixed(2.0 * (1.0 - kb) * chroma),
-        }
-    }
-
-    fn rgb(&self, y: u8, cb: u8, cr: u8) -> u32 {
-        let half = 1 << (COLOR_BITS - 1);
-        let y = (i32::from(y) - self.offset) * self.luma + half;
-        let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
-        let byte = |v: i32| (v >> COLOR_BITS).clamp(0, 255) as u32;
-        let red = byte(y + self.red_red * cr);
-        let green = byte(y - self.green_blue * cb - self.green_red * cr);
-        let blue = byte(y + self.blue_blue * cb);
-        red << 16 | green << 8 | blue
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,20 +229,6 @@ mod tests {
         let mirrored = Fit { mirrored: true, ..fit };
         assert_eq!(mirrored.to_window(Point::new(0.0, 0.0)), Point::new(198.5, 10.5));
         assert_eq!(mirrored.to_window(Point::new(-0.5, 10.0)), Point::new(199.5, 30.5));
-    }
-
-    /// H.273's equations by hand: BT.709 limited red is (63, 102, 240), BT.601 full red is (76, 85, 255).
-    #[test]
-    fn colours_have_their_standard_numbers() {
-        let limited = ColorTags { matrix: 1, ..ColorTags::UNSPECIFIED };
-        let table = ColorTable::new(limited);
-        assert_eq!(table.rgb(235, 128, 128), 0xFF_FF_FF);
-        assert_eq!(table.rgb(16, 128, 128), 0);
-        assert_eq!(table.rgb(63, 102, 240), 0xFF_01_00);
-        let jpeg = ColorTable::new(ColorTags::JPEG);
-        assert_eq!(jpeg.rgb(255, 128, 128), 0xFF_FF_FF);
-        assert_eq!(jpeg.rgb(76, 85, 255), 0xFE_00_00);
-        assert_eq!(jpeg.rgb(100, 128, 128), 0x0064_6464);
     }
 
     #[test]

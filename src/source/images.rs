@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use super::{Source, SourceInfo};
+use crate::color::from_rgb;
 use crate::error::{Blame, Fault};
 use crate::frame::{ColorTags, Frame, MediaTime, Stage, Yuv420};
 
@@ -63,9 +64,8 @@ impl Source for ImagesSource {
             let index = self.next as u64;
             self.next += 1;
             let start = Instant::now();
-            match read(file) {
-                Ok(picture) => {
-                    from_rgb(&picture, &mut frame.image);
+            match read(file, &mut frame.image) {
+                Ok(()) => {
                     frame.index = index;
                     frame.time = MediaTime { ticks: index as i64, base: TIME_BASE };
                     frame.captured = Instant::now();
@@ -136,89 +136,12 @@ fn upright_size(file: &Path) -> Result<(usize, usize)> {
     })
 }
 
-/// Reads a picture and turns it upright as its EXIF data says.
-fn read(file: &Path) -> Result<RgbImage> {
+/// Reads a picture into `image` and turns it upright as its EXIF data says.
+fn read(file: &Path, image: &mut Yuv420) -> Result<()> {
     let cannot = || format!("cannot read {} as a picture", file.display());
     let mut decoder = decoder(file)?;
     let orientation = decoder.orientation().blame(Fault::Input, cannot)?;
     let mut picture = DynamicImage::from_decoder(decoder).blame(Fault::Input, cannot)?;
     picture.apply_orientation(orientation);
-    Ok(picture.into_rgb8())
-}
-
-/// Converts to the colours of JPEG files: full range, BT.601; each chroma sample is the mean of up to four pixels.
-fn from_rgb(picture: &RgbImage, image: &mut Yuv420) {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    image.resize(width, height);
-    image.color = ColorTags::JPEG;
-    let pixels = picture.as_raw();
-    for (luma, pixel) in image.luma.data_mut().iter_mut().zip(pixels.chunks_exact(3)) {
-        *luma = weigh(pixel, [19_595, 38_470, 7_471], 0);
-    }
-    let [blue, red] = &mut image.chroma;
-    for y in 0..blue.height() {
-        for x in 0..blue.width() {
-            let mean = mean_2x2(pixels, (width, height), (2 * x, 2 * y));
-            blue.data_mut()[y * width.div_ceil(2) + x] = weigh(&mean, [-11_059, -21_709, 32_768], 128);
-            red.data_mut()[y * width.div_ceil(2) + x] = weigh(&mean, [32_768, -27_439, -5_329], 128);
-        }
-    }
-}
-
-/// A weighted sum of red, green and blue, weights in units of 1/65536, rounded.
-fn weigh(rgb: &[u8], weights: [i32; 3], offset: i32) -> u8 {
-    let sum: i32 = rgb.iter().zip(weights).map(|(&sample, weight)| i32::from(sample) * weight).sum();
-    ((sum + (offset << 16) + (1 << 15)) >> 16).clamp(0, 255) as u8
-}
-
-fn mean_2x2(pixels: &[u8], (width, height): (usize, usize), (left, top): (usize, usize)) -> [u8; 3] {
-    let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-    let corners = [(left, top), (right, top), (left, bottom), (right, bottom)];
-    std::array::from_fn(|channel| {
-        let sum: u32 = corners.iter().map(|(x, y)| u32::from(pixels[(y * width + x) * 3 + channel])).sum();
-        ((sum + 2) / 4) as u8
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use image::Rgb;
-
-    use super::*;
-
-    fn converted(picture: &RgbImage) -> Yuv420 {
-        let mut image = Yuv420::default();
-        from_rgb(picture, &mut image);
-        image
-    }
-
-    #[test]
-    fn primary_colours_become_their_jfif_numbers() {
-        // JFIF 1.02, page 4.
-        let cases = [
-            ([255, 255, 255], [255, 128, 128]),
-            ([0, 0, 0], [0, 128, 128]),
-            ([255, 0, 0], [76, 85, 255]),
-            ([0, 255, 0], [150, 44, 21]),
-            ([0, 0, 255], [29, 255, 107]),
-        ];
-        for (rgb, yuv) in cases {
-            let image = converted(&RgbImage::from_pixel(2, 2, Rgb(rgb)));
-            assert_eq!(
-                [image.luma.data()[0], image.chroma[0].data()[0], image.chroma[1].data()[0]],
-                yuv,
-                "{rgb:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn odd_sizes_keep_their_last_column_and_row() {
-        let mut picture = RgbImage::from_pixel(3, 3, Rgb([0, 0, 0]));
-        picture.put_pixel(2, 2, Rgb([0, 0, 255]));
-        let image = converted(&picture);
-        assert_eq!(image.size(), (3, 3));
-        assert_eq!(image.luma.data()[8], 29);
-        assert_eq!(image.chroma[0].data(), [128, 128, 128, 255]);
-    }
+    from_rgb(&picture.into_rgb8(), image).blame(Fault::Input, cannot)
 }

@@ -7,7 +7,8 @@ use opencv::core::{self, Mat, Point_, Scalar, Vec4b, Vector};
 use opencv::imgproc;
 
 use super::{Rgb, SHADOW};
-use crate::frame::{ColorTags, Yuv420};
+use crate::color::to_yuv;
+use crate::frame::Yuv420;
 
 /// OpenCV takes coordinates with this many fractional bits.
 const FRACTION_BITS: i32 = 4;
@@ -57,7 +58,8 @@ impl Canvas<'_> {
                 return stroke(&mut window(pixels, *width)?, 1.0, to_bytes(color));
             }
         };
-        let values = to_yuv(color, image.color);
+        let Rgb(r, g, b) = color;
+        let values = to_yuv([r, g, b], image.color);
         let [blue, red] = &mut image.chroma;
         for ((plane, scale), value) in
             [(&mut image.luma, 1.0), (blue, 0.5), (red, 0.5)].into_iter().zip(values)
@@ -153,31 +155,4 @@ fn fixed(p: Point, scale: f32) -> core::Point {
     let place =
         |v: f32| (((v + 0.5) * scale - 0.5).clamp(-1e5, 1e5) * f32::from(1_u8 << FRACTION_BITS)) as i32;
     Point_::new(place(p.x), place(p.y))
-}
-
-/// The colour in the picture's own numbers (ITU-T H.273, equations 11 to 13 and 38 to 40 in words: luma is a
-/// weighted sum, chroma the scaled differences from it).
-pub(super) fn to_yuv(Rgb(r, g, b): Rgb, tags: ColorTags) -> [u8; 3] {
-    let (kr, kb) = tags.luma_weights();
-    let [r, g, b] = [r, g, b].map(|v| f32::from(v) / 255.0);
-    let luma = kr * r + (1.0 - kr - kb) * g + kb * b;
-    let blue = (b - luma) / (2.0 * (1.0 - kb));
-    let red = (r - luma) / (2.0 * (1.0 - kr));
-    let (offset, luma_range, chroma_range) =
-        if tags.full_range { (0.0, 255.0, 255.0) } else { (16.0, 219.0, 224.0) };
-    [offset + luma * luma_range, 128.0 + blue * chroma_range, 128.0 + red * chroma_range]
-        .map(|v| v.round().clamp(0.0, 255.0) as u8)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colours_have_their_standard_numbers() {
-        let limited = ColorTags { matrix: 1, ..ColorTags::UNSPECIFIED };
-        assert_eq!(to_yuv(Rgb(255, 255, 255), limited), [235, 128, 128]);
-        assert_eq!(to_yuv(Rgb(255, 0, 0), limited), [63, 102, 240]);
-        assert_eq!(to_yuv(Rgb(255, 0, 0), ColorTags::JPEG), [76, 85, 255]);
-    }
 }

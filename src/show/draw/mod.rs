@@ -146,8 +146,8 @@ fn draw_face(
 mod tests {
     use facemark::geometry::Region;
 
-    use super::canvas::to_yuv;
     use super::*;
+    use crate::color::to_yuv;
 
     fn gray(width: usize, height: usize) -> Yuv420 {
         let mut image = Yuv420::default();
@@ -174,7 +174,8 @@ mod tests {
         let mut one = face(Point::new(50.0, 40.0), 60.0);
         one.landmarks = vec![Point::new(20.0, 60.0)];
         draw(&mut image, &[one], Scheme::Nose, Style::Full, None).unwrap();
-        let values = to_yuv(LANDMARK, image.color);
+        let Rgb(r, g, b) = LANDMARK;
+        let values = to_yuv([r, g, b], image.color);
         assert_eq!(image.luma.data()[60 * 100 + 20], values[0]);
         let chroma = image.chroma.clone().map(|plane| plane.data()[30 * 50 + 10]);
         assert!(chroma[0].abs_diff(128) > 8 && chroma[1].abs_diff(128) > 8, "{chroma:?}");
