@@ -1,13 +1,14 @@
-//! Luma and a region in, a net's input out. The tracker and the trainer cut their crops here and nowhere else.
+//! Cuts a net's input out of a picture. The tracker and the trainer both cut their crops here.
 //!
-//! With the feature `opencv` OpenCV does the bilinear resampling, else our own loop does. A test checks that the two agree.
+//! The bilinear resampling is done by OpenCV with the feature `opencv`, else by our own loop. A test checks
+//! that the two agree.
 
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::{Affine, Point, Region, bounds};
 use crate::image::{Luma, Plane};
 
-/// How a net wants a face framed: its crop in units of the region's size.
+/// Which part of the picture around a face a net wants to see, in units of the region's size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Framing {
@@ -15,9 +16,9 @@ pub struct Framing {
     pub width: f32,
     /// Height of the crop.
     pub height: f32,
-    /// How far the crop's centre lies to the right of the region's, along the turned axes.
+    /// How far the crop's centre is to the right of the region's, along the region's axes.
     pub shift_x: f32,
-    /// How far it lies below.
+    /// How far the crop's centre is below the region's, along the region's axes.
     pub shift_y: f32,
 }
 
@@ -26,7 +27,7 @@ impl Framing {
     pub fn crop_to_image(&self, region: &Region) -> Affine {
         let (sin, cos) = region.angle.sin_cos();
         let (w, h) = (self.width * region.size, self.height * region.size);
-        // The crop's upper left corner, seen from the region's centre along the turned axes.
+        // The crop's top left corner relative to the region's centre, along the region's axes.
         let left = self.shift_x * region.size - w / 2.0;
         let top = self.shift_y * region.size - h / 2.0;
         Affine {
@@ -38,11 +39,12 @@ impl Framing {
     }
 }
 
-/// How 8-bit luma becomes the net's numbers.
+/// How 8-bit luma becomes a net's input.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalisation {
-    /// Zero mean and unit deviation within each crop: exposure, contrast and the video's range drop out.
+    /// Each crop gets mean 0 and standard deviation 1, so exposure, contrast and the video's range do not
+    /// matter.
     PerCrop,
     /// `(luma / 255 - mean) / std`.
     Fixed {
@@ -53,11 +55,13 @@ pub enum Normalisation {
     },
 }
 
-/// Cuts a crop out of `luma`: fills `out` with rows of `width` pixels, without padding.
+/// Cuts a crop out of `luma` and fills `out` with it: rows of `width` pixels, without padding. What remains
+/// of `out` if its length is not a multiple of `width` is left alone.
 ///
-/// `to_image` maps unit crop coordinates to image pixels. Bilinear; a crop that shrinks the picture twofold
-/// or more takes the mean over blocks first, so that fine texture does not alias. Outside the picture the
-/// nearest edge pixel goes on. A crop that lies wholly off the picture is black.
+/// `to_image` maps unit crop coordinates to image pixels. Resampling is bilinear. A crop that shrinks the
+/// picture to half or less first averages blocks of pixels, so that fine texture does not alias. Beyond the
+/// picture's edges, its edge pixels are repeated. A crop entirely outside the picture is black, and so is one
+/// whose map is not finite.
 pub fn crop(luma: Luma, to_image: &Affine, width: usize, out: &mut [u8]) {
     let height = out.len().checked_div(width).unwrap_or(0);
     if height == 0 {
@@ -86,10 +90,10 @@ pub fn crop(luma: Luma, to_image: &Affine, width: usize, out: &mut [u8]) {
     warp(small.luma(), &map.then(&image_to_small), width, out);
 }
 
-/// Larger blocks are never needed, and the sums of these fit their numbers.
+/// Larger blocks are never needed, and the sums of 128 pixels fit 16 bits.
 const MAX_BLOCK: usize = 128;
 
-/// The part of the picture that a shrinking crop looks at, cut into square blocks.
+/// The part of the picture that a shrinking crop covers, cut into square blocks.
 #[derive(Debug, PartialEq)]
 struct Window {
     left: usize,
@@ -102,7 +106,7 @@ struct Window {
 }
 
 impl Window {
-    /// `None` if the crop lies wholly off the picture or the picture is smaller than a block.
+    /// `None` if the crop is entirely outside the picture or the picture is smaller than a block.
     fn around(luma: Luma, map: &Affine, width: usize, height: usize) -> Option<Self> {
         let [[a, b, _], [d, e, _]] = map.rows;
         let scale = a.hypot(d).min(b.hypot(e));
@@ -116,21 +120,22 @@ impl Window {
     }
 }
 
-/// First pixel and number of the whole blocks within `limit` pixels that cover `low..=high` and a block more
-/// on each side.
+/// The first pixel and the number of whole blocks within `limit` pixels that cover `low..=high` and one block
+/// more on each side.
 fn blocks(low: f32, high: f32, limit: usize, block: usize) -> Option<(usize, usize)> {
     if limit < block || high < 0.0 || low > limit as f32 - 1.0 {
         return None;
     }
     let margin = block as f32;
     let start = ((low - margin).max(0.0) as usize).min(limit - block);
-    let end = ((high + margin).max(0.0) as usize + 1).min(limit);
+    let end = ((high + margin).max(0.0) as usize).min(limit - 1) + 1;
     Some((start, (end.saturating_sub(start) / block).max(1)))
 }
 
-/// The window at one pixel per block, each the block's mean.
+/// The window with each block shrunk to one pixel, its mean.
 ///
-/// Adds rows up first, many columns at once: but for blocks of two this is four times as fast as OpenCV's `INTER_AREA`.
+/// Rows are summed first, many columns at once. Except for blocks of two, this is four times as fast as
+/// OpenCV's `INTER_AREA`.
 fn shrink(image: Luma, window: &Window) -> Plane {
     let &Window { left, top, columns, rows, block } = window;
     let mut small = Plane::default();
@@ -144,7 +149,7 @@ fn shrink(image: Luma, window: &Window) -> Plane {
                 *sum += u16::from(pixel);
             }
         }
-        // The usual sizes as constants: that halves the time.
+        // With the common sizes as constants it takes half the time.
         match block {
             2 => write_means::<2>(&sums, means),
             3 => write_means::<3>(&sums, means),
@@ -158,17 +163,17 @@ fn shrink(image: Luma, window: &Window) -> Plane {
     small
 }
 
-/// The sum of a block's columns.
+/// The sum over a block, from the sums of its columns.
 fn total(run: &[u16]) -> u32 {
     run.iter().map(|&sum| u32::from(sum)).sum()
 }
 
-/// The means of blocks of a size that the compiler knows.
+/// Writes the means of blocks whose size the compiler knows.
 fn write_means<const BLOCK: usize>(sums: &[u16], means: &mut [u8]) {
     divide(sums.as_chunks::<BLOCK>().0.iter().map(|run| total(run)), BLOCK, means);
 }
 
-/// The rounded means of blocks of which the totals are given.
+/// Writes the rounded means of blocks, from their sums.
 #[inline(always)]
 fn divide(totals: impl Iterator<Item = u32>, block: usize, means: &mut [u8]) {
     let area = (block * block) as u32;
@@ -177,9 +182,9 @@ fn divide(totals: impl Iterator<Item = u32>, block: usize, means: &mut [u8]) {
     }
 }
 
-/// Bilinear resampling: `map` leads from output pixels to pixels of `image`.
+/// Bilinear resampling; `map` maps output pixels to pixels of `image`.
 fn warp(image: Luma, map: &Affine, width: usize, out: &mut [u8]) {
-    // OpenCV refuses sides from 32,767 pixels on.
+    // OpenCV refuses sides of 32,767 pixels and more.
     #[cfg(feature = "opencv")]
     if with_opencv::warp(image, map, width, out).is_ok() {
         return;
@@ -225,8 +230,8 @@ mod without_opencv {
     }
 }
 
-/// The grey level between the four nearest pixels; outside the picture the nearest edge pixel goes on. A
-/// picture without pixels is black.
+/// The grey level at `p`, in image pixels, interpolated between the four nearest pixels. Beyond the picture's
+/// edges, its edge pixels are repeated. A picture without pixels is black, and so is a point that is NaN.
 pub fn bilinear(image: Luma, p: Point) -> u8 {
     if image.data().is_empty() {
         return 0;
@@ -242,8 +247,8 @@ pub fn bilinear(image: Luma, p: Point) -> u8 {
     (top + fy * (low - top) + 0.5) as u8
 }
 
-/// Turns 8-bit luma into a net's numbers, one per pixel; if one of the two slices is shorter, what the other has more
-/// of is left alone.
+/// Turns 8-bit luma into a net's input, one number per pixel. If the slices differ in length, the rest of the
+/// longer one is left alone.
 pub fn normalise(pixels: &[u8], how: Normalisation, out: &mut [f32]) {
     let (mean, deviation) = match how {
         Normalisation::Fixed { mean, std } => (mean * 255.0, std * 255.0),
@@ -254,7 +259,7 @@ pub fn normalise(pixels: &[u8], how: Normalisation, out: &mut [f32]) {
     }
 }
 
-/// Mean and standard deviation, the latter at least one grey level so that an even crop stays finite.
+/// Mean and standard deviation in grey levels. The latter is at least 1, so that a uniform crop stays finite.
 fn mean_and_deviation(pixels: &[u8]) -> (f32, f32) {
     let n = pixels.len() as f64;
     let (sum, squares) = pixels.iter().fold((0_u64, 0_u64), |(sum, squares), &v| {
@@ -271,7 +276,7 @@ mod tests {
 
     const FRAMING: Framing = Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 };
 
-    /// A smooth picture with some texture, so that a shift of a pixel is seen.
+    /// A smooth picture with some texture, so that a shift by one pixel shows.
     fn picture(width: usize, height: usize) -> Plane {
         let mut plane = Plane::default();
         plane.resize(width, height);
@@ -297,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_crop_goes_there_and_back() {
+    fn a_rotated_crops_map_has_an_inverse() {
         let region = Region { center: Point::new(321.0, 123.0), size: 77.0, angle: 0.6 };
         let framing = Framing { width: 1.3, height: 1.1, shift_x: 0.1, shift_y: 0.2 };
         let map = framing.crop_to_image(&region);
@@ -317,11 +322,11 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_keeps_places_and_means() {
+    fn shrinking_keeps_positions_and_means() {
         let mut luma = Plane::default();
         luma.resize(400, 300);
         luma.data_mut().fill(40);
-        // A bright block around (200, 100): its crop must peak where the map says.
+        // A bright block around (200, 100) must be in the crop where the map says.
         for y in 96..=104 {
             luma.data_mut()[y * 400 + 196..=y * 400 + 204].fill(240);
         }
@@ -366,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn crops_off_the_picture_or_without_numbers_are_harmless() {
+    fn crops_outside_the_picture_or_not_finite_are_harmless() {
         let luma = picture(32, 20);
         let mut out = vec![7; 16 * 16];
         for size in [1.0, 5.0, 500.0, 5e6] {
@@ -380,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn normalised_crops_have_the_promised_numbers() {
+    fn normalised_crops_have_the_documented_values() {
         let mut out = [0.0; 4];
         normalise(&[0, 255, 0, 255], Normalisation::PerCrop, &mut out);
         assert!(out.iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6));
@@ -390,7 +395,7 @@ mod tests {
         assert_eq!(out, [0.0; 4]);
     }
 
-    /// The tracker crops with OpenCV, the trainer without: a net must not see the difference.
+    /// The tracker crops with OpenCV, the trainer without it: a net must not notice the difference.
     #[cfg(feature = "opencv")]
     #[test]
     fn both_resamplers_agree() {
@@ -402,7 +407,7 @@ mod tests {
             let (mut ours, mut theirs) = (vec![0; 112 * 112], vec![0; 112 * 112]);
             without_opencv::warp(luma.luma(), &map, 112, &mut ours);
             with_opencv::warp(luma.luma(), &map, 112, &mut theirs).unwrap();
-            // OpenCV places its taps to 1/32 pixel.
+            // OpenCV rounds positions to 1/32 pixel.
             assert!(largest_difference(&ours, &theirs) <= 2, "warping, size {size}");
         }
     }

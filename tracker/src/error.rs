@@ -9,7 +9,7 @@ use thiserror::Error as ThisError;
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
-    /// A picture's size and its bytes do not go together.
+    /// A picture has no pixels, or its size does not match its bytes.
     #[error("{0}")]
     Image(String),
     /// A model file cannot be read.
@@ -20,14 +20,15 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// A model's bytes are no ONNX file, were not exported by facemark-train, or do not do what their metadata say.
+    /// A model is not an ONNX file, was not exported by facemark-train, or does not do what its metadata
+    /// says.
     #[error("the model cannot be used: {0}")]
     Model(String),
-    /// A net that was loaded cannot be run.
+    /// A loaded net fails to run, or its input has the wrong size.
     #[error("the net cannot be run: {0}")]
     Run(String),
-    /// A picture's time is not a finite number of seconds.
-    #[error("{0} is no time in seconds")]
+    /// A picture's time is not finite.
+    #[error("a picture's time has to be a finite number of seconds, not {0}")]
     Time(f64),
 }
 

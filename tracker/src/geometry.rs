@@ -1,13 +1,20 @@
-//! Points, regions and the maps between them. Nothing here knows what a face is.
+//! Points, regions, and maps between coordinate systems.
 //!
-//! Three spaces: the *picture* in pixels (0-based, pixel centres on integers), the *crop* in unit
-//! coordinates ([0, 1]² from the outer edge of the first pixel to that of the last, what nets predict in)
-//! and the crop's own *pixels*. [`Framing::crop_to_image`](crate::crop::Framing::crop_to_image) leads from crop to
-//! picture, for the detector's letterbox, too.
+//! There are three coordinate systems, all with x to the right and y downwards:
+//!
+//! - *image pixels*: (0, 0) is the centre of the top left pixel;
+//! - *unit crop coordinates*, in which nets predict: (0, 0) is the outer corner of a crop's top left pixel,
+//!   (1, 1) that of its bottom right one;
+//! - a *crop's pixels*, like those of an image.
+//!
+//! [`Framing::crop_to_image`](crate::crop::Framing::crop_to_image) maps unit crop coordinates to image
+//! pixels.
+//!
+//! Values that are not finite, or of no size, give results that are not finite; nothing here panics.
 
 use serde::{Deserialize, Serialize};
 
-/// A position; in which space is the owner's business.
+/// A position. Whoever holds it says in which coordinate system it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// To the right.
@@ -17,17 +24,22 @@ pub struct Point {
 }
 
 impl Point {
-    /// A point at (x, y).
+    /// The point (x, y).
     pub const fn new(x: f32, y: f32) -> Self {
         Self { x, y }
     }
 
-    /// Distance to another point.
+    /// Whether both coordinates are finite.
+    pub fn is_finite(self) -> bool {
+        self.x.is_finite() && self.y.is_finite()
+    }
+
+    /// The distance to another point.
     pub fn distance(self, other: Self) -> f32 {
         (self.x - other.x).hypot(self.y - other.y)
     }
 
-    /// Turned by `angle` radians around the origin, clockwise as seen on the screen.
+    /// The point rotated by `angle` radians around the origin, clockwise as seen on the screen.
     pub fn rotated(self, angle: f32) -> Self {
         let (sin, cos) = angle.sin_cos();
         Self { x: cos * self.x - sin * self.y, y: sin * self.x + cos * self.y }
@@ -42,13 +54,13 @@ pub struct Affine {
 }
 
 impl Affine {
-    /// The image of a point.
+    /// Maps a point.
     pub fn apply(&self, p: Point) -> Point {
         let [[a, b, c], [d, e, f]] = self.rows;
         Point { x: a * p.x + b * p.y + c, y: d * p.x + e * p.y + f }
     }
 
-    /// First `self`, then `next`.
+    /// The map that applies `self` first and `next` second.
     pub fn then(&self, next: &Self) -> Self {
         let [[a, b, c], [d, e, f]] = self.rows;
         let [[p, q, r], [s, t, u]] = next.rows;
@@ -60,32 +72,33 @@ impl Affine {
         }
     }
 
-    /// The map back. Not finite if the map flattens the plane.
+    /// The inverse map. Its numbers are not finite if there is none.
     pub fn inverse(&self) -> Self {
         let [[a, b, c], [d, e, f]] = self.rows;
         let k = 1.0 / (a * e - b * d);
         Self { rows: [[e * k, -b * k, (b * f - c * e) * k], [-d * k, a * k, (c * d - a * f) * k]] }
     }
 
-    /// Scaling by `(x, y)` after moving by `(-dx, -dy)`: `((p.x - dx)·x, (p.y - dy)·y)`.
+    /// The map that takes `p` to `((p.x - dx)·x, (p.y - dy)·y)`.
     pub fn shift_then_scale(dx: f32, dy: f32, x: f32, y: f32) -> Self {
         Self { rows: [[x, 0.0, -dx * x], [0.0, y, -dy * y]] }
     }
 }
 
-/// A face's place: the bounding square of its landmarks, turned with the head.
+/// Where a face is: the bounding square of its landmarks, rotated with the head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Region {
     /// Centre of the square in image pixels.
     pub center: Point,
     /// Side of the square in image pixels: the longer side of the landmarks' bounding box.
     pub size: f32,
-    /// Roll of the head in radians; positive turns clockwise on the screen.
+    /// Roll of the head in radians; positive is clockwise on the screen.
     pub angle: f32,
 }
 
 impl Region {
-    /// The upright region around some points: the square with their box's centre and longer side.
+    /// The upright region around some points: a square with the centre and the longer side of their bounding
+    /// box. Not [usable](Self::is_usable) if there are no points.
     pub fn from_points(points: impl IntoIterator<Item = Point>) -> Self {
         let (min, max) = bounds(points.into_iter());
         Self {
@@ -97,11 +110,10 @@ impl Region {
 
     /// Whether all numbers are finite and the size is positive.
     pub fn is_usable(&self) -> bool {
-        let numbers = [self.center.x, self.center.y, self.size, self.angle];
-        numbers.iter().all(|v| v.is_finite()) && self.size > 0.0
+        self.center.is_finite() && self.size.is_finite() && self.angle.is_finite() && self.size > 0.0
     }
 
-    /// The four corners, clockwise from the face's upper left.
+    /// The four corners, clockwise from the face's top left.
     pub fn corners(&self) -> [Point; 4] {
         let half = self.size / 2.0;
         [(-half, -half), (half, -half), (half, half), (-half, half)].map(|(x, y)| {
@@ -110,9 +122,11 @@ impl Region {
         })
     }
 
-    /// How much of the smaller of two regions lies within the other, both taken as upright squares; 0 to 1.
+    /// The share of the smaller region's area that lies within the other, 0 to 1; both count as upright
+    /// squares. NaN if a size is 0.
     ///
-    /// Not intersection over union: a detector's false alarm often is a small square inside a face.
+    /// This is not intersection over union, because a detector's false alarms are often small squares inside
+    /// a face.
     pub fn overlap(&self, other: &Self) -> f32 {
         let side = |a: f32, b: f32| {
             let low = (a - self.size / 2.0).max(b - other.size / 2.0);
@@ -124,13 +138,13 @@ impl Region {
     }
 }
 
-/// Mean of some points. Not finite for none.
+/// The mean of some points; NaN for none.
 pub fn mean(points: &[Point]) -> Point {
     let n = points.len() as f32;
     Point::new(points.iter().map(|p| p.x).sum::<f32>() / n, points.iter().map(|p| p.y).sum::<f32>() / n)
 }
 
-/// Upper left and lower right corner of the points' bounding box.
+/// The top left and bottom right corners of the points' bounding box; (∞, ∞) and (-∞, -∞) for none.
 pub fn bounds(points: impl Iterator<Item = Point>) -> (Point, Point) {
     let start = (Point::new(f32::INFINITY, f32::INFINITY), Point::new(f32::NEG_INFINITY, f32::NEG_INFINITY));
     points.fold(start, |(min, max), p| {

@@ -1,17 +1,19 @@
 //! Pictures in memory. Their sizes are checked here, once.
 
+use std::fmt;
+
 use crate::error::{Error, Result};
 
-/// A picture that somebody else holds, for [`Tracker::track`](crate::Tracker::track).
+/// A borrowed picture, the input of [`Tracker::track`](crate::Tracker::track).
 ///
-/// It is upright, its first row is the top one, and each sample is one byte. The nets look at luma alone, so luma and
-/// 4:2:0 pictures without padding are not copied.
-#[derive(Clone, Copy, Debug)]
+/// It is upright, starts with the top row, and has one byte per sample. Only its luma is used: grey and 4:2:0
+/// pictures whose rows have no padding are not copied, others are converted.
+#[derive(Clone, Copy)]
 pub struct Image<'a> {
     width: usize,
     height: usize,
     layout: Layout,
-    /// Bytes from the beginning of one row to that of the next.
+    /// Bytes from the start of one row to the start of the next.
     stride: usize,
     data: &'a [u8],
 }
@@ -20,13 +22,13 @@ pub struct Image<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
-    /// Brightness alone, one byte a pixel.
+    /// Only luma (grey), one byte per pixel.
     Luma,
     /// Red, green, blue.
     Rgb,
     /// Blue, green, red: OpenCV's order.
     Bgr,
-    /// Red, green, blue, and an opacity that is ignored.
+    /// Red, green, blue, and alpha, which is ignored.
     Rgba,
 }
 
@@ -51,15 +53,15 @@ impl Layout {
 }
 
 impl<'a> Image<'a> {
-    /// A picture of `width × height` bytes of brightness, rows without padding.
+    /// A grey picture of `width × height` bytes, rows without padding.
     ///
     /// # Errors
-    /// [`Error::Image`] if the picture has no pixels or `data` another length.
+    /// [`Error::Image`] if the picture has no pixels or `data` has another length.
     pub fn luma(width: usize, height: usize, data: &'a [u8]) -> Result<Self> {
         Self::packed(Layout::Luma, width, height, data)
     }
 
-    /// A picture of `width × height × 3` bytes, rows without padding.
+    /// An RGB picture of `width × height × 3` bytes, rows without padding.
     ///
     /// # Errors
     /// As [`luma`](Self::luma).
@@ -67,7 +69,7 @@ impl<'a> Image<'a> {
         Self::packed(Layout::Rgb, width, height, data)
     }
 
-    /// A picture of `width × height × 3` bytes in OpenCV's order, rows without padding.
+    /// A BGR picture (OpenCV's order) of `width × height × 3` bytes, rows without padding.
     ///
     /// # Errors
     /// As [`luma`](Self::luma).
@@ -75,7 +77,7 @@ impl<'a> Image<'a> {
         Self::packed(Layout::Bgr, width, height, data)
     }
 
-    /// A picture of `width × height × 4` bytes, rows without padding.
+    /// An RGBA picture of `width × height × 4` bytes, rows without padding.
     ///
     /// # Errors
     /// As [`luma`](Self::luma).
@@ -83,8 +85,8 @@ impl<'a> Image<'a> {
         Self::packed(Layout::Rgba, width, height, data)
     }
 
-    /// A picture with `stride` bytes from the beginning of one row to that of the next. What follows a row's pixels,
-    /// and what follows the last row, is ignored.
+    /// A picture with `stride` bytes from the start of one row to the start of the next. Bytes between the
+    /// rows and after the last one are ignored.
     ///
     /// # Errors
     /// [`Error::Image`] if the picture has no pixels, a row is longer than `stride`, or `data` is too short.
@@ -105,18 +107,18 @@ impl<'a> Image<'a> {
                 format!("a row of {width} {name} pixels does not fit into a stride of {stride} bytes");
             return Err(Error::Image(message));
         };
-        let needed = (height - 1).checked_mul(stride).and_then(|rows| rows.checked_add(row));
-        if needed.is_none_or(|needed| data.len() < needed) {
+        let needed = (height - 1).saturating_mul(stride).saturating_add(row);
+        if data.len() < needed {
+            let given = data.len();
             return Err(Error::Image(format!(
-                "{} bytes are too few for a {name} picture of {width}×{height} with a stride of {stride}",
-                data.len()
+                "{given} bytes are too few for {width}×{height} {name} pixels, which need {needed}"
             )));
         }
         Ok(Self { width, height, layout, stride, data })
     }
 
-    /// A picture as planes of luma, blue and red difference, each with its stride; the latter two have half the size,
-    /// rounded up. Any range and matrix will do.
+    /// A YUV 4:2:0 picture: its Y, U and V planes, each with its stride. U and V have half the width and
+    /// height, rounded up. Colour range and matrix do not matter.
     ///
     /// # Errors
     /// As [`with_stride`](Self::with_stride), for each plane.
@@ -146,7 +148,7 @@ impl<'a> Image<'a> {
         (self.width, self.height)
     }
 
-    /// The picture's luma: borrowed if it is there as it is needed, else written to `spare`.
+    /// The picture's luma: borrowed if it lies there without padding, else written to `spare`.
     pub(crate) fn as_luma<'b>(&'b self, spare: &'b mut Plane) -> Luma<'b> {
         let &Self { width, height, layout, stride, data } = self;
         if layout == Layout::Luma && stride == width {
@@ -166,18 +168,19 @@ impl<'a> Image<'a> {
     }
 }
 
-/// The shares of red, green and blue in luma by ITU-R BT.601, in 256ths.
-const SHARES: [u32; 3] = [77, 150, 29];
+/// The weights of red, green and blue in luma (ITU-R BT.601: 0.299, 0.587, 0.114), in 256ths.
+const WEIGHTS: [u32; 3] = [77, 150, 29];
 
 fn write_luma<const N: usize>(pixels: &mut [u8], row: &[u8], rgb: impl Fn([u8; N]) -> [u8; 3]) {
     for (pixel, &bytes) in pixels.iter_mut().zip(row.as_chunks::<N>().0) {
-        let sum: u32 = rgb(bytes).iter().zip(SHARES).map(|(&value, share)| u32::from(value) * share).sum();
+        let sum: u32 = rgb(bytes).iter().zip(WEIGHTS).map(|(&value, weight)| u32::from(value) * weight).sum();
         *pixel = ((sum + 128) >> 8) as u8;
     }
 }
 
-/// Brightness that somebody else holds, one byte a pixel, rows without padding. May have no pixels.
-#[derive(Clone, Copy, Debug)]
+/// Borrowed luma, one byte per pixel, rows without padding; what detectors and landmark models get. May have
+/// no pixels.
+#[derive(Clone, Copy)]
 pub struct Luma<'a> {
     data: &'a [u8],
     width: usize,
@@ -185,7 +188,7 @@ pub struct Luma<'a> {
 }
 
 impl<'a> Luma<'a> {
-    /// All pixels, the top row first.
+    /// All pixels, the top row first: `width × height` bytes.
     pub fn data(&self) -> &'a [u8] {
         self.data
     }
@@ -201,8 +204,8 @@ impl<'a> Luma<'a> {
     }
 }
 
-/// One byte a pixel, rows without padding.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// An owned picture of one byte per pixel, rows without padding. May have no pixels.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Plane {
     data: Vec<u8>,
     width: usize,
@@ -216,7 +219,7 @@ impl Plane {
     /// [`Error::Image`] if `data` has another length.
     pub fn new(width: usize, height: usize, data: Vec<u8>) -> Result<Self> {
         if width.checked_mul(height) != Some(data.len()) {
-            return Err(Error::Image(format!("{} samples do not fill {width}×{height}", data.len())));
+            return Err(Error::Image(format!("{} bytes are not a plane of {width}×{height}", data.len())));
         }
         Ok(Self { data, width, height })
     }
@@ -226,7 +229,7 @@ impl Plane {
         &self.data
     }
 
-    /// All samples, to be changed.
+    /// All samples, mutable.
     pub fn data_mut(&mut self) -> &mut [u8] {
         &mut self.data
     }
@@ -241,21 +244,45 @@ impl Plane {
         self.height
     }
 
-    /// Gives the plane this size, keeping its memory. The samples' values are unspecified afterwards.
+    /// Changes the plane's size but keeps its memory. Afterwards the samples have unspecified values.
+    ///
+    /// # Panics
+    /// Like [`Vec`], if `width × height` bytes cannot be allocated.
     pub fn resize(&mut self, width: usize, height: usize) {
         self.data.resize(width.saturating_mul(height), 0);
         (self.width, self.height) = (width, height);
     }
 
-    /// Becomes the same as `other`, keeping its memory.
+    /// Makes the plane a copy of `other` but keeps its memory.
     pub fn copy_from(&mut self, other: &Self) {
         self.data.clone_from(&other.data);
         (self.width, self.height) = (other.width, other.height);
     }
 
-    /// The samples as brightness.
+    /// The samples as luma.
     pub fn luma(&self) -> Luma<'_> {
         Luma { data: &self.data, width: self.width, height: self.height }
+    }
+}
+
+// Debug shows sizes, not megabytes of samples.
+
+impl fmt::Debug for Image<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { width, height, layout, stride, .. } = self;
+        write!(f, "Image({width}×{height} {}, stride {stride})", layout.name())
+    }
+}
+
+impl fmt::Debug for Luma<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Luma({}×{})", self.width, self.height)
+    }
+}
+
+impl fmt::Debug for Plane {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Plane({}×{})", self.width, self.height)
     }
 }
 
@@ -269,7 +296,7 @@ mod tests {
 
     #[test]
     fn every_layout_gives_the_same_luma() {
-        // Red, green, blue and white: BT.601's shares.
+        // Red, green, blue and white become BT.601's weights.
         let colors = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]];
         let expected = [77, 149, 29, 255];
         let rgb: Vec<u8> = colors.concat();

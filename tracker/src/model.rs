@@ -1,4 +1,6 @@
-//! A landmark model: an ONNX file of ours, run by tract.
+//! Landmark models: ONNX files exported by facemark-train, run by tract.
+
+use std::fmt;
 
 use crate::crop::{crop, normalise};
 use crate::error::Result;
@@ -8,28 +10,30 @@ use crate::onnx::net::{self, Net, NetFile};
 use crate::onnx::spec::ModelSpec;
 use crate::timing::{Stage, Timing};
 
-/// Predicts the landmarks of a face in a region.
+/// Finds the landmarks of a face. [`LandmarkModel`] does; implement it to use another net with
+/// [`Tracker::with`](crate::Tracker::with).
 pub trait Landmarker: Send {
-    /// What the model says of itself.
+    /// The model's metadata. The tracker uses its scheme.
     fn spec(&self) -> &ModelSpec;
 
-    /// The landmarks in image pixels, in the scheme's order; times go to [`Stage::Crop`] and [`Stage::Infer`].
+    /// The landmarks, in image pixels, of the face in `region`. Its times go to `timing` as [`Stage::Crop`]
+    /// and [`Stage::Infer`].
     ///
     /// # Errors
-    /// If the net cannot be run.
+    /// If the net fails.
     fn landmarks(&mut self, luma: Luma, region: &Region, timing: &mut Timing) -> Result<Landmarks>;
 }
 
-/// What a net sees in a region.
+/// What a net finds in a region.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Landmarks {
-    /// The landmarks in the scheme's order.
+    /// The landmarks, in the scheme's order.
     pub points: Vec<Point>,
-    /// How sure the net is that there is a face, and as large as the region, from 0 to 1; `None` if it does not say.
+    /// How sure the net is, 0 to 1, that there is a face as large as the region; `None` if it does not say.
     pub presence: Option<f32>,
 }
 
-/// A loaded model with its buffers.
+/// A landmark model: an ONNX file exported by facemark-train, run by tract.
 pub struct LandmarkModel {
     spec: ModelSpec,
     net: Net,
@@ -38,11 +42,12 @@ pub struct LandmarkModel {
 }
 
 impl LandmarkModel {
-    /// Loads a model from an ONNX file's bytes; `threads` is how many the net may use.
+    /// Loads a model from an ONNX file's bytes. The net may use `threads` threads, see
+    /// [`Options::threads`](crate::Options::threads).
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model) if the bytes are no ONNX file, were not exported by facemark-train, or the graph does
-    /// not do what its metadata says.
+    /// [`Error::Model`](crate::Error::Model) if the bytes are not an ONNX file or not a landmark model
+    /// exported by facemark-train, or if the graph does not do what its metadata says.
     pub fn from_bytes(bytes: &[u8], threads: usize) -> Result<Self> {
         net::load(|| Self::load(bytes, threads))
     }
@@ -57,10 +62,11 @@ impl LandmarkModel {
         Ok(Self { spec, net, pixels: vec![0; n_pixels], numbers: vec![0.0; n_pixels] })
     }
 
-    /// Runs the net on a normalised crop of `height · width` numbers; landmarks in unit crop coordinates.
+    /// Runs the net once on a normalised crop: `height · width` numbers, row by row. The landmarks are in
+    /// unit crop coordinates.
     ///
     /// # Errors
-    /// If the crop has another size or the net cannot be run.
+    /// [`Error::Run`](crate::Error::Run) if the crop has another size or the net fails.
     pub fn run(&mut self, crop: &[f32]) -> Result<Landmarks> {
         let values = self.net.run(crop)?;
         let (points, presence) = values.split_at(2 * self.spec.scheme.n_points());
@@ -70,8 +76,8 @@ impl LandmarkModel {
         })
     }
 
-    /// Runs the net on a normalised crop, and on its mirror image if the model says so: what the net gets wrong one way
-    /// and right the other is halved. The crop may be left mirrored.
+    /// Runs the net on a normalised crop and, if the model wants it, on its mirror image, and averages the
+    /// results. That halves errors that only one of the two has. The crop may be left mirrored.
     fn look(&mut self, crop: &mut [f32]) -> Result<Landmarks> {
         let found = self.run(crop)?;
         if !self.spec.mirrored {
@@ -86,6 +92,12 @@ impl LandmarkModel {
     }
 }
 
+impl fmt::Debug for LandmarkModel {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("LandmarkModel").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
 impl Landmarker for LandmarkModel {
     fn spec(&self) -> &ModelSpec {
         &self.spec
@@ -93,7 +105,7 @@ impl Landmarker for LandmarkModel {
 
     fn landmarks(&mut self, luma: Luma, region: &Region, timing: &mut Timing) -> Result<Landmarks> {
         let to_image = self.spec.framing.crop_to_image(region);
-        // Taken out and put back, so that the buffer is kept.
+        // Taken out while `self` is borrowed.
         let mut numbers = std::mem::take(&mut self.numbers);
         timing.measure(Stage::Crop, || {
             crop(luma, &to_image, self.spec.width, &mut self.pixels);
@@ -113,7 +125,7 @@ mod tests {
     use crate::image::Plane;
     use crate::models;
 
-    /// A picture that is not its own mirror image.
+    /// A picture that is not symmetric.
     fn picture() -> Plane {
         let (width, height) = (200, 180);
         let pixel = |i: usize| {
@@ -125,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_looks_twice_answers_a_mirrored_picture_with_mirrored_points() {
+    fn a_model_that_looks_twice_gives_mirrored_points_for_a_mirrored_picture() {
         let mut model = LandmarkModel::from_bytes(models::COMPACT, 1).unwrap();
         let picture = picture();
         let mut mirrored = picture.clone();
@@ -142,7 +154,7 @@ mod tests {
             let distances = points.iter().zip(mirrored_back).map(|(a, b)| (a.x - b.x).hypot(a.y - b.y));
             distances.fold(0.0, f32::max)
         };
-        assert!(largest_difference(&mut model) > 0.5, "a net alone does not");
+        assert!(largest_difference(&mut model) > 0.5, "a net that looks once does not");
         model.spec.mirrored = true;
         let difference = largest_difference(&mut model);
         assert!(difference < 0.1, "{difference}");

@@ -1,7 +1,7 @@
-//! The models that come with the library, as the bytes of their ONNX files.
+//! The built-in models, as the bytes of their ONNX files.
 
-/// The landmark model that is used when nobody names one: 68 points, about a millisecond a face.
+/// The default landmark model: 68 landmarks, about a millisecond per face.
 pub const COMPACT: &[u8] = include_bytes!("../models/compact.onnx");
 
-/// The face detector that is used when nobody names one.
+/// The default face detector.
 pub const FACE: &[u8] = include_bytes!("../models/face.onnx");

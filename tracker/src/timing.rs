@@ -1,17 +1,17 @@
-//! How long the tracker's steps take.
+//! How long the tracker's stages take.
 
 use std::time::{Duration, Instant};
 
-/// A step of the tracker's work on a picture.
+/// A stage of the tracker's work on a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Face detection in the whole picture; not in every one.
+    /// Looking for faces in the whole picture; not done for every picture.
     Detect,
-    /// Cutting the net's input out of the picture.
+    /// Cutting the landmark net's input out of the picture.
     Crop,
     /// The landmark net.
     Infer,
-    /// The detector's second look at a face, which tells whether it still is there.
+    /// The detector's second look at a face, to see whether it is still there.
     Confirm,
     /// Smoothing.
     Smooth,
@@ -28,7 +28,7 @@ pub struct Span {
     pub length: Duration,
 }
 
-/// Every run of every stage for one picture, in the order in which they ended. A stage may run several times, once per face.
+/// Every run of every stage for one picture, in the order in which they ended. Most stages run once per face.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
     spans: Vec<Span>,
@@ -40,12 +40,12 @@ impl Timing {
         &self.spans
     }
 
-    /// Forgets everything, keeping the memory.
+    /// Removes all runs but keeps the memory.
     pub fn clear(&mut self) {
         self.spans.clear();
     }
 
-    /// Runs `work` and remembers how long it took.
+    /// Runs `work` and records how long it took.
     pub fn measure<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();

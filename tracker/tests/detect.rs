@@ -1,14 +1,14 @@
-//! The built-in face detector on a photo.
+//! The built-in models on a photo.
 
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use facemark::Plane;
 use facemark::crop::{Framing, crop};
 use facemark::detect::{Detection, Detector, FaceNet};
 use facemark::geometry::{Point, Region};
+use facemark::{Image, Layout, Options, Plane, Tracker};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
@@ -28,7 +28,8 @@ fn astronaut() -> Plane {
 /// Her face, from brows to chin.
 const FACE: Region = Region { center: Point { x: 225.0, y: 131.8 }, size: 92.5, angle: 0.0 };
 
-/// The photo in a picture of this size, with her face's middle in the picture's, so large and turned by `roll`.
+/// The photo, shifted, scaled and rotated into a picture of `width × height`: her face is in the middle,
+/// `size` pixels large and rolled by `roll`.
 fn framed(width: usize, height: usize, size: f32, roll: f32) -> Plane {
     let mut picture = Plane::default();
     picture.resize(width, height);
@@ -75,7 +76,7 @@ fn small_faces_are_found_if_asked_for_and_large_ones_still() {
         let found = detector.detect(framed(640, 480, size, 0.0).luma(), &[]).unwrap();
         assert_found(&found, Point::new(319.5, 239.5), size);
     }
-    // No finer look than the picture has pixels.
+    // A picture that has too few pixels for the second look.
     assert_found(
         &detector.detect(framed(200, 150, 60.0, 0.0).luma(), &[]).unwrap(),
         Point::new(99.5, 74.5),
@@ -104,10 +105,48 @@ fn a_second_look_confirms_a_face_and_nothing_else() {
 }
 
 #[test]
-fn pictures_without_anything_in_them_have_no_face() {
+fn uniform_pictures_have_no_face() {
     let mut detector = detector();
     for (width, height) in [(640, 480), (1, 1), (3000, 7), (2, 900)] {
         let picture = Plane::new(width, height, vec![90; width * height]).unwrap();
         assert_eq!(detector.detect(picture.luma(), &[]).unwrap(), [], "{width}×{height}");
     }
+}
+
+#[test]
+fn every_layout_gives_the_same_faces() {
+    let photo = image::open(path("media/astronaut.jpg")).unwrap().into_rgb8();
+    let (width, height) = (photo.width() as usize, photo.height() as usize);
+    let pixels: Vec<[u8; 3]> = photo.pixels().map(|pixel| pixel.0).collect();
+    let bytes = |convert: fn(&[u8; 3]) -> Vec<u8>| pixels.iter().flat_map(convert).collect::<Vec<u8>>();
+    let bgr = bytes(|&[r, g, b]| vec![b, g, r]);
+    let rgba = bytes(|&[r, g, b]| vec![r, g, b, r]);
+    let luma = bytes(|rgb| {
+        let [r, g, b] = rgb.map(f32::from);
+        vec![(0.299 * r + 0.587 * g + 0.114 * b).round() as u8]
+    });
+    // Rows that are followed by other bytes.
+    let padded = |row: usize, data: &[u8]| -> Vec<u8> {
+        data.chunks(row).flat_map(|row| row.iter().copied().chain([255; 9])).collect()
+    };
+    let (padded_luma, padded_rgb) = (padded(width, &luma), padded(3 * width, &photo));
+    let chroma = vec![128; width * height / 4];
+    let mut tracker = Tracker::new(Options::default()).unwrap();
+    let mut faces = |image: facemark::Result<Image>| tracker.still(&image.unwrap()).unwrap();
+
+    let expected = faces(Image::luma(width, height, &luma));
+    assert_found(&[Detection { region: expected[0].region, score: 1.0 }], FACE.center, FACE.size);
+    let planes = [(&luma[..], width), (&chroma[..], width / 2), (&chroma[..], width / 2)];
+    assert_eq!(faces(Image::yuv420(width, height, planes)), expected);
+    let stride = width + 9;
+    assert_eq!(faces(Image::with_stride(Layout::Luma, width, height, stride, &padded_luma)), expected);
+
+    // Luma is computed with weights of 1/256, so it may differ by a grey level.
+    let in_colour = faces(Image::rgb(width, height, &photo));
+    let pairs = in_colour[0].landmarks.iter().zip(&expected[0].landmarks);
+    assert!(in_colour.len() == 1 && pairs.clone().all(|(a, b)| a.distance(*b) < 0.1));
+    assert_eq!(faces(Image::bgr(width, height, &bgr)), in_colour);
+    assert_eq!(faces(Image::rgba(width, height, &rgba)), in_colour);
+    let stride = 3 * width + 9;
+    assert_eq!(faces(Image::with_stride(Layout::Rgb, width, height, stride, &padded_rgb)), in_colour);
 }

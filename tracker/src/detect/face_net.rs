@@ -1,4 +1,7 @@
-//! Our own detector: a net that looks at the whole picture once, and again at each place that might be a face.
+//! The built-in detector: a net that looks at the whole picture once and then again at each place where a
+//! face may be.
+
+use std::fmt;
 
 use super::grid::{self, STRIDES, n_values};
 use super::{Detection, Detector, is_same, suppress};
@@ -9,41 +12,52 @@ use crate::image::Luma;
 use crate::onnx::net::{self, Graph, Net, NetFile};
 use crate::onnx::spec::DetectorSpec;
 
-/// What has less than this score is nothing. A place that has it in the whole picture is looked at again, …
+/// Detections with a lower score than this are ignored. Those in the whole picture that reach it get a second
+/// look, in which the face is upright and has the size that suits the net best.
 const MIN_SEEN: f32 = 0.3;
-/// … the most certain ones of so many. The second look sees the face in the net's best size, upright.
+/// At most this many places get a second look, those with the highest scores.
 const MAX_CANDIDATES: usize = 64;
-/// A new face needs this score, the mean of both looks.
+/// [`FaceNet`] reports a face if its score, the mean of both looks, is at least this.
 pub const MIN_SCORE: f32 = 0.6;
-/// The second look goes to a square of so many times the face's size …
+/// The side of the square that the second look covers, in face sizes.
 const CLOSE_LOOK: f32 = 2.0;
-/// … and so many pixels: the face then has a size that the net is sure about.
+/// The same side in pixels: faces then are 48 pixels large, a size at which the net is reliable.
 const CLOSE_SIDE: usize = 96;
-/// Only pictures of up to so many times their other side are looked at in their own proportions.
+/// The input has the picture's proportions, up to this ratio of one side to the other.
 const MAX_ASPECT: f32 = 4.0;
 
-/// A face detector's ONNX file, run by tract.
+/// A face detector: an ONNX file exported by facemark-train, run by tract.
 pub struct FaceNet {
     spec: DetectorSpec,
     graph: Graph,
     threads: usize,
-    /// Whether whole pictures are looked at a second time, with more pixels.
+    /// Whether whole pictures are looked at twice, the second time with more pixels.
     small_faces: bool,
-    /// For whole pictures of the last one's size, an input for each look.
+    /// The size of the last picture and, for each look at whole pictures of that size, an input.
     whole: Option<(PictureSize, Vec<Input>)>,
-    /// For one face.
+    /// The input for the second look at a face.
     close: Input,
 }
 
 /// Width and height of a picture.
 type PictureSize = (usize, usize);
 
+impl fmt::Debug for FaceNet {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { spec, small_faces, threads, .. } = self;
+        let mut fields = f.debug_struct("FaceNet");
+        fields.field("spec", spec).field("small_faces", small_faces).field("threads", threads);
+        fields.finish_non_exhaustive()
+    }
+}
+
 impl FaceNet {
-    /// Loads a detector from an ONNX file's bytes; `threads` is how many the net may use.
+    /// Loads a detector from an ONNX file's bytes. The net may use `threads` threads, see
+    /// [`Options::threads`](crate::Options::threads).
     ///
     /// # Errors
-    /// [`Error::Model`](crate::Error::Model) if the bytes are no ONNX file, not a detector that facemark-train
-    /// exported, or the graph does not do what its metadata says.
+    /// [`Error::Model`](crate::Error::Model) if the bytes are not an ONNX file or not a detector exported by
+    /// facemark-train, or if the graph does not do what its metadata says.
     pub fn from_bytes(bytes: &[u8], threads: usize) -> Result<Self> {
         net::load(|| {
             let file = NetFile::read(bytes)?;
@@ -55,27 +69,28 @@ impl FaceNet {
         })
     }
 
-    /// Also finds faces half as large as otherwise, in seven times the time: it looks at whole pictures a second time, with
-    /// four times as many pixels.
+    /// Makes it find faces half as large, too, in seven times the time: it looks at whole pictures a second
+    /// time, with four times as many pixels.
     pub fn with_small_faces(self) -> Self {
         Self { small_faces: true, whole: None, ..self }
     }
 
-    /// What the model says of itself.
+    /// The model's metadata.
     pub fn spec(&self) -> &DetectorSpec {
         &self.spec
     }
 
-    /// The net's answer, see [`grid`], to a normalised picture of the size that it was trained with.
+    /// Runs the net on a normalised picture of the size in its [`spec`](Self::spec): `height · width`
+    /// numbers, row by row. Returns its raw output, see [`grid`].
     ///
     /// # Errors
-    /// If the picture has another size or the net cannot be run.
+    /// [`Error::Run`](crate::Error::Run) if the picture has another size or the net fails.
     pub fn run(&mut self, picture: &[f32]) -> Result<Vec<f32>> {
         let size = (self.spec.width, self.spec.height);
         self.whole(size)?[0].net.run(picture)
     }
 
-    /// The inputs for whole pictures of this size, at least one. Another size than the last one's costs a few milliseconds.
+    /// The inputs for whole pictures of this size, at least one. A change of size costs a few milliseconds.
     fn whole(&mut self, size: PictureSize) -> Result<&mut [Input]> {
         let inputs = match self.whole.take() {
             Some((planned, inputs)) if planned == size => inputs,
@@ -84,17 +99,18 @@ impl FaceNet {
         Ok(&mut self.whole.insert((size, inputs)).1)
     }
 
-    /// There is no finer look at a picture that has not the pixels for it.
+    /// The second look is left out if the picture does not have enough pixels for it.
     fn plan(&self, size: PictureSize) -> Result<Vec<Input>> {
         let n_pixels = self.spec.width * self.spec.height;
         let finer = (self.small_faces && 4 * n_pixels <= size.0 * size.1).then_some(4 * n_pixels);
         let input = |n_pixels| Input::new(&self.graph, input_size(size, n_pixels), self.threads);
-        std::iter::once(n_pixels).chain(finer).map(input).collect()
+        net::load(|| std::iter::once(n_pixels).chain(finer).map(input).collect())
     }
 }
 
 impl FaceNet {
-    /// What a second look leaves of a candidate. One that fills the picture has been seen as well as it can be.
+    /// Takes a second look at a candidate, unless it fills the picture: then the first look was as good as
+    /// any. `None` if the score is too low.
     fn checked(&mut self, luma: Luma, candidate: Detection) -> Result<Option<Detection>> {
         let fills_picture = CLOSE_LOOK * candidate.region.size > luma.width().min(luma.height()) as f32;
         let face = if fills_picture {
@@ -106,7 +122,7 @@ impl FaceNet {
         Ok(face.filter(|face| face.score >= MIN_SCORE))
     }
 
-    /// The most certain face at a place.
+    /// The face at a place; the one with the highest score if there are several.
     fn close_look(&mut self, luma: Luma, near: &Region) -> Result<Option<Detection>> {
         let framing = Framing { width: CLOSE_LOOK, height: CLOSE_LOOK, shift_x: 0.0, shift_y: 0.0 };
         let found = self.close.look(luma, &framing.crop_to_image(near), self.spec.normalisation)?;
@@ -139,7 +155,7 @@ impl Detector for FaceNet {
     }
 }
 
-/// The net, planned for one size of input, with its buffers.
+/// The net, prepared for one size of input, with its buffers.
 struct Input {
     net: Net,
     width: usize,
@@ -155,7 +171,8 @@ impl Input {
         Ok(Self { net, width, height, pixels: vec![0; n], numbers: vec![0.0; n] })
     }
 
-    /// The faces in a part of the picture, in image pixels; `to_image` maps unit input coordinates there.
+    /// The faces in a part of the picture, in image pixels; `to_image` maps unit input coordinates to image
+    /// pixels.
     fn look(&mut self, luma: Luma, to_image: &Affine, how: Normalisation) -> Result<Vec<Detection>> {
         let Self { net, width, height, pixels, numbers } = self;
         crop(luma, to_image, *width, pixels);
@@ -165,8 +182,8 @@ impl Input {
     }
 }
 
-/// Width and height of the input for a picture: nearly the picture's proportions, about `n_pixels` pixels, and sides
-/// that the grids divide.
+/// Width and height of the input for a picture: close to the picture's proportions, about `n_pixels` pixels,
+/// and sides that are multiples of the largest cell's.
 fn input_size((width, height): PictureSize, n_pixels: usize) -> (usize, usize) {
     let aspect = (width as f32 / height as f32).clamp(1.0 / MAX_ASPECT, MAX_ASPECT);
     let unit = STRIDES[STRIDES.len() - 1] as f32;
@@ -175,8 +192,8 @@ fn input_size((width, height): PictureSize, n_pixels: usize) -> (usize, usize) {
     (side(ideal), side(ideal / aspect))
 }
 
-/// The map from unit input coordinates to image pixels that shows the whole picture in the middle of the input, as
-/// large as fits.
+/// The map from unit input coordinates to image pixels that centres the whole picture in the input, as large
+/// as fits.
 fn letterbox((width, height): PictureSize, (input_width, input_height): (usize, usize)) -> Affine {
     let (width, height) = (width as f32, height as f32);
     let (across, down) = (input_width as f32, input_height as f32);
@@ -186,7 +203,8 @@ fn letterbox((width, height): PictureSize, (input_width, input_height): (usize, 
     framing.crop_to_image(&Region { center, size: scale, angle: 0.0 })
 }
 
-/// A detection in an input's pixels, taken to the image. The map turns and scales, but does not shear.
+/// Converts a detection from an input's pixels to image pixels. The map rotates and scales, but does not
+/// shear.
 fn in_image(found: Detection, to_image: &Affine, width: usize, height: usize) -> Detection {
     let Region { center, size, angle } = found.region;
     let [[a, _, _], [d, _, _]] = to_image.rows;
@@ -203,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inputs_have_the_pictures_proportions_and_one_amount_of_pixels() {
+    fn inputs_have_the_pictures_proportions_and_about_as_many_pixels() {
         let n = 256 * 192;
         assert_eq!(input_size((640, 480), n), (256, 192));
         assert_eq!(input_size((1280, 720), n), (288, 160));
@@ -217,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_letterbox_shows_the_whole_picture_in_the_middle() {
-        // 4.5 image pixels are one of the input's; 284.4 of 288 columns are filled.
+        // One input pixel is 4.5 image pixels; 284.4 of 288 columns are filled.
         let map = letterbox((1280, 720), (288, 160));
         let near = |unit: (f32, f32), image: (f32, f32)| {
             map.apply(Point::new(unit.0, unit.1)).distance(Point::new(image.0, image.1)) < 1e-2
@@ -228,16 +246,16 @@ mod tests {
     }
 
     #[test]
-    fn detections_go_to_the_image_turned_and_scaled() {
+    fn detections_are_rotated_and_scaled_to_the_image() {
         let near = Region { center: Point::new(200.0, 100.0), size: 80.0, angle: 0.5 };
         let framing = Framing { width: 2.0, height: 2.0, shift_x: 0.0, shift_y: 0.0 };
         let map = framing.crop_to_image(&near);
-        // The face that was looked for is in the middle, half the input's side large and upright.
+        // The face that was looked for: in the middle, upright, half as large as the input.
         let region = Region { center: Point::new(32.0, 32.0), size: 32.0, angle: 0.0 };
         let found = in_image(Detection { region, score: 0.7 }, &map, 64, 64);
         assert!(found.region.center.distance(near.center) < 1e-3 && (found.region.size - 80.0).abs() < 1e-3);
         assert!((found.region.angle - 0.5).abs() < 1e-5);
-        // A tenth of the face's size to its own right.
+        // Further to its own right by a tenth of its size.
         let region = Region { center: Point::new(35.2, 32.0), angle: -0.1, ..region };
         let found = in_image(Detection { region, score: 0.7 }, &map, 64, 64).region;
         let expected = Point::new(200.0 + 8.0 * 0.5_f32.cos(), 100.0 + 8.0 * 0.5_f32.sin());

@@ -12,37 +12,40 @@ pub use face_net::{FaceNet, MIN_SCORE};
 /// A face that a detector sees.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
-    /// Where the landmarks are to be looked for.
+    /// Where the face is, in image pixels.
     pub region: Region,
     /// How sure the detector is, 0 to 1.
     pub score: f32,
 }
 
-/// Finds faces in a picture.
+/// Finds faces in a picture. [`FaceNet`] does; implement it to use another detector with
+/// [`Tracker::with`](crate::Tracker::with).
 pub trait Detector: Send {
-    /// The faces, the most certain first, but those that are known to be there already. None is an empty list.
+    /// The faces in the picture except the `known` ones, highest score first. Finding none is not an error.
     ///
     /// # Errors
-    /// If the detector itself fails.
+    /// If the detector fails.
     fn detect(&mut self, luma: Luma, known: &[Region]) -> Result<Vec<Detection>>;
 
-    /// Looks again at one place only, which is much cheaper: the face that is there, however faint, or `None`.
+    /// Looks at one place only, which is much cheaper. Returns the face that is there, however low its score,
+    /// or `None`.
     ///
     /// # Errors
-    /// If the detector itself fails.
+    /// If the detector fails.
     fn confirm(&mut self, luma: Luma, near: &Region) -> Result<Option<Detection>>;
 }
 
-/// Two regions of which so much of the smaller one lies within the other show the same face. Of two people, more than half
-/// of one would be hidden then.
+/// Two regions show the same face if the larger one covers more than this share of the smaller one. If they
+/// were two people, more than half of one would be hidden.
 const SAME_FACE: f32 = 0.5;
 
-/// Whether two regions show the same face.
+/// Whether two regions show the same face: one covers more than half of the other.
 pub fn is_same(a: &Region, b: &Region) -> bool {
     a.overlap(b) > SAME_FACE
 }
 
-/// Non-maximum suppression: of detections that overlap, the most certain one stays. The most certain come first.
+/// Non-maximum suppression: of detections of the [same face](is_same), keeps the one with the highest score.
+/// Sorts by score, highest first.
 pub fn suppress(mut found: Vec<Detection>) -> Vec<Detection> {
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::new();

@@ -1,30 +1,31 @@
-//! What follows from a face's landmarks: where the head is turned to, how far eyes and mouth are open.
+//! Measures of a face: which way the head is turned, how far the eyes and the mouth are open.
 
 use super::{Pose, Scheme};
 use crate::geometry::Point;
 
-/// Measures of a face.
+/// Measures of a face, computed from its landmarks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measures {
-    /// Where the head is turned to.
+    /// Which way the head is turned.
     pub pose: Pose,
-    /// Aspect ratio of the left and the right eye, as seen in the picture: height by width, about 0.3 when open
-    /// (Soukupová and Čech, "Real-Time Eye Blink Detection using Facial Landmarks", CVWW 2016).
+    /// The aspect ratios, height / width, of the eyes on the left and on the right of the picture: about 0.3
+    /// when open (Soukupová and Čech, "Real-Time Eye Blink Detection using Facial Landmarks", CVWW 2016).
     pub eyes: [f32; 2],
-    /// Gap between the lips by the mouth's width, both at the inner lips; 0 when closed.
+    /// The gap between the lips / the width of the mouth, both at the inner lips: 0 when closed.
     pub mouth: f32,
 }
 
-/// Mean aspect ratio of the eyes below which they are closed: Soukupová and Čech's.
+/// Eyes whose mean aspect ratio is below this are closed (Soukupová and Čech).
 const CLOSED: f32 = 0.2;
 
 impl Measures {
-    /// Whether faces of this scheme can be measured: it takes the 68 points.
+    /// Whether faces with this scheme can be measured; only the 68 landmarks can.
     pub fn has(scheme: Scheme) -> bool {
         scheme == Scheme::Ibug68
     }
 
-    /// The measures of these landmarks; `None` for another scheme and for points that make no face.
+    /// The measures of these landmarks. `None` for a scheme that [cannot be measured](Self::has), and if
+    /// there are too few landmarks, or some that are not finite or coincide so that a measure is undefined.
     pub fn of(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
         let pose = Pose::of(landmarks, scheme)?;
         let [left, right] = scheme.eyes()?;
@@ -40,7 +41,7 @@ impl Measures {
     }
 }
 
-/// Aspect ratio of an eye: corner, two points above, corner, two below.
+/// The aspect ratio of an eye: its six points are a corner, two above, the other corner, two below.
 fn eye(points: &[Point]) -> f32 {
     let heights = points[1].distance(points[5]) + points[2].distance(points[4]);
     heights / (2.0 * points[0].distance(points[3]))
@@ -52,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    /// The true landmarks of each frame of the talking head, 24 a second.
+    /// The true landmarks of each frame of the talking head, 24 per second.
     fn talker() -> Vec<Vec<Point>> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../media/talker.csv");
         let row = |line: &str| {
@@ -66,7 +67,7 @@ mod tests {
         talker().iter().map(|points| Measures::of(points, Scheme::Ibug68).unwrap()).collect()
     }
 
-    /// Smallest and largest of some radians, in degrees.
+    /// The smallest and the largest of some angles in radians, in degrees.
     fn range(values: impl Iterator<Item = f32> + Clone) -> (f32, f32) {
         (
             values.clone().fold(f32::INFINITY, f32::min).to_degrees(),
@@ -78,7 +79,7 @@ mod tests {
     fn the_talking_head_swings_as_it_was_made_to() {
         let measured = measured();
         let swing = |angle: fn(&Pose) -> f32| range(measured.iter().map(|m| angle(&m.pose)));
-        // Made with ±7°, ±32° and ±6°; its shape is not the mean head's, and its camera is near.
+        // Rendered with ±7°, ±32° and ±6°. Its shape is not the mean head's, and its camera is close.
         for ((low, high), made, tolerance) in [
             (swing(|pose| pose.pitch), 7.0, 2.0),
             (swing(|pose| pose.yaw), 32.0, 6.0),
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_heights_by_widths() {
+    fn ratios_are_height_by_width() {
         let mut points = talker().swap_remove(0);
         let place = |points: &mut [Point], at: usize, places: &[(f32, f32)]| {
             for (point, &(x, y)) in points[at..].iter_mut().zip(places) {

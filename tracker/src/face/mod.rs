@@ -1,4 +1,4 @@
-//! A face, and what follows from its landmarks.
+//! Faces, landmark schemes, and what is computed from landmarks.
 
 mod measure;
 mod pose;
@@ -12,23 +12,27 @@ pub use smooth::{Smoother, Smoothing};
 
 use crate::geometry::{Point, Region, mean};
 
-/// A face in a frame.
-#[derive(Clone, Debug)]
+/// A face in a picture.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Face {
-    /// Stays with a person as long as they are followed; starts at 1.
+    /// Stays the same for as long as the face is followed. The first face has 1, each new one the next
+    /// number.
     pub id: u32,
-    /// Where the face is.
+    /// Where the face is, in image pixels.
     pub region: Region,
-    /// Landmarks in image pixels, in the order of the model's scheme.
+    /// The landmarks in image pixels, in the order of [`Tracker::scheme`](crate::Tracker::scheme).
     pub landmarks: Vec<Point>,
-    /// How sure the detector is that there is a face, in this frame, 0 to 1.
+    /// How sure the detector was, 0 to 1, that there is a face here, when it last looked: usually in this
+    /// frame or one of the two before, with models that report presence up to five before. Says nothing about
+    /// the landmarks' accuracy.
     pub score: f32,
-    /// What follows from the landmarks, if it was asked for and the scheme has the points.
+    /// Head pose, eyes and mouth, if [`Options::measures`](crate::Options::measures) asks for them and the
+    /// scheme [has](Measures::has) them.
     pub measures: Option<Measures>,
 }
 
 impl Region {
-    /// The region around landmarks, turned so that the line between the eyes is level.
+    /// The bounding square of landmarks, rotated so that the line between the eyes is level.
     ///
     /// `None` for a scheme without eyes, and for points that are too few, not finite or all in one place.
     pub fn from_landmarks(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
@@ -41,14 +45,15 @@ impl Region {
         region.is_usable().then_some(region)
     }
 
-    /// Where these landmarks, found in this region, say that the face is; `None` if nowhere.
+    /// Where the face is according to these landmarks, which were found in this region. `None` if they are
+    /// unusable.
     ///
-    /// A scheme without eyes tells neither size nor roll: its landmarks only move the region along.
+    /// Landmarks of a scheme without eyes do not show size or roll, so they only move the region.
     pub fn moved_to(&self, landmarks: &[Point], scheme: Scheme) -> Option<Self> {
         if scheme.eyes().is_some() {
             return Self::from_landmarks(landmarks, scheme);
         }
-        // The bottom of the nose is the centre of the landmarks' box (mean over IMM: 0.00 ± 0.03 sizes below).
+        // The bottom of the nose is at the centre of the landmarks' box (IMM: 0.00 ± 0.03 sizes below it).
         let region = Self { center: mean(landmarks), ..*self };
         region.is_usable().then_some(region)
     }
@@ -63,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rolled_face_gives_the_same_region_rolled() {
+    fn a_rotated_face_has_the_same_region_rotated() {
         let upright: Vec<Point> = (0..68)
             .map(|i| {
                 Point::new((i * 37 % 68) as f32 + if i >= 42 { 30.0 } else { 0.0 }, (i * 53 % 61) as f32)

@@ -1,29 +1,29 @@
-//! The point schemes: how many landmarks, what they are, which belong together.
+//! Landmark schemes: how many landmarks there are, what each is, and which form a contour.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// An agreed order of landmarks on a face. "Left" and "right" are the picture's.
+/// Which landmarks a model finds, and in which order. Left and right are the picture's, not the person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// One point: the bottom middle of the nose (IMM point 52).
+    /// One landmark: the middle of the bottom of the nose (number 52 of [`Imm58`](Self::Imm58)).
     Nose,
-    /// The 58 points of the IMM face database (Nordstrøm et al., 2004).
+    /// The 58 landmarks of the IMM face database (Nordstrøm et al., 2004).
     Imm58,
-    /// The 68 points of 300-W (Sagonas et al., 2013), the Multi-PIE mark-up.
+    /// The 68 landmarks of 300-W (Sagonas et al., 2013), in Multi-PIE's order.
     Ibug68,
 }
 
-/// A named run of landmarks that are joined by a line.
+/// A run of landmarks that form a line, such as a brow or an eye.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contour {
     /// The part of the face.
     pub name: &'static str,
-    /// The landmarks, in order.
+    /// Their indices.
     pub points: Range<usize>,
-    /// Whether the last is joined to the first.
+    /// Whether the last landmark is joined to the first.
     pub closed: bool,
 }
 
@@ -57,7 +57,7 @@ static IBUG68: [Contour; 9] = [
     closed("inner mouth", 60..68),
 ];
 
-/// For each point the one that it becomes when the face is mirrored.
+/// For each landmark, the index it has in the mirrored picture.
 static IMM58_MIRROR: [usize; 58] = [
     12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, // jaw
     21, 22, 23, 24, 25, 26, 27, 28, 13, 14, 15, 16, 17, 18, 19, 20, // eyes
@@ -79,7 +79,7 @@ impl Scheme {
     /// All schemes.
     pub const ALL: [Self; 3] = [Self::Nose, Self::Imm58, Self::Ibug68];
 
-    /// The name in model files and on the command line.
+    /// The name, as used in model files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nose => "nose",
@@ -88,17 +88,18 @@ impl Scheme {
         }
     }
 
-    /// The scheme of this name; `None` if there is none.
+    /// The scheme with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scheme| scheme.name() == name)
     }
 
-    /// Number of landmarks.
+    /// The number of landmarks.
     pub fn n_points(self) -> usize {
         self.mirror().len()
     }
 
-    /// What to join by lines; every landmark but the nose's only one is in exactly one contour.
+    /// The contours to draw. Each landmark is in exactly one, except that [`Nose`](Self::Nose) has no
+    /// contour.
     pub fn contours(self) -> &'static [Contour] {
         match self {
             Self::Nose => &[],
@@ -107,7 +108,8 @@ impl Scheme {
         }
     }
 
-    /// For each point the index of the one that it becomes in a mirrored picture.
+    /// For each landmark, the index it has in the mirrored picture: `mirror()[36]` is 45 in
+    /// [`Ibug68`](Self::Ibug68).
     pub fn mirror(self) -> &'static [usize] {
         match self {
             Self::Nose => &[0],
@@ -116,7 +118,7 @@ impl Scheme {
         }
     }
 
-    /// The left and the right eye's landmarks, if the scheme has eyes.
+    /// The landmarks of the left and the right eye, if the scheme has eyes.
     pub fn eyes(self) -> Option<[Range<usize>; 2]> {
         match self {
             Self::Nose => None,
@@ -125,7 +127,8 @@ impl Scheme {
         }
     }
 
-    /// The outer corners of the left and right eye: their distance is what errors are divided by (300-W's NME).
+    /// The outer corners of the left and the right eye, if the scheme has eyes. 300-W divides errors by their
+    /// distance (NME).
     pub fn eye_corners(self) -> Option<[usize; 2]> {
         match self {
             Self::Nose => None,
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_back() {
+    fn schemes_are_found_by_their_names() {
         for scheme in Scheme::ALL {
             assert_eq!(Scheme::from_name(scheme.name()), Some(scheme));
         }

@@ -1,61 +1,63 @@
-//! The One-Euro filter, one per face: still points stand still, moving points do not lag.
+//! The One-Euro filter: keeps still points still without letting moving points lag.
 //!
-//! Casiez, Roussel and Vogel, "1 € Filter", CHI 2012. Speeds are taken in face sizes per second, so that a
-//! face far away is smoothed like one near by.
+//! Casiez, Roussel and Vogel, "1 € Filter", CHI 2012. Speeds are in face sizes per second, so that distant
+//! faces are smoothed like close ones.
 
 use crate::geometry::Point;
 
-/// How much to smooth.
+/// How much to smooth. Negative numbers and NaN count as 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Smoothing {
-    /// Cut-off frequency for a point at rest, in Hz. Lower is calmer.
+    /// The cut-off frequency for a point at rest, in Hz. Lower is calmer; 0 freezes it.
     pub min_cutoff: f32,
-    /// How fast the cut-off rises with speed, in Hz per face size per second. Higher lags less.
+    /// How much the cut-off rises with speed, in Hz per face size per second. Higher lags less.
     pub beta: f32,
 }
 
 impl Smoothing {
-    /// Takes the tremble off and adds hardly any lag. Both are from the table in docs/tracking.md.
+    /// Removes most of the jitter and adds hardly any lag. docs/tracking.md in the repository has the
+    /// measurements for both.
     pub const LOW: Self = Self { min_cutoff: 1.0, beta: 30.0 };
-    /// For calm faces, when steadiness counts more than the present.
+    /// For calm faces, when steadiness matters more than lag.
     pub const HIGH: Self = Self { min_cutoff: 0.5, beta: 10.0 };
 }
 
-/// Cut-off of the speed estimate in Hz; the paper's own default.
+/// The cut-off frequency for the speed estimate, in Hz; the paper's default.
 const SPEED_CUTOFF: f32 = 1.0;
 
-/// A pause longer than this, in seconds, starts the filter anew.
+/// A pause longer than this, in seconds, restarts the filter.
 const MAX_GAP: f64 = 0.5;
 
-/// The filter's memory for the landmarks of one face.
+/// The filter for the landmarks of one face.
 #[derive(Clone, Debug)]
 pub struct Smoother {
     smoothing: Smoothing,
-    /// When the states were taken, in seconds.
+    /// The time of the states, in seconds.
     time: f64,
-    /// One per point; empty before the first call.
+    /// One per point. Empty before the first call.
     states: Vec<State>,
 }
 
-/// A point's memory.
+/// The filter's state for one point.
 #[derive(Clone, Debug)]
 struct State {
     /// The smoothed position.
     point: Point,
-    /// Filtered speed in image pixels per second.
+    /// The filtered velocity in image pixels per second.
     speed: Point,
 }
 
 impl Smoother {
-    /// A filter that has seen nothing.
+    /// A filter that has not seen any points.
     pub fn new(smoothing: Smoothing) -> Self {
         Self { smoothing, time: 0.0, states: Vec::new() }
     }
 
-    /// Smooths `points`, seen at `time` seconds on a face of `size` pixels, in place.
+    /// Smooths `points` in place: the landmarks at `time` seconds of a face of `size` pixels.
     ///
-    /// The first call, one after a gap, after a step back in time or with another number of points leaves the
-    /// points as they are.
+    /// The filter restarts, leaving the points as they are, in the first call, after a pause of more than
+    /// half a second, if time does not increase, and if the number of points changes. For a single point it
+    /// restarts if the result is not finite.
     pub fn apply(&mut self, points: &mut [Point], time: f64, size: f32) {
         let gap = time - self.time;
         if self.states.len() == points.len() && gap > 0.0 && gap <= MAX_GAP {
@@ -64,26 +66,34 @@ impl Smoother {
             }
         } else {
             self.states.clear();
-            self.states.extend(points.iter().map(|&point| State { point, speed: Point::default() }));
+            self.states.extend(points.iter().map(|&point| State::at(point)));
         }
         self.time = time;
     }
 }
 
 impl State {
-    /// Takes the point's new position `dt` seconds later and returns the smoothed one.
+    /// A point of which nothing else is known.
+    fn at(point: Point) -> Self {
+        Self { point, speed: Point::default() }
+    }
+
+    /// Takes the point's position `dt` seconds later and returns the smoothed one.
     fn step(&mut self, new: Point, dt: f32, size: f32, smoothing: Smoothing) -> Point {
         let old = self.point;
         let measured = Point::new((new.x - old.x) / dt, (new.y - old.y) / dt);
         self.speed = blend(self.speed, measured, weight(SPEED_CUTOFF, dt));
         let faces_per_second = self.speed.x.hypot(self.speed.y) / size;
         let cutoff = smoothing.min_cutoff + smoothing.beta * faces_per_second;
-        self.point = blend(old, new, weight(cutoff, dt));
+        self.point = blend(old, new, weight(cutoff.max(0.0), dt));
+        if !self.point.is_finite() {
+            *self = Self::at(new);
+        }
         self.point
     }
 }
 
-/// Weight of the new value in a first-order low-pass of this cut-off (the paper's alpha).
+/// The weight of the new value in a first-order low-pass with this cut-off in Hz (the paper's alpha).
 fn weight(cutoff: f32, dt: f32) -> f32 {
     let tau = 1.0 / (std::f32::consts::TAU * cutoff);
     1.0 / (1.0 + tau / dt)
@@ -97,7 +107,7 @@ fn blend(old: Point, new: Point, weight: f32) -> Point {
 mod tests {
     use super::*;
 
-    /// The smoothed position of one point at x = `values`, 25 times a second, on a face of 100 px.
+    /// The smoothed x of one point at x = `values`, 25 per second, on a face of 100 px.
     fn run(values: &[f32], smoothing: Smoothing) -> Vec<f32> {
         let mut smoother = Smoother::new(smoothing);
         let step = |(i, &x): (usize, &f32)| {
@@ -109,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn tremble_shrinks() {
+    fn jitter_shrinks() {
         let noisy: Vec<f32> = (0..100).map(|i| if i % 2 == 0 { 50.0 } else { 51.0 }).collect();
         let calm = run(&noisy, Smoothing::LOW);
         let swing = (calm[98] - calm[99]).abs();
@@ -120,21 +130,21 @@ mod tests {
 
     #[test]
     fn a_fast_face_is_followed() {
-        // Two face widths a second.
+        // Two face sizes per second.
         let moving: Vec<f32> = (0..50).map(|i| i as f32 * 8.0).collect();
         let lag = 49.0 * 8.0 - run(&moving, Smoothing::LOW)[49];
         assert!((0.0..2.0).contains(&lag), "lag of {lag} px at 8 px a frame");
     }
 
     #[test]
-    fn one_step_has_the_papers_numbers() {
+    fn one_step_follows_the_papers_formula() {
         let out = run(&[0.0, 1.0], Smoothing { min_cutoff: 1.0, beta: 0.0 });
         // alpha = 1 / (1 + 1 / (2π · 1 Hz · 0.04 s)) = 0.2008.
         assert!((out[1] - 0.200_8).abs() < 1e-4, "{}", out[1]);
     }
 
     #[test]
-    fn gaps_and_steps_back_start_anew() {
+    fn gaps_and_steps_back_restart_the_filter() {
         let mut smoother = Smoother::new(Smoothing::HIGH);
         let mut at = |x, time| {
             let mut points = [Point::new(x, 0.0)];

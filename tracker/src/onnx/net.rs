@@ -1,6 +1,8 @@
-//! A net as tract runs it: read from an ONNX file of ours, checked, and planned for a size of input.
+//! Nets and how tract runs them: a file is read and checked, and its graph prepared for an input size.
 
-use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::available_parallelism;
 
 use tract_onnx::onnx;
 use tract_onnx::pb::ModelProto;
@@ -10,44 +12,44 @@ use tract_onnx::tract_core::internal::{RunOptions, multithread::Executor};
 use super::{limits, weights};
 use crate::error::{Error, Result};
 
-/// Runs a model's loader.
+/// Runs `loader`, which reads or prepares a model. It must change nothing that is used after a panic.
 ///
 /// # Errors
-/// Its own, and [`Error::Model`] if tract panics, which it does on some graphs that make no sense.
-pub fn load<T>(loader: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T> {
-    catch_unwind(loader).unwrap_or_else(|_| Err(Error::Model("its graph makes no sense".to_owned())))
+/// Its own, and [`Error::Model`] if tract panics, as it does on some invalid graphs.
+pub fn load<T>(loader: impl FnOnce() -> Result<T>) -> Result<T> {
+    let invalid = |_| Err(Error::Model("its graph is invalid".to_owned()));
+    catch_unwind(AssertUnwindSafe(loader)).unwrap_or_else(invalid)
 }
 
-/// An ONNX file, nothing of which has been believed yet.
+/// A decoded ONNX file, not checked yet.
 pub struct NetFile(ModelProto);
 
 impl NetFile {
     /// Decodes a file's bytes.
     ///
     /// # Errors
-    /// If they are no ONNX file.
+    /// If they are not an ONNX file.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         let proto = onnx().proto_model_for_read(&mut &*bytes);
         proto.map(Self).map_err(|_| Error::Model("it is not an ONNX file, or a broken one".to_owned()))
     }
 
-    /// Its key-value pairs.
+    /// The file's key-value pairs.
     pub fn metadata(&self) -> impl Iterator<Item = (String, String)> {
         self.0.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone()))
     }
 
-    /// Checks the graph, which has to answer `n_values` numbers for an input of this width and height, and unpacks
-    /// its weights.
+    /// Checks the graph, which has to output `n_values` numbers for an input of this width and height, and
+    /// unpacks its weights.
     ///
     /// # Errors
-    /// Says what is strange.
+    /// Says what is wrong.
     pub fn parse(mut self, size: [usize; 2], n_values: usize) -> Result<Graph> {
         let Some(graph) = self.0.graph.as_mut() else {
-            return Err(Error::Model("it holds no graph".to_owned()));
+            return Err(Error::Model("it has no graph".to_owned()));
         };
         limits::check(graph, size, n_values)?;
         weights::expand(graph)?;
-        // The parsed model has its own copy of the weights, and optimising makes another.
         let graph = onnx().model_for_proto_model(&self.0);
         Ok(Graph(graph.map_err(unusable)?))
     }
@@ -57,7 +59,7 @@ impl NetFile {
 pub struct Graph(InferenceModel);
 
 impl Graph {
-    /// Lays the graph out for an input of this width and height, for which it answers `n_values` numbers.
+    /// Prepares the graph for an input of this width and height, for which it outputs `n_values` numbers.
     ///
     /// # Errors
     /// If it cannot be run.
@@ -92,26 +94,26 @@ pub struct Net {
 }
 
 impl Net {
-    /// The net's answer to `height · width` normalised numbers.
+    /// The net's output for `height · width` normalised numbers.
     ///
     /// # Errors
-    /// [`Error::Run`] if there are more or fewer of them, or the net cannot be run.
+    /// [`Error::Run`] if there are more or fewer numbers, or the net fails.
     pub fn run(&mut self, numbers: &[f32]) -> Result<Vec<f32>> {
         let n: usize = self.shape.iter().product();
         if numbers.len() != n {
-            return Err(Error::Run(format!("the input has {} numbers, not {n}", numbers.len())));
+            return Err(Error::Run(format!("its input has {n} numbers, not {}", numbers.len())));
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| self.answer(numbers)))
-            .unwrap_or_else(|_| Err(TractError::msg("tract failed inside the net")))
+        let output = catch_unwind(AssertUnwindSafe(|| self.output(numbers)))
+            .unwrap_or_else(|_| Err(TractError::msg("tract panicked")))
             .map_err(|error| Error::Run(format!("{error:#}")))?;
-        if answer.len() != self.n_values {
-            let (found, expected) = (answer.len(), self.n_values);
-            return Err(Error::Run(format!("it answered {found} numbers, not {expected}")));
+        if output.len() != self.n_values {
+            let (found, expected) = (output.len(), self.n_values);
+            return Err(Error::Run(format!("its output has {found} numbers, not {expected}")));
         }
-        Ok(answer)
+        Ok(output)
     }
 
-    fn answer(&mut self, numbers: &[f32]) -> TractResult<Vec<f32>> {
+    fn output(&mut self, numbers: &[f32]) -> TractResult<Vec<f32>> {
         let input = Tensor::from_shape(&self.shape, numbers)?;
         let outputs = self.state.run(tvec!(input.into()))?;
         let view = outputs.first().map(|output| output.to_plain_array_view::<f32>()).transpose()?;
@@ -119,23 +121,24 @@ impl Net {
     }
 }
 
-/// tract's error about a graph as one of ours, on one line.
+/// Converts tract's error about a graph to ours, on one line.
 fn unusable(error: TractError) -> Error {
     Error::Model(format!("its graph cannot be run: {error:#}"))
 }
 
-/// Returns freed memory to the system: loading has needed several times the weights' size, which glibc would keep.
+/// Returns freed memory to the system: loading needs several times the weights' size, and glibc would keep
+/// it.
 fn give_back_memory() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: malloc_trim may be called at any time from any thread; it only releases pages without live memory.
+    // SAFETY: malloc_trim may be called at any time from any thread; it only releases pages without live
+    // memory.
     unsafe {
         libc::malloc_trim(0);
     }
 }
 
-/// More threads than this help no net of ours.
-const MAX_THREADS: usize = 256;
-
+/// More threads than cores only cost time and memory.
 fn executor(threads: usize) -> Executor {
-    if threads > 1 { Executor::multithread(threads.min(MAX_THREADS)) } else { Executor::SingleThread }
+    let threads = threads.min(available_parallelism().map_or(1, NonZero::get));
+    if threads > 1 { Executor::multithread(threads) } else { Executor::SingleThread }
 }

@@ -1,4 +1,4 @@
-//! What a model file says of itself: the contract between trainer and tracker, one JSON value in ONNX `metadata_props`.
+//! A model file's metadata: the contract between trainer and tracker, a JSON value in ONNX `metadata_props`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::crop::{Framing, Normalisation};
 use crate::error::{Error, Result, ensure};
 use crate::face::Scheme;
 
-/// What a model does.
+/// What a model does, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spec {
@@ -20,27 +20,27 @@ pub enum Spec {
     FaceDetector(DetectorSpec),
 }
 
-/// A landmark model's contract: input `[1, 1, height, width]`, output `[1, 2·points]` as x0, y0, x1, y1 … in
-/// unit crop coordinates, and one number more with `presence`.
+/// A landmark model's contract: the input has the shape `[1, 1, height, width]`, the output `[1, 2·points]`:
+/// x0, y0, x1, y1 … in unit crop coordinates. With `presence` there is one number more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
     /// Short name, also the file's.
     pub name: String,
-    /// Width of the input in pixels.
+    /// Width of the input in pixels, 1 to 512.
     pub width: usize,
-    /// Height of the input in pixels.
+    /// Height of the input in pixels, 1 to 512.
     pub height: usize,
-    /// Which landmarks come out.
+    /// Which landmarks the model finds.
     pub scheme: Scheme,
-    /// What happens to the pixels.
+    /// How pixels become the net's input.
     pub normalisation: Normalisation,
     /// How the face lies in the crop.
     pub framing: Framing,
-    /// Whether each crop is looked at twice, as it is and mirrored, and the mean of both answers taken.
+    /// Whether the net runs on each crop twice, once mirrored, and the two results are averaged.
     #[serde(default, skip_serializing_if = "is_false")]
     pub mirrored: bool,
-    /// Whether the net also answers if there is a face: one more number, the logit of its being there.
+    /// Whether the net also says if there is a face: one more number, the logit of its probability.
     #[serde(default, skip_serializing_if = "is_false")]
     pub presence: bool,
     /// How the model was made (data, seed, epochs, commit, validation error …), free text by key.
@@ -48,18 +48,18 @@ pub struct ModelSpec {
     pub training: BTreeMap<String, String>,
 }
 
-/// A face detector's contract: input `[1, 1, height, width]`, or any other with sides that are multiples of
-/// [`DETECTOR_UNIT`]; output as in [`grid`](crate::detect::grid).
+/// A face detector's contract: the input has the shape `[1, 1, height, width]`, where other sides that are
+/// multiples of [`DETECTOR_UNIT`] work, too. The output is described in [`grid`](crate::detect::grid).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetectorSpec {
     /// Short name, also the file's.
     pub name: String,
-    /// Width of the input in pixels that the net was trained with.
+    /// Width of the pictures that the net was trained with, a multiple of [`DETECTOR_UNIT`] up to 512.
     pub width: usize,
-    /// Its height.
+    /// Their height, likewise.
     pub height: usize,
-    /// What happens to the pixels.
+    /// How pixels become the net's input.
     pub normalisation: Normalisation,
     /// How the model was made, free text by key.
     #[serde(default)]
@@ -68,13 +68,13 @@ pub struct DetectorSpec {
 
 /// The key of the JSON value in `metadata_props`.
 pub const KEY: &str = "facemark";
-/// What a detector's input is a multiple of, both ways: the side of its largest cells.
+/// The sides of a detector's input are multiples of this: the side of its largest cells.
 pub const DETECTOR_UNIT: usize = 32;
-/// Version of the JSON value. A reader refuses any other.
+/// The version of the JSON value. Readers refuse any other.
 const FORMAT: u64 = 2;
-/// The key that files of the first version have.
+/// A key that files of version 1 have.
 const OLD_KEY: &str = "facemark.format";
-/// Longest input side that is taken for real: a broken file must not make us allocate gigabytes.
+/// The longest input side allowed, so that a broken file cannot make us allocate gigabytes.
 const MAX_SIDE: usize = 512;
 
 #[derive(Serialize, Deserialize)]
@@ -85,24 +85,25 @@ struct Document {
 }
 
 impl Spec {
-    /// What a model file says of itself. The net is not looked at.
+    /// The metadata of a model file. The net is not checked.
     ///
     /// # Errors
-    /// [`Error::Model`] if the bytes are no ONNX file, or as [`from_metadata`](Self::from_metadata).
+    /// [`Error::Model`] if the bytes are not an ONNX file, and as [`from_metadata`](Self::from_metadata).
     pub fn of_file(bytes: &[u8]) -> Result<Self> {
         Self::from_metadata(NetFile::read(bytes)?.metadata())
     }
 
-    /// The key and the value for `metadata_props`.
+    /// The key and the value to write into `metadata_props`.
     pub fn to_metadata(&self) -> (String, String) {
         let document = serde_json::json!({ "format": FORMAT, "model": self });
         (KEY.to_owned(), document.to_string())
     }
 
-    /// Reads the value back from a file's pairs.
+    /// Reads the value from a file's key-value pairs.
     ///
     /// # Errors
-    /// [`Error::Model`] if it is missing, of another version, or makes no sense; the message names the field.
+    /// [`Error::Model`] if the value is missing, has another version, or is invalid; the message names the
+    /// field.
     pub fn from_metadata(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let pairs: BTreeMap<String, String> = pairs.into_iter().collect();
         if let Some(text) = pairs.get(KEY) {
@@ -114,15 +115,18 @@ impl Spec {
             "it was exported by an older facemark-train; export it again with this one"
         );
         Err(Error::Model(
-            "it holds no facemark metadata; only models exported by facemark-train can be used".to_owned(),
+            "it has no facemark metadata; only models exported by facemark-train can be used".to_owned(),
         ))
     }
 
     fn from_json(text: &str) -> Result<Self> {
-        let wrong = |error: serde_json::Error| Error::Model(format!("its metadata makes no sense: {error}"));
+        let wrong = |error: serde_json::Error| Error::Model(format!("its metadata is invalid: {error}"));
         let document: Value = serde_json::from_str(text).map_err(wrong)?;
         let format = document.get("format").unwrap_or(&Value::Null);
-        ensure!(format == FORMAT, "its metadata has format {format}, this program reads {FORMAT}");
+        ensure!(
+            format == FORMAT,
+            "its metadata has format {format}, but this version reads format {FORMAT}; export it again"
+        );
         let Document { model, .. } = serde_json::from_value(document).map_err(wrong)?;
         model.check().map(|()| model)
     }
@@ -137,18 +141,21 @@ impl Spec {
                 let fits =
                     spec.width.is_multiple_of(DETECTOR_UNIT) && spec.height.is_multiple_of(DETECTOR_UNIT);
                 let (width, height) = (spec.width, spec.height);
-                ensure!(fits, "its input of {width}×{height} is no multiple of {DETECTOR_UNIT}");
+                ensure!(
+                    fits,
+                    "the sides of its input, {width}×{height}, are not multiples of {DETECTOR_UNIT}"
+                );
                 (width, height, spec.normalisation)
             }
         };
         let sides = 1..=MAX_SIDE;
         let fits = sides.contains(&width) && sides.contains(&height);
-        ensure!(fits, "its input of {width}×{height} has a side that is not between 1 and {MAX_SIDE}");
+        ensure!(fits, "the sides of its input, {width}×{height}, are not between 1 and {MAX_SIDE}");
         if let Normalisation::Fixed { mean, std } = normalisation {
             let is_possible = mean.is_finite() && std.is_finite() && std > 0.0;
             ensure!(
                 is_possible,
-                "its normalisation by a mean of {mean} and a deviation of {std} makes no sense"
+                "its normalisation by a mean of {mean} and a deviation of {std} is impossible"
             );
         }
         Ok(())
@@ -159,17 +166,17 @@ fn check_framing(framing: &Framing) -> Result<()> {
     let &Framing { width, height, shift_x, shift_y } = framing;
     let numbers = [width, height, shift_x, shift_y];
     let is_possible = numbers.iter().all(|number| number.is_finite()) && width > 0.0 && height > 0.0;
-    ensure!(is_possible, "its framing {numbers:?} makes no sense");
+    ensure!(is_possible, "its framing of {width}×{height}, shifted by ({shift_x}, {shift_y}), is impossible");
     Ok(())
 }
 
 impl ModelSpec {
-    /// How many numbers the net answers.
+    /// How many numbers the net outputs.
     pub fn n_values(&self) -> usize {
         2 * self.scheme.n_points() + usize::from(self.presence)
     }
 
-    /// The contract in a file's key-value pairs.
+    /// Reads the contract from a file's key-value pairs.
     ///
     /// # Errors
     /// As [`Spec::from_metadata`], and if the model is a face detector.
@@ -184,7 +191,7 @@ impl ModelSpec {
 }
 
 impl DetectorSpec {
-    /// The contract in a file's key-value pairs.
+    /// Reads the contract from a file's key-value pairs.
     ///
     /// # Errors
     /// As [`Spec::from_metadata`], and if the model is a landmark model.
@@ -233,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_leads_back() {
+    fn metadata_is_read_as_it_was_written() {
         let per_crop = ModelSpec {
             normalisation: Normalisation::PerCrop,
             mirrored: true,
@@ -247,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_kinds_are_not_taken_for_each_other() {
+    fn the_two_kinds_are_not_confused() {
         let message = |error: Error| error.to_string();
         let face = [Spec::FaceDetector(detector()).to_metadata()];
         let error = message(ModelSpec::from_metadata(face).unwrap_err());
@@ -258,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_make_no_sense_are_named() {
+    fn impossible_values_are_named() {
         let refused = |spec: Spec| read_back(&spec).unwrap_err().to_string();
         assert!(refused(Spec::Landmarks(ModelSpec { width: 999_999, ..landmarks() })).contains("999999×96"));
         assert!(refused(Spec::Landmarks(ModelSpec { height: 0, ..landmarks() })).contains("112×0"));
@@ -272,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn other_values_are_refused_with_the_field() {
+    fn invalid_json_is_refused_with_the_field() {
         let (key, good) = Spec::Landmarks(landmarks()).to_metadata();
         for (from, to, named) in [
             ("\"format\":2", "\"format\":3", "format 3"),

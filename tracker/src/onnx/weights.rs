@@ -1,8 +1,8 @@
-//! Weights of a model file: checked before use, and brought from their compact form to 32-bit floats.
+//! The weights in a model file: checked before use, and unpacked to 32-bit floats.
 //!
-//! Files hold them as 8-bit levels with a scale per output channel (ONNX `DequantizeLinear`) or as half-precision
-//! floats (`Cast`). tract folds such nodes only up to a result of 4 MiB and would compute the others anew for every
-//! frame, so they are folded here.
+//! Files store them as 8-bit levels with a scale per output channel (ONNX `DequantizeLinear`) or as
+//! half-precision floats (`Cast`). tract folds such nodes only if their result has at most 4 MiB and would
+//! compute the others again for every frame, so they are folded here.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use tract_onnx::prelude::{Framework, f16};
 
 use crate::error::{Error, Result, ensure};
 
-/// Refuses weights that lie in other files or are shorter than they claim.
+/// Refuses weights that are in other files or whose size is not what their shape says.
 ///
 /// # Errors
 /// Names the first such tensor.
@@ -20,18 +20,18 @@ pub fn check(graph: &GraphProto) -> Result<()> {
     for tensor in &graph.initializer {
         let name = &tensor.name;
         let is_external = tensor.data_location == Some(DataLocation::External as i32);
-        ensure!(!is_external && tensor.external_data.is_empty(), "its weights {name:?} lie in another file");
+        ensure!(!is_external && tensor.external_data.is_empty(), "its weights {name:?} are in another file");
         let claimed = count(&tensor.dims).and_then(|n| n.checked_mul(element_size(tensor)?));
         let held = tensor.raw_data.len() + 4 * tensor.float_data.len() + 8 * tensor.int64_data.len();
-        ensure!(claimed == Some(held), "its weights {name:?} have another size than they claim");
+        ensure!(claimed == Some(held), "the size of its weights {name:?} does not match their shape");
     }
     Ok(())
 }
 
-/// Replaces every `DequantizeLinear` or `Cast` of constant weights by the weights as 32-bit floats.
+/// Replaces every `DequantizeLinear` or `Cast` of constant weights by the unpacked weights.
 ///
 /// # Errors
-/// If such a node's inputs do not fit together.
+/// If such a node's inputs do not match.
 pub fn expand(graph: &mut GraphProto) -> Result<()> {
     let tensors: HashMap<String, usize> =
         graph.initializer.iter().enumerate().map(|(i, tensor)| (tensor.name.clone(), i)).collect();
@@ -53,7 +53,7 @@ pub fn expand(graph: &mut GraphProto) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of the node's result as floats, if it is one that only unpacks weights.
+/// The node's result as the bytes of 32-bit floats, if the node only unpacks weights.
 fn floats(node: &NodeProto, inputs: &[usize], tensors: &[TensorProto]) -> Result<Option<Vec<u8>>> {
     let is = |tensor: &TensorProto, kind: DataType| tensor.data_type == kind as i32;
     match (node.op_type.as_str(), inputs) {
@@ -66,7 +66,7 @@ fn floats(node: &NodeProto, inputs: &[usize], tensors: &[TensorProto]) -> Result
                 "a zero point of its weights {name:?} is not 0"
             );
             let floats = dequantised(levels, &read_floats(&scales.raw_data), axis(node));
-            ensure!(floats.is_some(), "the levels and scales of its weights {name:?} do not go together");
+            ensure!(floats.is_some(), "the levels and scales of its weights {name:?} do not match");
             Ok(floats)
         }
         ("Cast", &[half]) if is(&tensors[half], DataType::Float16) => {
@@ -80,18 +80,20 @@ fn floats(node: &NodeProto, inputs: &[usize], tensors: &[TensorProto]) -> Result
 /// A convolution or fully connected layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
-    /// The sizes of `weights`, as the file orders them.
+    /// The shape of `weights`: `[outputs, inputs, height, width]` of a convolution, `[inputs, outputs]` of a
+    /// fully connected layer.
     pub shape: Vec<usize>,
-    /// The weights.
+    /// The weights, row-major.
     pub weights: Vec<f32>,
     /// One number per output channel.
     pub bias: Vec<f32>,
 }
 
-/// The layers of an ONNX file that `facemark-train export` wrote, in the order in which they were exported.
+/// The convolutions and fully connected layers of a file that `facemark-train export` wrote, in the order in
+/// which they were exported.
 ///
 /// # Errors
-/// If the bytes are no such file.
+/// [`Error::Model`] if the bytes are not such a file.
 pub fn layers(bytes: &[u8]) -> Result<Vec<Layer>> {
     let proto = tract_onnx::onnx().proto_model_for_read(&mut &*bytes);
     let mut graph = proto
@@ -102,20 +104,20 @@ pub fn layers(bytes: &[u8]) -> Result<Vec<Layer>> {
     expand(&mut graph)?;
     let tensor = |node: &NodeProto, input: usize| {
         let tensor = graph.initializer.iter().find(|tensor| Some(&tensor.name) == node.input.get(input));
-        tensor.ok_or_else(|| Error::Model(format!("its layer {:?} lacks weights or bias", node.name)))
+        tensor.ok_or_else(|| Error::Model(format!("its layer {:?} has no weights or no bias", node.name)))
     };
     let with_weights = graph.node.iter().filter(|node| ["Conv", "Gemm"].contains(&node.op_type.as_str()));
     let layer = |node| -> Result<Layer> {
         let (weights, bias) = (tensor(node, 1)?, tensor(node, 2)?);
-        // Checked above: no size is negative.
+        // `check` has refused negative sizes.
         let shape = weights.dims.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).collect();
         Ok(Layer { shape, weights: read_floats(&weights.raw_data), bias: read_floats(&bias.raw_data) })
     };
     with_weights.map(layer).collect()
 }
 
-/// `level · scale`, the scale being that of the position along `axis`; `None` if there is no such axis, or not a scale
-/// for each position.
+/// `level · scale`, with one scale for each position along `axis`. `None` if there is no such axis, or if the
+/// number of scales differs.
 fn dequantised(levels: &TensorProto, scales: &[f32], axis: usize) -> Option<Vec<u8>> {
     let &channels = levels.dims.get(axis)?;
     if usize::try_from(channels) != Ok(scales.len()) {
@@ -140,7 +142,7 @@ fn read_floats(raw: &[u8]) -> Vec<f32> {
     raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
-/// How many elements there are along all of these dimensions.
+/// The number of elements of a tensor with these dimensions.
 fn count(dims: &[i64]) -> Option<usize> {
     dims.iter().try_fold(1_usize, |n, &dim| n.checked_mul(dim.try_into().ok()?))
 }
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_become_floats_by_the_scale_of_their_channel() {
+    fn levels_are_multiplied_by_the_scale_of_their_channel() {
         assert_eq!(expanded(quantised(0, &[0.5, 2.0])), [0.5, 1.0, 1.5, -2.0, -4.0, -256.0]);
         assert_eq!(expanded(quantised(1, &[1.0, 10.0, 100.0])), [1.0, 20.0, 300.0, -1.0, -20.0, -12800.0]);
     }

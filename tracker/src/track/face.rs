@@ -10,45 +10,49 @@ use crate::image::Luma;
 use crate::model::{Landmarker, Landmarks};
 use crate::timing::{Stage, Timing};
 
-/// A face that is new or back has to be as certain as this where its landmarks are …
+/// The detector's score that a face needs, where its landmarks are, if it is new or back.
 const ENTER: f32 = 0.5;
-/// … and one that is followed as this: it may be covered in part or turned away, where a false alarm would be as faint.
+/// The score that a followed face needs. It is lower because the face may be turned away or partly covered;
+/// new faces with such scores are often false alarms.
 const HOLD: f32 = 0.3;
-/// While the detector is as sure of a face as this, and the face moves steadily, …
+/// While a face's score is below this, the detector looks at it in every frame.
 const SURE: f32 = 0.7;
-/// … by the sum of its surprises, …
+/// While the surprise of a face's motion is above this, the detector looks at it in every frame, too.
 const STEADY: f32 = 0.3;
-/// … it is looked at again only every so many frames: a face that is gone may be told so late.
+/// Otherwise the detector looks at a face once in this many frames, so that its end may be noticed two frames
+/// late.
 const CONFIRM_EVERY: u32 = 3;
-/// A net that tells itself whether it sees a face is trusted for longer, …
+/// The same for models that report presence.
 const CONFIRM_EVERY_PRESENT: u32 = 6;
-/// … as long as it is as sure as this; so sure it has to be of a new face, too.
+/// Such a model's presence below which the detector looks at a followed face in every frame, and a new face
+/// is refused.
 const PRESENT: f32 = 0.9;
-/// Landmarks that make the face larger or smaller by more than this factor than the detector sees it have gone astray, as they do
-/// on profiles, crop by crop: the next crop is the detector's.
+/// If the landmarks make a face larger or smaller than the detector sees it by more than this factor, the
+/// next crop is the detector's. On profiles, landmarks drift like that from crop to crop.
 const MAX_DRIFT: f32 = 1.5;
-/// A face smaller than this, in pixels, has nothing to see landmarks in.
+/// Faces smaller than this, in pixels, show too little for landmarks.
 const MIN_SIZE: f32 = 12.0;
-/// From one frame to the next a face neither grows nor shrinks by more than this factor …
+/// The most that a face may grow or shrink from one frame to the next, as a factor.
 const MAX_GROWTH: f32 = 1.6;
-/// … nor moves further than this, in its own sizes. The crop would no longer hold it.
+/// The furthest that a face may move from one frame to the next, in its sizes. Beyond that, it would be
+/// outside the crop.
 const MAX_MOVE: f32 = 0.6;
-/// No landmark lies further from the face's centre than this, in its sizes: crops show no more than about one.
+/// The furthest that a landmark may be from the face's centre, in its sizes. Crops show about one size.
 const MAX_REACH: f32 = 4.0;
 
 /// A face that is being followed.
 pub struct Track {
-    /// The face's number, once it has been seen.
+    /// The face's ID, once it has been seen.
     pub id: Option<u32>,
-    /// Where the face was seen last.
+    /// Where the face was last seen.
     pub region: Region,
-    /// Where the detector has found it, if it has to be looked for there.
+    /// Where the detector has just found it, if it has.
     found: Option<Region>,
-    /// When it was seen last, in seconds.
+    /// When it was last seen, in seconds.
     pub seen: f64,
-    /// How sure the detector was of it when it was asked last.
+    /// The detector's score when it last looked.
     score: f32,
-    /// Frames since then.
+    /// How many frames ago that was.
     unconfirmed: u32,
     /// How it has moved since it was found.
     pub motion: Motion,
@@ -56,17 +60,17 @@ pub struct Track {
     with_measures: bool,
 }
 
-/// What looking for faces takes.
+/// What is needed to look at a face.
 pub struct Eyes<'a> {
-    /// Tells whether a face is there.
+    /// Says whether a face is there.
     pub detector: &'a mut dyn Detector,
-    /// Tells where its landmarks are.
+    /// Finds its landmarks.
     pub model: &'a mut dyn Landmarker,
     /// The picture.
     pub luma: Luma<'a>,
-    /// When it is shown, in seconds.
+    /// When the picture is shown, in seconds.
     pub time: f64,
-    /// Where times go.
+    /// Where times are recorded.
     pub timing: &'a mut Timing,
 }
 
@@ -91,15 +95,14 @@ impl Track {
         Self { found: Some(region), motion: Motion::new(), ..self }
     }
 
-    /// The face in this picture, or `None` if it cannot be seen. When it is seen for the first time it takes the next
-    /// number.
+    /// The face in this picture, or `None` if it cannot be seen. It gets the next ID when it is first seen.
     ///
     /// # Errors
-    /// If the net or the detector cannot be run.
+    /// If the net or the detector fails.
     pub fn follow(&mut self, eyes: &mut Eyes, next_id: &mut u32) -> Result<Option<Face>> {
         let found = self.found.take();
         let start = match found {
-            // The detector's region is a rough one: the first landmarks only say where to look properly.
+            // The detector's region is rough, so the first landmarks only say where to look again.
             Some(rough) => eyes.landmarks(&rough)?.map(|(region, _)| region),
             None => Some(self.region),
         };
@@ -109,7 +112,7 @@ impl Track {
         };
         self.motion.step(&region, eyes.time);
         self.unconfirmed += 1;
-        // Hands look like faces to the detector now and then, less so to the net as well.
+        // The detector sometimes takes hands for faces, but seldom the net, too.
         if found.is_some() && presence.is_some_and(|presence| presence < PRESENT) {
             return Ok(None);
         }
@@ -128,13 +131,14 @@ impl Track {
         self.region = region;
         self.seen = eyes.time;
         let id = *self.id.get_or_insert_with(|| {
-            *next_id += 1;
-            *next_id - 1
+            let id = *next_id;
+            *next_id = id.wrapping_add(1);
+            id
         });
         Ok(Some(self.face(id, points, eyes)))
     }
 
-    /// Whether the detector has to be asked if there still is a face.
+    /// Whether the detector has to look if the face is still there.
     fn is_in_doubt(&self, presence: Option<f32>) -> bool {
         let confirm_every = if presence.is_some() { CONFIRM_EVERY_PRESENT } else { CONFIRM_EVERY };
         self.score < SURE
@@ -143,7 +147,8 @@ impl Track {
             || presence.is_some_and(|presence| presence < PRESENT)
     }
 
-    /// Whether the net's word is enough for a face that the detector does not see now, as it may not from the side.
+    /// Whether the net's presence is enough for a face that the detector misses, as it sometimes misses
+    /// profiles.
     fn is_trusted(&self, presence: Option<f32>) -> bool {
         presence.is_some_and(|presence| presence >= PRESENT) && self.unconfirmed < CONFIRM_EVERY_PRESENT
     }
@@ -163,7 +168,7 @@ impl Eyes<'_> {
         self.model.spec().scheme
     }
 
-    /// The landmarks within the region, and the region they make; `None` if they cannot be this face's.
+    /// The landmarks in the region, and the region around them. `None` if they cannot be this face's.
     fn landmarks(&mut self, region: &Region) -> Result<Option<(Region, Landmarks)>> {
         let landmarks = self.model.landmarks(self.luma, region, self.timing)?;
         if !landmarks.points.iter().all(|&point| is_near(point, region)) {
@@ -173,19 +178,19 @@ impl Eyes<'_> {
         Ok(next.filter(|next| is_plausible(region, next, self.luma)).map(|next| (next, landmarks)))
     }
 
-    /// What the detector sees in the region.
+    /// The face that the detector sees in the region.
     fn confirm(&mut self, region: &Region) -> Result<Option<Detection>> {
         let Self { detector, luma, timing, .. } = self;
         timing.measure(Stage::Confirm, || detector.confirm(*luma, region))
     }
 }
 
-/// Whether a landmark can be one of this face at all. One that is not a number cannot.
+/// Whether a landmark can be one of this face at all. NaN cannot.
 fn is_near(point: Point, region: &Region) -> bool {
     point.distance(region.center) <= MAX_REACH * region.size
 }
 
-/// Whether a face at `last` can have come to `next` in this picture within a frame.
+/// Whether a face can have moved from `last` to `next`, in this picture, within a frame.
 fn is_plausible(last: &Region, next: &Region, luma: Luma) -> bool {
     let Point { x, y } = next.center;
     let inside = x >= 0.0 && y >= 0.0 && x < luma.width() as f32 && y < luma.height() as f32;
@@ -193,10 +198,10 @@ fn is_plausible(last: &Region, next: &Region, luma: Luma) -> bool {
     inside && next.size >= MIN_SIZE && growth(last, next) <= MAX_GROWTH && moved <= MAX_MOVE
 }
 
-/// The region that the landmarks make, put right by the detector's where that knows better.
+/// The landmarks' region, corrected by the detector's where that is more reliable.
 fn corrected(region: Region, seen: &Region, with_size: bool) -> Region {
     if !with_size {
-        // Such landmarks tell nothing about size and roll: the detector has to.
+        // Such landmarks do not show size and roll, but the detector does.
         Region { size: seen.size, angle: seen.angle, ..region }
     } else if growth(&region, seen) > MAX_DRIFT {
         *seen
@@ -205,7 +210,7 @@ fn corrected(region: Region, seen: &Region, with_size: bool) -> Region {
     }
 }
 
-/// By which factor one of two regions is larger than the other.
+/// The factor by which one of two regions is larger than the other.
 fn growth(a: &Region, b: &Region) -> f32 {
     (a.size / b.size).max(b.size / a.size)
 }

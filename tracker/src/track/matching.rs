@@ -1,29 +1,31 @@
-//! Which of the places where faces are now belong to which faces of before.
+//! Decides which new detections are faces that were lost shortly before.
 
 use crate::geometry::Region;
 
-/// A lost face is taken up again where one appears no further from its last place than this, in its sizes …
-const NEAR: f32 = 1.5;
-/// … and no more than so many times larger or smaller.
-const ALIKE: f32 = 1.6;
+/// How far a lost face may have moved until it is back, in its sizes.
+const MAX_DISTANCE: f32 = 1.5;
+/// By which factor its size may have changed.
+const MAX_RATIO: f32 = 1.6;
 
-/// How well a detection fits a face that was lost a short while ago; `None` if it is another's.
-fn nearness(lost: &Region, found: &Region) -> Option<f32> {
+/// How close a detection is to a face that was lost shortly before: 0 or less. `None` if it is another face.
+fn closeness(lost: &Region, found: &Region) -> Option<f32> {
     let distance = lost.center.distance(found.center) / lost.size;
     let ratio = (lost.size / found.size).max(found.size / lost.size);
-    (distance <= NEAR && ratio <= ALIKE).then_some(-distance)
+    (distance <= MAX_DISTANCE && ratio <= MAX_RATIO).then_some(-distance)
 }
 
-/// Pairs lost faces and new places, each at most once, the nearest first. Returns the lost one's index for each new place.
+/// Pairs lost faces with new detections, each at most once, closest pairs first. Returns, for each detection,
+/// the index of its lost face.
 ///
-/// Greedy: another assignment could only be better in sum where two lost faces are near two new places each, and which is
-/// which is not for their places to tell then.
+/// Greedy is enough: another assignment can only have a smaller total distance where two lost faces are close
+/// to the same two detections, and then positions do not show which is which.
 pub fn pair(lost: &[Region], new: &[Region]) -> Vec<Option<usize>> {
     let mut fits: Vec<(f32, usize, usize)> = Vec::new();
     for (i, a) in lost.iter().enumerate() {
-        fits.extend(new.iter().enumerate().filter_map(|(j, b)| Some((nearness(a, b)?, i, j))));
+        fits.extend(new.iter().enumerate().filter_map(|(j, b)| Some((closeness(a, b)?, i, j))));
     }
-    // Stable: of equal fits the older face, then the more certain detection is first.
+    // The sort is stable: of equal pairs, the face lost earlier comes first, then the detection with the
+    // higher score.
     fits.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut pairs = vec![None; new.len()];
     let mut taken = vec![false; lost.len()];
@@ -46,9 +48,9 @@ mod tests {
     }
 
     #[test]
-    fn each_face_goes_to_the_nearest_one() {
+    fn each_face_is_paired_with_the_closest_one() {
         let lost = [region(100.0, 60.0), region(150.0, 60.0)];
-        // Both are near both.
+        // Both are close to both.
         let new = [region(140.0, 60.0), region(95.0, 60.0), region(300.0, 60.0)];
         assert_eq!(pair(&lost, &new), [Some(1), Some(0), None]);
         assert_eq!(pair(&[], &new), [None; 3]);
@@ -62,11 +64,11 @@ mod tests {
     }
 
     #[test]
-    fn nearness_ends_where_it_should() {
+    fn faces_too_far_or_too_different_are_not_paired() {
         let face = region(100.0, 60.0);
-        assert!(nearness(&face, &region(190.0, 60.0)).is_some());
-        assert!(nearness(&face, &region(191.0, 60.0)).is_none());
-        assert!(nearness(&face, &region(100.0, 96.0)).is_some());
-        assert!(nearness(&face, &region(100.0, 97.0)).is_none());
+        assert!(closeness(&face, &region(190.0, 60.0)).is_some());
+        assert!(closeness(&face, &region(191.0, 60.0)).is_none());
+        assert!(closeness(&face, &region(100.0, 96.0)).is_some());
+        assert!(closeness(&face, &region(100.0, 97.0)).is_none());
     }
 }

@@ -1,4 +1,5 @@
-//! Following faces: crop where the last landmarks were, ask the detector whether a face is there, and look for new ones.
+//! Follows faces: finds their landmarks where they were in the last frame, asks the detector whether they are
+//! still there, and looks for new ones.
 
 mod aspect;
 mod face;
@@ -8,7 +9,9 @@ mod scene;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::mem;
 use std::path::{Path, PathBuf};
 
@@ -21,37 +24,45 @@ use crate::model::{LandmarkModel, Landmarker};
 use crate::models;
 use crate::onnx::MAX_FILE;
 use crate::timing::{Stage, Timing};
-use aspect::{Stretch, bring_back};
+use aspect::{Stretch, map_back};
 use face::{Eyes, Track};
 use matching::pair;
 use scene::Scene;
 
-/// What a user may decide about tracking.
-#[derive(Clone, Debug)]
+/// How to track.
+///
+/// Later versions may have more fields, so end with the defaults:
+///
+/// ```
+/// let options = facemark::Options { max_faces: 1, measures: true, ..Default::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// The landmark model's ONNX file; `None` is [`models::COMPACT`].
+    /// The landmark model's ONNX file. Default: `None`, which is [`models::COMPACT`].
     pub model: Option<PathBuf>,
-    /// The face detector's ONNX file; `None` is [`models::FACE`].
+    /// The face detector's ONNX file. Default: `None`, which is [`models::FACE`].
     pub detector: Option<PathBuf>,
-    /// Threads that each net may use, up to 256. One is best for all but the largest nets.
+    /// How many threads each net may use; 0 counts as 1, more than there are cores as the number of cores.
+    /// Default: 1, which is best for all but the largest nets.
     pub threads: usize,
-    /// Whether to look for small faces, too: from 15 px in 640×480 on instead of 30. Looking for faces takes seven times
-    /// as long.
+    /// Whether to look for small faces, too: 15 px and more in a picture of 640×480 instead of 30 px. Looking
+    /// for faces then takes seven times as long. Default: false.
     pub small_faces: bool,
-    /// At most this many faces are followed, the most certain ones first.
+    /// How many faces to follow at most; the detector's highest scores come first. Default: 4.
     pub max_faces: usize,
-    /// While all known faces are seen, the detector looks for new ones every so many frames. 0 is as 1.
+    /// While all known faces are in view, the detector looks for new ones once in this many frames; 0 counts
+    /// as 1. Default: 10.
     pub redetect_every: u32,
-    /// How the landmarks are smoothed over time; `None`: not at all.
+    /// How to smooth the landmarks over time, if at all. Default: [`Smoothing::LOW`].
     pub smoothing: Option<Smoothing>,
-    /// Whether faces are measured, where the scheme has the points.
+    /// Whether to compute [`Measures`], if the scheme [has](Measures::has) them. Default: false.
     pub measures: bool,
-    /// Width to height of a pixel. Ratios of more than four either way are taken for mistakes and left alone.
+    /// A pixel's width / height. Values below 1/4 and above 4 are taken for mistakes and count as 1.
+    /// Default: 1.
     pub pixel_aspect: f32,
 }
 
 impl Default for Options {
-    /// What the program does by default: four faces, a little smoothing, no measures, square pixels.
     fn default() -> Self {
         Self {
             model: None,
@@ -67,18 +78,18 @@ impl Default for Options {
     }
 }
 
-/// Finds and follows the faces of one video.
+/// Finds and follows the faces of one video. See the [crate's example](crate).
 pub struct Tracker {
     detector: Box<dyn Detector>,
     model: Box<dyn Landmarker>,
     options: Options,
-    /// For pixels that are not square.
+    /// Only for pixels that are not square.
     stretch: Option<Stretch>,
-    /// For luma of pictures that are in colour.
+    /// The luma of pictures that are not [borrowed](Image) as they are.
     spare: Plane,
-    /// Faces that the last frame showed.
+    /// Faces in the last frame.
     tracks: Vec<Track>,
-    /// Faces that it did not show, and that may come back.
+    /// Faces that were seen shortly before and may come back.
     lost: Vec<Track>,
     scene: Scene,
     next_id: u32,
@@ -86,14 +97,21 @@ pub struct Tracker {
     timing: Timing,
 }
 
-/// A lost face is remembered for so many seconds.
+impl fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Tracker").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// How long a lost face is remembered, in seconds.
 const MEMORY: f64 = 1.0;
 
 impl Tracker {
-    /// A tracker that has seen nothing, with the models that the options name.
+    /// A tracker with the models in the options, which it loads.
     ///
     /// # Errors
-    /// [`Error::Read`] if a model's file cannot be read, and [`Error::Model`] if it is not what it should be.
+    /// [`Error::Read`] if a model file cannot be read, and [`Error::Model`] if it has more than [`MAX_FILE`]
+    /// bytes or is not a model of the right kind.
     pub fn new(options: Options) -> Result<Self> {
         let model = with_bytes(options.model.as_deref(), models::COMPACT, |bytes| {
             LandmarkModel::from_bytes(bytes, options.threads)
@@ -107,7 +125,8 @@ impl Tracker {
         Ok(Self::with(Box::new(detector), Box::new(model), options))
     }
 
-    /// A tracker with a detector and a model that are there already; what the options say of either is not looked at.
+    /// A tracker with a detector and a landmark model that are already loaded. The options' `model`,
+    /// `detector`, `threads` and `small_faces` are ignored.
     pub fn with(detector: Box<dyn Detector>, model: Box<dyn Landmarker>, options: Options) -> Self {
         Self {
             detector,
@@ -124,18 +143,20 @@ impl Tracker {
         }
     }
 
-    /// The faces of the next picture of a video, in order of their IDs. No face is not an error.
+    /// The faces in the next picture of a video, sorted by ID. Finding none is not an error.
     ///
-    /// `seconds` is when the picture is shown. Times should rise; a step back only starts the smoothing anew.
+    /// `seconds` is when the picture is shown. Times should increase: after a step back, smoothing restarts
+    /// and lost faces are forgotten.
     ///
     /// # Errors
-    /// [`Error::Time`] if the time is not finite, and [`Error::Run`] if the detector or the net cannot be run.
+    /// [`Error::Time`] if the time is not finite, and [`Error::Run`] or [`Error::Model`] if a net fails. The
+    /// tracker can be used further.
     pub fn track(&mut self, image: &Image, seconds: f64) -> Result<Vec<Face>> {
         if !seconds.is_finite() {
             return Err(Error::Time(seconds));
         }
         self.timing.clear();
-        // Taken out and put back, so that the buffers are kept.
+        // Taken out while `self` is borrowed.
         let (mut spare, mut stretch) = (mem::take(&mut self.spare), self.stretch.take());
         let luma = image.as_luma(&mut spare);
         let faces = match &mut stretch {
@@ -146,7 +167,8 @@ impl Tracker {
         faces
     }
 
-    /// The faces of a picture that has nothing to do with any other.
+    /// The faces in a single picture that has nothing to do with the last one: [`reset`](Self::reset), then
+    /// [`track`](Self::track).
     ///
     /// # Errors
     /// As [`track`](Self::track).
@@ -155,28 +177,28 @@ impl Tracker {
         self.track(image, 0.0)
     }
 
-    /// Says how wide the pixels are by their height from now on, as [`Options::pixel_aspect`].
+    /// Changes [`Options::pixel_aspect`] for the following pictures.
     pub fn set_pixel_aspect(&mut self, aspect: f32) {
         self.options.pixel_aspect = aspect;
         self.stretch = Stretch::new(aspect);
     }
 
-    /// What the last picture cost.
+    /// How long each stage took for the last picture.
     pub fn timing(&self) -> &Timing {
         &self.timing
     }
 
-    /// The point scheme of the landmarks.
+    /// Which landmark is which.
     pub fn scheme(&self) -> Scheme {
         self.model.spec().scheme
     }
 
-    /// Whether faces come with measures.
+    /// Whether faces have measures: the options ask for them and the scheme has them.
     pub fn measures(&self) -> bool {
         self.options.measures && Measures::has(self.scheme())
     }
 
-    /// Forgets all faces: the next frame has nothing to do with the last one.
+    /// Forgets all faces, and IDs start at 1 again: the next picture has nothing to do with the last one.
     pub fn reset(&mut self) {
         self.forget();
         self.scene = Scene::new();
@@ -192,7 +214,7 @@ impl Tracker {
         let stretched = stretch.apply(luma);
         let mut faces = self.faces(stretched, time)?;
         let factor = stretched.width() as f32 / luma.width() as f32;
-        faces.iter_mut().for_each(|face| bring_back(face, factor));
+        faces.iter_mut().for_each(|face| map_back(face, factor));
         Ok(faces)
     }
 
@@ -200,9 +222,9 @@ impl Tracker {
         if self.scene.changes(luma) {
             self.forget();
         }
-        // Time may also step back, where streams are joined.
+        // Time may also step back, where videos are joined.
         self.lost.retain(|lost| (0.0..=MEMORY).contains(&(time - lost.seen)));
-        self.frames_since_detection += 1;
+        self.frames_since_detection = self.frames_since_detection.saturating_add(1);
         let all_seen = !self.tracks.is_empty() && self.lost.is_empty();
         let is_due = !all_seen || self.frames_since_detection >= self.options.redetect_every;
         if is_due && self.has_room() {
@@ -211,24 +233,24 @@ impl Tracker {
         let mut faces = Vec::with_capacity(self.tracks.len());
         self.follow(0, luma, time, &mut faces)?;
         if !is_due && !self.lost.is_empty() && self.has_room() {
-            // It may only have jumped.
+            // A face that was just lost may only have jumped.
             let n_followed = self.tracks.len();
             self.look_for_faces(luma)?;
             self.follow(n_followed, luma, time, &mut faces)?;
         }
-        // From here on there is one face per track, in the same order.
+        // There is one face per track; sorted by ID, they are in the same order.
         self.tracks.sort_by_key(|track| track.id);
         faces.sort_by_key(|face| face.id);
         self.drop_doubles(&mut faces);
         Ok(faces)
     }
 
-    /// Whether there may be another face.
+    /// Whether another face may be followed.
     fn has_room(&self) -> bool {
         self.tracks.len() < self.options.max_faces
     }
 
-    /// Asks the detector for all faces of the picture that are not followed, and takes them in.
+    /// Adds the faces that the detector finds and that are not followed yet.
     fn look_for_faces(&mut self, luma: Luma) -> Result<()> {
         self.frames_since_detection = 0;
         let known: Vec<Region> = self.tracks.iter().map(|track| track.region).collect();
@@ -238,7 +260,7 @@ impl Tracker {
         Ok(())
     }
 
-    /// Adds a track for each detection: a lost face's that is back, or a new one.
+    /// Adds a track for each detection: that of a lost face that is back, or a new one.
     fn take_in(&mut self, found: &[Detection]) {
         let mut news: Vec<Region> = found.iter().map(|face| face.region).collect();
         news.truncate(self.options.max_faces.saturating_sub(self.tracks.len()));
@@ -255,7 +277,8 @@ impl Tracker {
         self.lost.extend(lost.into_iter().flatten());
     }
 
-    /// Adds the faces of the tracks from the `start`th on. Tracks whose face is not seen go over to the lost ones.
+    /// Finds the faces of the tracks from index `start` on. Tracks whose face is not seen move to the lost
+    /// ones.
     fn follow(&mut self, start: usize, luma: Luma, time: f64, faces: &mut Vec<Face>) -> Result<()> {
         let Self { detector, model, tracks, lost, next_id, timing, .. } = self;
         let (detector, model) = (detector.as_mut(), model.as_mut());
@@ -267,15 +290,15 @@ impl Tracker {
                 i += 1;
             } else {
                 let track = tracks.remove(i);
-                // What was never seen was no face.
+                // A track without an ID was never confirmed to be a face.
                 lost.extend(track.id.is_some().then_some(track));
             }
         }
         Ok(())
     }
 
-    /// Two tracks may slide onto the same face, as when one person passes another: it stays with the one that was going
-    /// there, and of two that were, with the one that is seen better.
+    /// Two tracks may slide onto the same face, for example when one person passes another. Keeps the track
+    /// that was moving that way; if both were, the one with the higher score.
     fn drop_doubles(&mut self, faces: &mut Vec<Face>) {
         while let Some((i, j)) = double(faces) {
             let doubt = |k: usize| self.tracks[k].motion.surprise() - faces[k].score;
@@ -286,23 +309,25 @@ impl Tracker {
     }
 }
 
-/// Two faces that are one, the older one first.
+/// Two faces that are the same, the older one first.
 fn double(faces: &[Face]) -> Option<(usize, usize)> {
     let mut pairs = (1..faces.len()).flat_map(|j| (0..j).map(move |i| (i, j)));
     pairs.find(|&(i, j)| is_same(&faces[i].region, &faces[j].region))
 }
 
-/// Loads a model from a file, or from the bytes that the library has of it.
+/// Loads a model from a file, or the built-in one.
 fn with_bytes<T>(path: Option<&Path>, built_in: &[u8], load: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
     let Some(path) = path else { return load(built_in) };
-    let unreadable = |source| Error::Read { path: path.to_owned(), source };
-    let size = fs::metadata(path).map_err(unreadable)?.len();
-    if size > MAX_FILE {
-        let message =
-            format!("{} has {size} bytes; no model of ours has more than {MAX_FILE}", path.display());
+    let mut bytes = Vec::new();
+    // Devices have no size, so reading itself has to stop at the limit.
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    if bytes.len() as u64 > MAX_FILE {
+        let message = format!("{} has more than {MAX_FILE} bytes, so it is not one of ours", path.display());
         return Err(Error::Model(message));
     }
-    load(&fs::read(path).map_err(unreadable)?).map_err(|error| match error {
+    load(&bytes).map_err(|error| match error {
         Error::Model(why) => Error::Model(format!("{}: {why}", path.display())),
         other => other,
     })

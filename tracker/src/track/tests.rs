@@ -6,19 +6,19 @@ use crate::geometry::Point;
 use crate::model::Landmarks;
 use crate::onnx::spec::ModelSpec;
 
-/// What there is to see: the faces of each frame. The first pixel tells which frame it is.
+/// The faces in each frame. The first pixel says which frame it is.
 type World = Vec<Vec<Region>>;
 
 fn there(world: &World, luma: Luma) -> Vec<Region> {
     world.get(usize::from(luma.data()[0])).cloned().unwrap_or_default()
 }
 
-/// Sees the faces that are there; certain of the first, and less of each further one.
+/// Sees the faces that are there, with a score of 1 for the first, 1/2 for the second, and so on.
 struct TrueDetector {
     world: World,
-    /// How certain it is of a face in this frame when it looks again.
+    /// The score of a face in this frame when it looks again.
     certainty: fn(u8) -> f32,
-    /// Frames in which it was asked for all faces.
+    /// Frames in which it looked for all faces.
     asked: SyncSender<u8>,
 }
 
@@ -37,14 +37,14 @@ impl Detector for TrueDetector {
     }
 }
 
-/// Puts its landmarks onto the nearest face within two thirds of a size, and without one where it is told to look.
+/// Puts its landmarks onto the closest face within two thirds of a size, or else into the region itself.
 struct TrueNet {
     spec: ModelSpec,
     world: World,
-    /// What becomes of the landmarks of each call.
+    /// Changes the landmarks of a call.
     spoil: fn(call: u32, &mut [Point]),
     calls: u32,
-    /// How sure it is of a face in this frame, if it says so.
+    /// The presence in this frame, if it reports it.
     presence: Option<fn(u8) -> f32>,
 }
 
@@ -68,7 +68,7 @@ impl Landmarker for TrueNet {
     }
 }
 
-/// One of 68 points whose region is this one.
+/// Landmark `i` of 68 whose region is `face`.
 fn on_face(face: &Region, i: usize) -> Point {
     let (x, y) = match i {
         36..42 => (-0.22, -0.2),
@@ -96,7 +96,7 @@ fn spec(scheme: Scheme) -> ModelSpec {
     }
 }
 
-/// A tracker in a world, the frame it is at, and when its detector was asked.
+/// A tracker in a world, the next frame, and the frames in which its detector looked for faces.
 struct Run {
     tracker: Tracker,
     next: u8,
@@ -131,12 +131,12 @@ impl Run {
         Self { tracker: Tracker::with(Box::new(detector), Box::new(net), options), next: 0, asked }
     }
 
-    /// Faces that the detector is this certain of.
+    /// A run whose detector has these scores.
     fn certain(world: World, certainty: fn(u8) -> f32) -> Self {
         Self::present(world, certainty, None)
     }
 
-    /// The same with a net that is this sure, if it says so.
+    /// A run whose detector has these scores and whose net, if it reports presence, has these.
     fn present(world: World, certainty: fn(u8) -> f32, presence: Option<fn(u8) -> f32>) -> Self {
         let (sender, asked) = sync_channel(256);
         let net = TrueNet {
@@ -149,7 +149,7 @@ impl Run {
         Self::of(TrueDetector { world, certainty, asked: sender }, net, OPTIONS, asked)
     }
 
-    /// The faces of the next frame at this time, of grey levels that rise to the right, or to the left.
+    /// The faces in the next frame, at this time. Its grey levels rise to the right, or else to the left.
     fn frame(&mut self, seconds: f64, rising: bool) -> Vec<Face> {
         let column = |i: usize| if rising { i % 400 / 2 } else { 200 - i % 400 / 2 };
         let mut luma: Vec<u8> = (0..400 * 200).map(|i| column(i) as u8).collect();
@@ -158,12 +158,12 @@ impl Run {
         self.tracker.track(&Image::luma(400, 200, &luma).unwrap(), seconds).unwrap()
     }
 
-    /// Whether a stage ran for the last frame.
+    /// Whether a stage ran in the last frame.
     fn ran(&self, stage: Stage) -> bool {
         self.tracker.timing().spans().iter().any(|span| span.stage == stage)
     }
 
-    /// IDs and centres of the faces in each of the next frames, 25 a second.
+    /// The IDs and centres of the faces in each of the next frames, 25 per second.
     fn run(&mut self, n_frames: usize) -> Vec<Vec<(u32, f32)>> {
         let faces = |_| {
             let faces = self.frame(f64::from(self.next) / 25.0, true);
@@ -172,19 +172,19 @@ impl Run {
         (0..n_frames).map(faces).collect()
     }
 
-    /// The same without the centres.
+    /// The IDs of the faces in each of the next frames.
     fn ids(&mut self, n_frames: usize) -> Vec<Vec<u32>> {
         let ids = |faces: Vec<(u32, f32)>| faces.into_iter().map(|(id, _)| id).collect();
         self.run(n_frames).into_iter().map(ids).collect()
     }
 }
 
-/// One face at each of these places, one a frame.
+/// One face per frame, at these positions.
 fn path(places: impl IntoIterator<Item = f32>) -> World {
     places.into_iter().map(|x| vec![region(x)]).collect()
 }
 
-/// The same faces in so many frames.
+/// The same faces in `n_frames` frames.
 fn still(faces: &[Region], n_frames: usize) -> World {
     vec![faces.to_vec(); n_frames]
 }
@@ -208,8 +208,8 @@ fn a_face_that_goes_is_gone_within_three_frames() {
 }
 
 #[test]
-fn a_face_is_asked_after_in_every_third_frame_if_there_is_no_doubt() {
-    // How often in the frames from 20 to 49, when it is no newcomer any more.
+fn a_face_is_confirmed_in_every_third_frame_unless_there_is_doubt() {
+    // How often in frames 20 to 49, when it is no longer new.
     let asked_with = |world: World, certainty, presence| {
         let mut run = Run::present(world, certainty, presence);
         let mut confirms = |i| {
@@ -222,23 +222,23 @@ fn a_face_is_asked_after_in_every_third_frame_if_there_is_no_doubt() {
     let still = still(&[region(100.0)], 50);
     assert_eq!(asked_with(still.clone(), |_| 0.75, Some(|_| 0.95)), 5, "the net sees it, too");
     let doubtful: fn(u8) -> f32 = |frame| if frame < 20 { 0.95 } else { 0.5 };
-    assert_eq!(asked_with(still.clone(), |_| 0.75, Some(doubtful)), 30, "the net is not sure any more");
+    assert_eq!(asked_with(still.clone(), |_| 0.75, Some(doubtful)), 30, "the net is no longer sure");
     assert_eq!(asked(still.clone(), |_| 0.75), 10);
     assert_eq!(asked(still, |_| 0.65), 30, "the detector is not sure");
     let shaken = path((0..50).map(|i| 100.0 + 12.0 * (i % 2) as f32));
-    assert_eq!(asked(shaken, |_| 0.75), 30, "it moves strangely");
+    assert_eq!(asked(shaken, |_| 0.75), 30, "it moves unsteadily");
 }
 
 #[test]
-fn a_new_face_needs_the_nets_consent_too() {
+fn a_new_face_needs_the_nets_presence_too() {
     let seen = |presence| Run::present(still(&[region(100.0)], 4), |_| 0.75, Some(presence)).ids(4).concat();
     assert_eq!(seen(|_| 0.95), [1; 4]);
     assert!(seen(|_| 0.6).is_empty());
 }
 
 #[test]
-fn what_the_net_is_sure_of_survives_some_frames_that_the_detector_misses() {
-    // How many frames have the face if the detector misses it from frame 20 to 22, or from there on.
+fn a_face_that_the_net_is_sure_of_survives_some_misses_of_the_detector() {
+    // How many of 40 frames have the face. The detector misses it in frames 20 to 22, or from frame 20 on.
     let n_seen = |certainty, presence| {
         let ids = Run::present(still(&[region(100.0)], 50), certainty, presence).ids(50);
         assert!(ids.concat().iter().all(|&id| id == 1), "{ids:?}");
@@ -252,7 +252,7 @@ fn what_the_net_is_sure_of_survives_some_frames_that_the_detector_misses() {
 }
 
 #[test]
-fn nobody_looks_for_faces_when_there_are_enough() {
+fn the_detector_is_idle_when_there_are_enough_faces() {
     let mut run = Run::new(still(&[region(100.0), region(250.0)], 20));
     run.ids(20);
     assert_eq!(run.asked.try_iter().collect::<Vec<_>>(), [0]);
@@ -265,7 +265,7 @@ fn scores_are_the_detectors() {
 }
 
 #[test]
-fn a_followed_face_may_be_fainter_than_a_new_one() {
+fn a_followed_face_may_have_a_lower_score_than_a_new_one() {
     let seen = |certainty| Run::certain(still(&[region(100.0)], 4), certainty).ids(4);
     assert_eq!(seen(|frame| if frame == 0 { 0.5 } else { 0.3 }), [[1], [1], [1], [1]]);
     assert_eq!(seen(|frame| if frame == 2 { 0.29 } else { 0.5 }), [vec![1], vec![1], vec![], vec![1]]);
@@ -273,7 +273,7 @@ fn a_followed_face_may_be_fainter_than_a_new_one() {
 }
 
 #[test]
-fn a_new_face_is_found_and_gets_the_next_number() {
+fn a_new_face_is_found_and_gets_the_next_id() {
     let mut world = still(&[region(100.0)], 3);
     world.extend(still(&[region(100.0), region(250.0)], 6));
     let mut run = Run::new(world);
@@ -282,7 +282,7 @@ fn a_new_face_is_found_and_gets_the_next_number() {
 }
 
 #[test]
-fn a_small_detection_inside_a_followed_face_is_no_new_one() {
+fn a_small_detection_inside_a_followed_face_is_not_a_new_face() {
     let inside = Region { size: 25.0, ..region(110.0) };
     let mut world = still(&[region(100.0)], 1);
     world.extend(still(&[region(100.0), inside], 6));
@@ -290,13 +290,13 @@ fn a_small_detection_inside_a_followed_face_is_no_new_one() {
 }
 
 #[test]
-fn no_more_faces_than_asked_for_and_the_most_certain_ones() {
+fn no_more_faces_than_max_faces_and_those_with_the_highest_scores() {
     let many = still(&[region(40.0), region(120.0), region(200.0), region(280.0)], 7);
     assert_eq!(Run::new(many).run(7), vec![vec![(1, 40.0), (2, 120.0)]; 7]);
 }
 
 #[test]
-fn a_face_that_is_back_within_a_second_has_its_number_again() {
+fn a_face_that_is_back_within_a_second_has_its_id_again() {
     for (gap, place, expected) in [(3, 100.0, 1), (23, 180.0, 1), (25, 100.0, 2), (3, 200.0, 2)] {
         let mut world = still(&[region(100.0)], 4);
         world.extend(still(&[], gap));
@@ -311,7 +311,7 @@ fn a_face_that_is_back_within_a_second_has_its_number_again() {
 }
 
 #[test]
-fn a_lost_face_of_another_size_is_another() {
+fn a_face_of_another_size_is_not_the_lost_one() {
     let mut world = still(&[region(100.0)], 2);
     world.extend(still(&[], 1));
     world.extend(still(&[Region { size: 100.0, ..region(100.0) }], 1));
@@ -320,14 +320,14 @@ fn a_lost_face_of_another_size_is_another() {
 
 #[test]
 fn a_face_that_jumps_is_found_again_in_the_same_frame() {
-    // Further than its crop reaches.
+    // It jumps out of its crop.
     let mut run = Run::new(path([100.0, 100.0, 170.0, 170.0]));
     assert_eq!(run.run(4).concat(), [(1, 100.0), (1, 100.0), (1, 170.0), (1, 170.0)]);
     assert_eq!(run.asked.try_iter().collect::<Vec<_>>(), [0, 2]);
 }
 
 #[test]
-fn of_two_faces_that_are_back_each_has_its_own_number() {
+fn two_faces_that_are_back_have_their_own_ids() {
     let both = [region(100.0), region(200.0)];
     let mut world = still(&both, 2);
     world.extend(still(&[], 2));
@@ -336,7 +336,7 @@ fn of_two_faces_that_are_back_each_has_its_own_number() {
 }
 
 #[test]
-fn a_cut_ends_all_faces_even_where_another_one_is() {
+fn a_cut_ends_all_faces_even_if_another_is_in_the_same_place() {
     let mut run = Run::new(still(&[region(100.0)], 4));
     let faces: Vec<u32> = [true, true, false, false]
         .iter()
@@ -348,7 +348,7 @@ fn a_cut_ends_all_faces_even_where_another_one_is() {
 }
 
 #[test]
-fn reset_forgets_faces_and_numbers() {
+fn reset_forgets_faces_and_ids() {
     let mut run = Run::new(still(&[region(100.0)], 4));
     run.ids(2);
     run.tracker.reset();
@@ -357,35 +357,19 @@ fn reset_forgets_faces_and_numbers() {
 }
 
 #[test]
-fn numbers_that_are_none_or_beyond_reach_lose_the_face() {
-    const BAD: [f32; 5] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30, -1e9];
-    // In one point of many, that no box would show; in the fourth call, since a new face takes two.
+fn landmarks_that_are_not_finite_or_far_away_lose_the_face() {
+    // One landmark in the fourth call; a new face takes two.
+    fn spoil(call: u32, points: &mut [Point], y: f32) {
+        if call == 4 {
+            points[20].y = y;
+        }
+    }
     let spoils: [fn(u32, &mut [Point]); 5] = [
-        |call, points| {
-            if call == 4 {
-                points[20].y = BAD[0];
-            }
-        },
-        |call, points| {
-            if call == 4 {
-                points[20].y = BAD[1];
-            }
-        },
-        |call, points| {
-            if call == 4 {
-                points[20].y = BAD[2];
-            }
-        },
-        |call, points| {
-            if call == 4 {
-                points[20].y = BAD[3];
-            }
-        },
-        |call, points| {
-            if call == 4 {
-                points[20].y = BAD[4];
-            }
-        },
+        |call, points| spoil(call, points, f32::NAN),
+        |call, points| spoil(call, points, f32::INFINITY),
+        |call, points| spoil(call, points, f32::NEG_INFINITY),
+        |call, points| spoil(call, points, 1e30),
+        |call, points| spoil(call, points, -1e9),
     ];
     for spoil in spoils {
         let mut run = Run::with(still(&[region(100.0)], 5), OPTIONS, Scheme::Ibug68, spoil);
@@ -395,7 +379,7 @@ fn numbers_that_are_none_or_beyond_reach_lose_the_face() {
 }
 
 #[test]
-fn landmarks_that_burst_or_leave_the_picture_are_no_face() {
+fn landmarks_that_burst_or_leave_the_picture_are_not_a_face() {
     let burst = |_, points: &mut [Point]| points.iter_mut().for_each(|p| p.x = 100.0 + 1.7 * (p.x - 100.0));
     let mut run = Run::with(still(&[region(100.0)], 1), OPTIONS, Scheme::Ibug68, burst);
     assert!(run.ids(1)[0].is_empty());
@@ -406,7 +390,7 @@ fn landmarks_that_burst_or_leave_the_picture_are_no_face() {
 
 #[test]
 fn landmarks_that_go_astray_are_brought_back_by_the_detector() {
-    // Smaller than the face by less and by more than may be.
+    // Smaller than the face by less and by more than is allowed.
     let spoils: [fn(u32, &mut [Point]); 2] =
         [|_, points| shrink(points, 0.7), |_, points| shrink(points, 0.65)];
     for (spoil, expected) in spoils.into_iter().zip([42.0, 60.0]) {
@@ -418,7 +402,7 @@ fn landmarks_that_go_astray_are_brought_back_by_the_detector() {
     }
 }
 
-/// Brings the points of a face at 100, 100 nearer to its middle.
+/// Moves the points of a face at (100, 100) closer to its centre.
 fn shrink(points: &mut [Point], scale: f32) {
     for p in points {
         *p = Point::new(100.0 + scale * (p.x - 100.0), 100.0 + scale * (p.y - 100.0));
@@ -426,7 +410,7 @@ fn shrink(points: &mut [Point], scale: f32) {
 }
 
 #[test]
-fn what_is_never_confirmed_takes_no_number() {
+fn a_face_that_is_never_confirmed_gets_no_id() {
     // The net puts all landmarks somewhere else.
     let stray = |call, points: &mut [Point]| {
         if call <= 6 {
@@ -446,7 +430,7 @@ fn two_tracks_on_one_face_become_the_older_one() {
 }
 
 #[test]
-fn two_faces_that_pass_one_another_keep_their_numbers() {
+fn two_faces_that_pass_each_other_keep_their_ids() {
     for front_first in [true, false] {
         let world: World = (0..60)
             .map(|i| {
@@ -474,7 +458,7 @@ fn two_faces_that_pass_one_another_keep_their_numbers() {
 }
 
 #[test]
-fn smoothing_begins_anew_when_a_face_is_back_late() {
+fn smoothing_restarts_when_a_face_is_back_late() {
     let options = Options { smoothing: Some(Smoothing { min_cutoff: 1.0, beta: 0.0 }), ..OPTIONS };
     let x = |seconds: &[f64], places: &[f32]| {
         let mut run = Run::with(path(places.iter().copied()), options.clone(), Scheme::Ibug68, |_, _| ());
@@ -483,14 +467,14 @@ fn smoothing_begins_anew_when_a_face_is_back_late() {
         (last.id, last.landmarks[36].x)
     };
     let eye = |x: f32| on_face(&region(x), 36).x;
-    // 0.2008 of the way, see `smooth`.
+    // 0.2008 of the way, as in the tests of `smooth`.
     let (id, near) = x(&[0.0, 0.04], &[100.0, 110.0]);
     assert!(id == 1 && (near - (eye(100.0) + 2.008)).abs() < 1e-3);
     assert_eq!(x(&[0.0, 0.9], &[100.0, 110.0]), (1, eye(110.0)));
 }
 
 #[test]
-fn a_single_point_has_size_and_roll_from_the_detector() {
+fn a_single_landmark_gets_size_and_roll_from_the_detector() {
     let turned = Region { size: 80.0, angle: 0.3, ..region(110.0) };
     let world = vec![vec![region(100.0)], vec![turned], vec![turned]];
     let mut run = Run::with(world, OPTIONS, Scheme::Nose, |_, _| ());
@@ -499,12 +483,12 @@ fn a_single_point_has_size_and_roll_from_the_detector() {
 }
 
 #[test]
-fn measures_come_where_they_are_asked_for_and_can_be_had() {
+fn faces_have_measures_if_asked_for_and_possible() {
     let with = Options { measures: true, ..OPTIONS };
     for (options, scheme, expected) in
         [(with.clone(), Scheme::Ibug68, true), (OPTIONS, Scheme::Ibug68, false), (with, Scheme::Nose, false)]
     {
-        // Eyes and mouths of no size have no measures.
+        // Eyes and mouths need a size to be measured.
         let spread =
             |_, points: &mut [Point]| points.iter_mut().enumerate().for_each(|(i, p)| p.x += (i % 7) as f32);
         let mut run = Run::with(still(&[region(100.0)], 1), options, scheme, spread);
@@ -523,7 +507,7 @@ fn times_are_recorded_and_detection_only_when_it_ran() {
 }
 
 #[test]
-fn times_that_are_no_numbers_are_refused() {
+fn times_that_are_not_finite_are_refused() {
     let mut run = Run::new(still(&[region(100.0)], 2));
     let picture = [0; 6];
     let image = Image::luma(3, 2, &picture).unwrap();

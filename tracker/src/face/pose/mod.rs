@@ -1,8 +1,8 @@
-//! Where a head is turned to, from its landmarks alone.
+//! Head pose, from landmarks alone.
 //!
-//! The mean head is turned until its points, seen from far away (scaled orthographic projection), lie as near to the
-//! landmarks as they can. The linear solution (POS: DeMenthon and Davis, "Model-Based Object Pose in 25 Lines of Code",
-//! IJCV 1995) begins, Gauss-Newton steps end.
+//! The pose is the rotation of a mean head whose points, in scaled orthographic projection, are closest to
+//! the landmarks (least squares). A linear solution (POS: DeMenthon and Davis, "Model-Based Object Pose in 25
+//! Lines of Code", IJCV 1995) is refined by Gauss-Newton steps.
 
 mod shape;
 
@@ -14,49 +14,52 @@ type Vector = [f32; 3];
 /// Three rows.
 type Matrix = [Vector; 3];
 
-/// How a head is turned against one that looks into the camera, in radians.
+/// How a head is rotated, in radians; all zero for one that looks into the camera.
 ///
-/// OpenFace's convention: the turn is `Rx(pitch) · Ry(yaw) · Rz(roll)` in axes that point to the picture's right,
-/// downwards and away from the camera. The line of sight to the head is taken for the camera's axis.
+/// The convention is OpenFace's: the rotation is `Rx(pitch) · Ry(yaw) · Rz(roll)`, with x to the picture's
+/// right, y downwards and z away from the camera. It is relative to the line of sight to the head, not to the
+/// camera's axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pose {
-    /// Nodding: positive looks down.
+    /// Nodding: positive looks down. -π to π.
     pub pitch: f32,
-    /// Shaking the head: positive turns to the picture's left.
+    /// Shaking the head: positive turns to the picture's left. -π/2 to π/2.
     pub yaw: f32,
-    /// Tilting: positive turns clockwise on the screen.
+    /// Tilting: positive is clockwise on the screen. -π to π.
     pub roll: f32,
 }
 
-/// The scheme's points that lie on the mean head. Jaw points do not: they slide along the contour as a head turns.
+/// The landmarks that have a point on the mean head. Those of the jaw have none: they slide along the contour
+/// as a head turns.
 const POINTS: std::ops::Range<usize> = 17..68;
-/// Gauss-Newton steps. After five, 99 in 100 of 300-W's annotated faces change by less than 0.3° for any further ones.
+/// Gauss-Newton steps. Further ones change the pose of 99 % of 300-W's annotated faces by less than 0.3°.
 const STEPS: usize = 5;
 
 impl Pose {
-    /// The pose that explains these landmarks best.
+    /// The pose that fits these landmarks best.
     ///
-    /// `None` for a scheme other than the 68 points, and for points that are not finite or all in one place.
+    /// `None` for schemes other than [`Scheme::Ibug68`], and for points that are too few, not finite or all
+    /// in one place.
     pub fn of(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
         if scheme != Scheme::Ibug68 {
             return None;
         }
         let points = landmarks.get(POINTS)?;
-        let turn = (0..STEPS).try_fold(linear(points)?, |turn, _| step(&turn, points));
-        turn.map(|turn| Self::from_matrix(&turn))
+        let rotation = (0..STEPS).try_fold(linear(points)?, |rotation, _| step(&rotation, points));
+        rotation.map(|rotation| Self::from_matrix(&rotation))
     }
 
     /// The angles of a rotation matrix.
-    fn from_matrix(turn: &Matrix) -> Self {
+    fn from_matrix(rotation: &Matrix) -> Self {
         Self {
-            pitch: (-turn[1][2]).atan2(turn[2][2]),
-            yaw: turn[0][2].clamp(-1.0, 1.0).asin(),
-            roll: (-turn[0][1]).atan2(turn[0][0]),
+            pitch: (-rotation[1][2]).atan2(rotation[2][2]),
+            yaw: rotation[0][2].clamp(-1.0, 1.0).asin(),
+            roll: (-rotation[0][1]).atan2(rotation[0][0]),
         }
     }
 }
 
-/// The turn next to the affine map from the head's points to the landmarks that fits best.
+/// The rotation closest to the affine map that fits the head's points to the landmarks best.
 fn linear(points: &[Point]) -> Option<Matrix> {
     let center = mean(points);
     let (mut spread, mut across, mut down) = ([[0.0; 3]; 3], [0.0; 3], [0.0; 3]);
@@ -69,33 +72,34 @@ fn linear(points: &[Point]) -> Option<Matrix> {
             }
         }
     }
-    nearest_turn(solve(&spread, across)?, solve(&spread, down)?)
+    nearest_rotation(solve(&spread, across)?, solve(&spread, down)?)
 }
 
-/// The turn whose first two rows are, up to a common factor, nearest to these: the polar factor of the 2×3 matrix `A`
-/// they make, `(A·Aᵀ)^(-1/2)·A`. A symmetric 2×2 matrix `G` has the root `(G + √det G) / √(tr G + 2·√det G)`.
-fn nearest_turn(a: Vector, b: Vector) -> Option<Matrix> {
+/// The rotation whose first two rows are closest to `a` and `b`, up to a common factor: the polar factor of
+/// the 2×3 matrix `A` with these rows, `(A·Aᵀ)^(-1/2)·A`. The square root of a symmetric 2×2 matrix `G` is
+/// `(G + √det G) / √(tr G + 2·√det G)`.
+fn nearest_rotation(a: Vector, b: Vector) -> Option<Matrix> {
     let (aa, ab, bb) = (dot(a, a), dot(a, b), dot(b, b));
     let root = (aa * bb - ab * ab).max(0.0).sqrt();
-    // The factors before the inverse root drop out, since the rows are normalised.
+    // The factor before the inverse root cancels, since the rows are normalised.
     let across = normalised(combined(bb + root, a, -ab, b))?;
     let down = normalised(combined(aa + root, b, -ab, a))?;
     Some([across, down, cross(across, down)])
 }
 
-/// A Gauss-Newton step of the turn, with the best scale for it.
-fn step(turn: &Matrix, points: &[Point]) -> Option<Matrix> {
+/// A Gauss-Newton step of the rotation, with the best scale for it.
+fn step(rotation: &Matrix, points: &[Point]) -> Option<Matrix> {
     let center = mean(points);
-    let turned = MEAN_HEAD.map(|head| turn.map(|row| dot(row, head)));
+    let rotated_head = MEAN_HEAD.map(|head| rotation.map(|row| dot(row, head)));
     let seen = |point: &Point| Point::new(point.x - center.x, point.y - center.y);
-    let pairs = || turned.iter().zip(points.iter().map(seen));
+    let pairs = || rotated_head.iter().zip(points.iter().map(seen));
     let (fit, size) = pairs().fold((0.0, 0.0), |(fit, size), ([x, y, _], point)| {
         (fit + x * point.x + y * point.y, size + x * x + y * y)
     });
     let scale = fit / size;
     let (mut normal, mut right) = ([[0.0; 3]; 3], [0.0; 3]);
     for (&[x, y, z], point) in pairs() {
-        // A small turn w moves a point by w × point: the slopes of x and y by the three parts of w.
+        // A small rotation w moves a point by w × point: these are the derivatives of x and y by w.
         let slopes = [([0.0, z, -y], point.x / scale - x), ([-z, 0.0, x], point.y / scale - y)];
         for (slope, rest) in slopes {
             for i in 0..3 {
@@ -107,10 +111,10 @@ fn step(turn: &Matrix, points: &[Point]) -> Option<Matrix> {
         }
     }
     let w = solve(&normal, right)?;
-    // The rows of (1 + [w]×)·turn, made a turn again.
-    let across = combined(1.0, combined(1.0, turn[0], -w[2], turn[1]), w[1], turn[2]);
-    let down = combined(1.0, combined(1.0, turn[1], w[2], turn[0]), -w[0], turn[2]);
-    nearest_turn(across, down)
+    // The first two rows of (1 + [w]×)·rotation, which is then made a rotation again.
+    let across = combined(1.0, combined(1.0, rotation[0], -w[2], rotation[1]), w[1], rotation[2]);
+    let down = combined(1.0, combined(1.0, rotation[1], w[2], rotation[0]), -w[0], rotation[2]);
+    nearest_rotation(across, down)
 }
 
 /// The solution of three linear equations by Cramer's rule; `None` if it is not finite.
@@ -145,7 +149,8 @@ fn normalised(a: Vector) -> Option<Vector> {
 mod tests {
     use super::*;
 
-    /// The mean head in this pose, `size` pixels between the outer eye corners, with its centre at (300, 200).
+    /// The mean head in this pose, `size` pixels between the outer eye corners, with its centre at (300,
+    /// 200).
     fn head(pose: Pose, size: f32) -> Vec<Point> {
         let Pose { pitch, yaw, roll } = pose;
         let place = |[x, y, z]: Vector| {
@@ -186,10 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stretched_head_gives_the_pose_of_least_squares() {
+    fn a_stretched_head_gives_the_least_squares_pose() {
         let level = Pose { pitch: 0.0, yaw: 0.0, roll: 0.0 };
         let error = |points: &[Point], pose: Pose| {
-            // The best scale for a pose has a closed form, as both are centred.
+            // Both are centred, so the best scale for a pose has a closed form.
             let model = head(pose, 1.0);
             let pairs = model[17..].iter().zip(&points[17..]);
             let parts = pairs.map(|(m, p)| {
@@ -201,7 +206,7 @@ mod tests {
         };
         let mut points = head(Pose { pitch: 0.1, yaw: 0.4, ..level }, 80.0);
         for point in &mut points {
-            // A longer face than the mean one.
+            // A longer face than the mean head's.
             point.y = 200.0 + 1.2 * (point.y - 200.0);
         }
         let best = Pose::of(&points, Scheme::Ibug68).unwrap();
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_face_has_no_pose() {
+    fn unusable_points_have_no_pose() {
         assert_eq!(Pose::of(&[Point::new(3.0, 4.0); 68], Scheme::Ibug68), None);
         assert_eq!(Pose::of(&[Point::new(f32::NAN, 4.0); 68], Scheme::Ibug68), None);
         assert_eq!(Pose::of(&[Point::new(3.0, 4.0); 58], Scheme::Imm58), None);

@@ -1,10 +1,12 @@
-//! A mean head in three dimensions.
+//! The shape of a mean head.
 
-/// Points 17 to 67 of [`Scheme::Ibug68`](crate::face::Scheme::Ibug68) on a mean head: x to the picture's right, y downwards, z
-/// away from the viewer, around the points' centre, in units of the distance between the outer eye corners.
+/// Landmarks 17 to 67 of [`Scheme::Ibug68`](crate::face::Scheme::Ibug68) on a mean head: x to the picture's
+/// right, y downwards, z away from the camera, relative to the landmarks' mean, in units of the distance
+/// between the outer eye corners.
 ///
-/// Our own numbers: structure from motion over the 2,009 annotated faces of 300-W's training sets (AFW 337, Helen 870, LFPW 802) by
-/// `training/mean_shape.py`. Its pitch is set by `media/talker.csv`, whose head model looks straight ahead in the mean.
+/// `training/mean_shape.py` computed them by structure from motion over the 2,009 annotated faces of 300-W's
+/// training sets (AFW 337, Helen 870, LFPW 802). The pitch is such that the head in `media/talker.csv` looks
+/// straight ahead on average.
 #[rustfmt::skip]
 pub const MEAN_HEAD: [[f32; 3]; 51] = [
     [-0.665, -0.456, 0.301],
