@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use facemark::face::Scheme;
 
+use crate::draw::{Style, draw};
 use crate::error::Fault;
 use crate::frame::{Frame, Tracked};
 use crate::output::video::VideoSink;
 use crate::output::{End, Sink};
-use crate::show::draw::{Style, draw};
 use crate::source::SourceInfo;
 use crate::threads::{Inbox, Worker};
 

@@ -9,13 +9,13 @@ use anyhow::{Error, Result};
 use facemark::face::Scheme;
 use minifb::{ScaleMode, WindowOptions};
 
+use crate::draw::view::{Fit, Renderer, shape};
+use crate::draw::{Style, draw_on_window, notice, panel};
 use crate::error::{Fault, tell};
 use crate::frame::{Frame, Span, Stage, Tracked};
 use crate::output::record::Recording;
 use crate::output::snapshot::{self, write_png};
 use crate::output::{End, Sink};
-use crate::show::draw::{Style, draw_on_window, notice, panel};
-use crate::show::view::{Fit, Renderer, shape};
 use crate::source::SourceInfo;
 use crate::threads::spawn;
 
