@@ -6,6 +6,7 @@ use crate::frame::Frame;
 pub use crate::info::SourceInfo;
 
 pub mod camera;
+pub mod files;
 pub mod images;
 pub mod paced;
 pub mod video;
