@@ -120,7 +120,7 @@ mod tests {
     fn tracked(ticks: i64) -> Tracked {
         let mut frame = Frame::empty();
         frame.image.resize(64, 48);
-        frame.image.luma.data.fill(100);
+        frame.image.luma.data_mut().fill(100);
         frame.time = MediaTime { ticks, base: (1, 25) };
         Tracked { frame, faces: Vec::new() }
     }

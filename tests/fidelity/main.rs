@@ -3,7 +3,7 @@
 //! Every run must end in one of two ways: complete outputs that are readable again, or one line that says what went
 //! wrong, its exit code, and nothing under the final names. `make matrix` runs the rows as often as the README says
 //! and prints the table there; without it each row runs a few times only.
-#![cfg(all(feature = "cli", unix))]
+#![cfg(unix)]
 // The helpers are tests too; clippy only sees the functions that are marked so.
 #![allow(clippy::unwrap_used)]
 

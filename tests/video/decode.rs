@@ -201,10 +201,13 @@ fn pictures_come_one_by_one_and_broken_ones_are_remembered() {
     assert_eq!(found, [(&*bench.path("a.png"), (33, 21), 0), (&*bench.path("c.jpg"), (64, 48), 2)]);
     assert_eq!((frames[0].image.color, source.info().stills), (ColorTags::JPEG, true));
     // Red, with one to spare for the rounding of ffmpeg's own red.
-    let sample =
-        [frames[0].image.luma.data[0], frames[0].image.chroma[0].data[0], frames[0].image.chroma[1].data[0]];
+    let sample = [
+        frames[0].image.luma.data()[0],
+        frames[0].image.chroma[0].data()[0],
+        frames[0].image.chroma[1].data()[0],
+    ];
     assert!(difference(&sample, &[76, 85, 255]) <= 1.0, "{sample:?}");
-    assert!(frames[1].image.luma.data.iter().all(|&luma| luma >= 253));
+    assert!(frames[1].image.luma.data().iter().all(|&luma| luma >= 253));
 }
 
 #[test]
@@ -222,6 +225,6 @@ fn pictures_are_turned_upright_as_exif_says() {
     let (frames, end) = frames(&mut source);
     end.unwrap();
     let luma = &frames[0].image.luma;
-    assert_eq!((luma.width, luma.height), (16, 32));
-    assert!(luma.data[8 * 16 + 8] > 200 && luma.data[24 * 16 + 8] < 50, "white has to be on top");
+    assert_eq!((luma.width(), luma.height()), (16, 32));
+    assert!(luma.data()[8 * 16 + 8] > 200 && luma.data()[24 * 16 + 8] < 50, "white has to be on top");
 }

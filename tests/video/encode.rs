@@ -165,8 +165,8 @@ fn odd_sizes_are_padded() {
     let (old, new) = (decode(&bench.path("in.mkv")), decode(&bench.path("out.mp4")));
     assert_eq!((old[0].image.size(), new[0].image.size()), ((161, 121), (162, 122)));
     let luma = &new[10].image.luma;
-    let last: Vec<u8> = luma.data.chunks(162).map(|row| row[161]).collect();
-    let before: Vec<u8> = luma.data.chunks(162).map(|row| row[160]).collect();
+    let last: Vec<u8> = luma.data().chunks(162).map(|row| row[161]).collect();
+    let before: Vec<u8> = luma.data().chunks(162).map(|row| row[160]).collect();
     assert!(difference(&last, &before) < 8.0, "the last column is not a copy of the one before it");
     assert_eq!(new.len(), 30);
 }

@@ -1,5 +1,4 @@
 //! Videos go in and come out whole: checked against the `ffmpeg` and `ffprobe` programs.
-#![cfg(feature = "video")]
 // The helpers are tests too; clippy only sees the functions that are marked so.
 #![allow(clippy::unwrap_used)]
 

@@ -177,7 +177,7 @@ pub fn convert(input: &Path, output: &Path) {
 /// The planes of a frame one after the other, as in a raw file.
 pub fn bytes(frame: &Frame) -> Vec<u8> {
     let [blue, red] = &frame.image.chroma;
-    [&frame.image.luma, blue, red].iter().flat_map(|plane| plane.data.iter().copied()).collect()
+    [&frame.image.luma, blue, red].iter().flat_map(|plane| plane.data().iter().copied()).collect()
 }
 
 /// The mean difference between samples.
