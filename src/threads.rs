@@ -272,7 +272,7 @@ mod tests {
         });
         let feed = feed.unwrap();
         while !feed.thread.is_finished() {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         let long = Duration::from_secs(1);
         assert_eq!((feed.wait(long), feed.wait(long)), (Latest::New(2), Latest::Closed));

@@ -8,3 +8,4 @@ pub mod mux;
 pub mod orient;
 pub mod remux;
 pub mod tags;
+pub mod writer;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::print;
+use super::common::print;
 use crate::cli::Devices;
 use crate::error::{Blame, Fault};
 use crate::source::camera::{Found, Mode, list};

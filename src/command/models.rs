@@ -3,7 +3,7 @@
 use anyhow::Result;
 use facemark::onnx::spec::Spec;
 
-use super::print;
+use super::common::print;
 use crate::catalog::{self, Entry};
 
 /// Prints the models.
