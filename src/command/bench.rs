@@ -34,15 +34,8 @@ pub fn bench(args: &Bench, settings: Settings, stop: &AtomicBool) -> Result<()> 
     let mut source = files.open(pace)?;
     let info = source.info().clone();
     let mut tracker = tracker(&args.tracking)?;
-    let run = Run {
-        info: &info,
-        scheme: tracker.scheme(),
-        measures: tracker.measures(),
-        started: settings.started,
-        live: pace != Pace::Free,
-        deadline: pace.deadline(&info),
-        progress: !settings.quiet,
-    };
+    let (live, deadline) = (pace != Pace::Free, pace.deadline(&info));
+    let run = Run { live, deadline, ..settings.run(&info, &tracker) };
     let mut outputs = outputs.open(run, Vec::new())?;
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut [&mut outputs], stop)?;
     let frames = outputs.report().frames();

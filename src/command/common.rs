@@ -8,9 +8,10 @@ use facemark::Tracker;
 
 use crate::catalog;
 use crate::cli::{Tracking, VideoFormat};
-use crate::output::Annotated;
+use crate::info::SourceInfo;
 use crate::output::data::DataFile;
 use crate::output::target::Target;
+use crate::output::{Annotated, Run};
 use crate::pipeline::Summary;
 
 /// What every command is told.
@@ -20,6 +21,21 @@ pub struct Settings {
     pub quiet: bool,
     /// When the process began.
     pub started: Instant,
+}
+
+impl Settings {
+    /// A run in which frames are not late, however long they take.
+    pub(super) fn run<'a>(self, info: &'a SourceInfo, tracker: &Tracker) -> Run<'a> {
+        Run {
+            info,
+            scheme: tracker.scheme(),
+            measures: tracker.measures(),
+            started: self.started,
+            live: false,
+            deadline: None,
+            progress: !self.quiet,
+        }
+    }
 }
 
 /// Loads the nets.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use facemark::Tracker;
 
 use super::common::{Settings, outcome};
-use crate::output::{Outputs, Run, Targets};
+use crate::output::{Outputs, Targets};
 use crate::pipeline;
 use crate::source::Source;
 use crate::source::files::{Files, Pace};
@@ -42,16 +42,7 @@ impl Job {
         stop: &AtomicBool,
     ) -> Result<String> {
         let info = source.info().clone();
-        let run = Run {
-            info: &info,
-            scheme: tracker.scheme(),
-            measures: tracker.measures(),
-            started: settings.started,
-            live: false,
-            deadline: None,
-            progress: !settings.quiet,
-        };
-        let mut outputs = self.outputs.open(run, Vec::new())?;
+        let mut outputs = self.outputs.open(settings.run(&info, tracker), Vec::new())?;
         let summary = pipeline::run(source, tracker, &mut [&mut outputs], stop)?;
         Ok(outcome(&summary, outputs.report().frames_with_face(), self.outputs.paths()))
     }

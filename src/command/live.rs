@@ -57,15 +57,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
         sending = Some(page.sending());
         shown.push(Box::new(page));
     }
-    let run = Run {
-        info: &info,
-        scheme,
-        measures: tracker.measures(),
-        started: settings.started,
-        live: true,
-        deadline: Pace::Live.deadline(&info),
-        progress: !settings.quiet,
-    };
+    let run = Run { live: true, deadline: Pace::Live.deadline(&info), ..settings.run(&info, &tracker) };
     let mut opened = outputs.open(run, shown)?;
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut [&mut opened], stop)?;
     if !settings.quiet {

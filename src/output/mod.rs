@@ -161,3 +161,105 @@ impl Outputs {
         Opened::new(sinks, run, self.html.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    use facemark::Face;
+    use facemark::face::Scheme;
+    use facemark::geometry::{Point, Region};
+
+    use super::*;
+    use crate::frame::{Frame, Tracked};
+    use crate::info::SourceInfo;
+
+    const GRAY: u8 = 100;
+
+    fn tracked() -> Tracked {
+        let mut frame = Frame::empty();
+        frame.image.resize(64, 48);
+        frame.image.luma.data_mut().fill(GRAY);
+        let center = Point::new(30.0, 20.0);
+        let region = Region { center, size: 20.0, angle: 0.0 };
+        let face = Face { id: 1, region, landmarks: vec![center], score: 1.0, measures: None };
+        Tracked { frame, faces: vec![face] }
+    }
+
+    /// Counts the frames that come as people are to see them: not drawn into, and after data was written.
+    struct Viewer<'a>(&'a AtomicUsize, &'a Path);
+
+    impl Sink for Viewer<'_> {
+        fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+            let frame = &tracked.frame;
+            let is_plain = frame.image.luma.data().iter().all(|&v| v == GRAY);
+            let is_stamped = frame.timing.get(Stage::Data).is_some();
+            let has_line = std::fs::metadata(self.1).is_ok_and(|file| file.len() > 0);
+            self.0.fetch_add(usize::from(is_plain && is_stamped && has_line), Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn finish(&mut self, _: End) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn data_come_first_then_people_then_what_is_drawn_and_the_trace_tells_of_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let targets = Targets {
+            annotated: Some(Annotated::Raw(path("a.y4m"))),
+            jsonl: Some(path("a.jsonl")),
+            trace: Some(path("a.json")),
+            ..Targets::default()
+        };
+        let outputs = Outputs::new(targets, None).unwrap();
+        let info = SourceInfo { size: (64, 48), ..SourceInfo::empty(Path::new("camera")) };
+        let run = Run {
+            info: &info,
+            scheme: Scheme::Nose,
+            measures: false,
+            started: Instant::now(),
+            live: true,
+            deadline: None,
+            progress: false,
+        };
+        let (seen, partial) = (AtomicUsize::new(0), path("a.jsonl.partial"));
+        let mut opened = outputs.open(run, vec![Box::new(Viewer(&seen, &partial))]).unwrap();
+        for _ in 0..2 {
+            opened.write(&mut tracked()).unwrap();
+        }
+        assert!(!outputs.exist());
+        opened.finish(End::Complete).unwrap();
+        assert_eq!((seen.load(Ordering::Relaxed), opened.report().frames_with_face()), (2, 2));
+        assert!(outputs.exist() && !partial.exists());
+        let raw = std::fs::read(path("a.y4m")).unwrap();
+        let luma = &raw[raw.len() - 64 * 48 * 3 / 2..][..64 * 48];
+        assert!(luma.iter().any(|&v| v != GRAY), "the face is in the raw video");
+        let trace = std::fs::read_to_string(path("a.json")).unwrap();
+        assert!(trace.contains("draw") && trace.contains("to data"), "{trace}");
+        outputs.set_aside();
+        assert!(!outputs.exist() && partial.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| Some(folder.path().join(name));
+        let recording = |name: &str| path(name).map(Annotated::Recording);
+        let none = Targets::default;
+        for (targets, fault, word) in [
+            (Targets { jsonl: path("a"), csv: path("a"), ..none() }, Fault::Usage, "two outputs"),
+            (Targets { annotated: recording("a.avi"), ..none() }, Fault::Usage, ".mkv"),
+            (Targets { annotated: Some(Annotated::Copy("-".into())), ..none() }, Fault::Usage, "yuv4mpeg"),
+            (Targets { jsonl: path("b"), trace: path("no/where"), ..none() }, Fault::Output, "no folder"),
+        ] {
+            let error = Outputs::new(targets, None).unwrap_err();
+            assert!(Fault::of(&error) == fault && error.to_string().contains(word), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -46,10 +46,15 @@ impl Partial {
         &self.target
     }
 
-    /// Makes sure that the file has reached the disk, and gives it its final name.
+    /// Makes sure that the file has reached the disk, and gives it its final name. In a long run another file may
+    /// have got that name meanwhile.
     pub(super) fn publish(&self) -> Result<()> {
         let (shown, target) = (self.path.display(), self.target.path());
         self.file.sync_all().blame(Fault::Output, || format!("cannot write {shown}"))?;
+        if self.target.is_taken() {
+            let message = format!("cannot rename {shown} to {}: it exists by now", target.display());
+            return Err(Fault::Output.error(message));
+        }
         fs::rename(&self.path, target)
             .blame(Fault::Output, || format!("cannot rename {shown} to {}", target.display()))
     }
@@ -104,6 +109,21 @@ mod tests {
         assert!(!path.exists());
         partial.publish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn what_has_taken_the_name_meanwhile_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        for (overwrite, content) in [(false, "theirs"), (true, "ours")] {
+            let _ = fs::remove_file(&path);
+            let target = FileTarget::new(&path, &[], overwrite).unwrap();
+            let partial = Partial::create(&target, PARTIAL).unwrap();
+            partial.writer().unwrap().write_all(b"ours").unwrap();
+            fs::write(&path, "theirs").unwrap();
+            assert_eq!(partial.publish().is_ok(), overwrite);
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A recording that begins and ends while frames go on: drawn and encoded on a thread of its own, so that neither its
-//! start nor the reading again at its end holds the display up.
+//! A recording that begins and ends while frames keep coming. It is drawn and encoded on its own thread, so that neither
+//! its start nor the check at its end holds the display up.
 
 use std::path::Path;
 

@@ -16,9 +16,12 @@ pub(super) const UNFINISHED: &str = ".unfinished";
 /// The longest file name that common file systems take, in bytes.
 const NAME_MAX: usize = 255;
 
-/// The name of a file that can be created, and may replace whatever has that name.
+/// The name of a file that can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileTarget(PathBuf);
+pub struct FileTarget {
+    path: PathBuf,
+    overwrite: bool,
+}
 
 /// Where lines of text or raw pictures go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ impl FileTarget {
         }
         // What has one of the names that the file has before it is complete is removed, too.
         for name in [path.to_owned(), with_suffix(path, PARTIAL), with_suffix(path, UNFINISHED)] {
-            if inputs.iter().any(|input| same_file(input, &name)) {
+            if inputs.iter().any(|input| same_file(&name, input)) {
                 let message = format!("{} is the input itself; give the output another name", name.display());
                 return Err(Fault::Output.error(message));
             }
@@ -56,7 +59,8 @@ impl FileTarget {
             let kind = if found.is_dir() { "a folder" } else { "no plain file" };
             return Err(Fault::Output.error(format!("{shown} is {kind}; give the name of a file")));
         }
-        if !overwrite && fs::symlink_metadata(path).is_ok() {
+        let target = Self { path: path.to_owned(), overwrite };
+        if target.is_taken() {
             return Err(Fault::Output.error(format!("{shown} exists; give another name, or --overwrite")));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -69,12 +73,17 @@ impl FileTarget {
                 format!("cannot write {shown}: you may not write to the folder {}", folder.display());
             return Err(Fault::Output.error(message));
         }
-        Ok(Self(path.to_owned()))
+        Ok(target)
     }
 
     /// The name of the complete file.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Whether there is a file of this name that must not be replaced.
+    pub(super) fn is_taken(&self) -> bool {
+        !self.overwrite && fs::symlink_metadata(&self.path).is_ok()
     }
 }
 
