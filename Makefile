@@ -1,7 +1,8 @@
 # make demo   sets the system up, builds, annotates the clip in media/ and says where the result lies
 # make test   sets the system up and runs all tests
 # make lint   formatting and lints, as CI wants them
-# make bench  the table of the README: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
+# make docs   writes the facts about models in README.md and models/*.md anew from the models' files
+# make bench  the table of docs/performance.md: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
 # make steadiness  how still the landmarks stand and how far they lag (CLIP=media/talker.mp4)
 # make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
 # make soak   its row about two hours of a paced loop (SECONDS=7200)
@@ -20,7 +21,7 @@ COVERAGE = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ = target/fuzz/$(HOST)/release/facemark-fuzz
 
-.PHONY: demo test test-camera lint bench steadiness matrix soak fuzz setup build
+.PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -35,6 +36,9 @@ test-camera: build
 lint:
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
+
+docs: setup
+	FACEMARK_DOCS=write cargo test --release --test docs facts_about_models
 
 bench: build
 	@echo "| model | decode | detect | crop | infer | confirm | track | draw | frames/s | first frame | memory |"

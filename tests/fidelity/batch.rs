@@ -42,7 +42,9 @@ fn folders_go_on_after_a_broken_file_and_after_a_break() {
     assert_eq!(fs::metadata(out.join("a.mp4")).unwrap().modified().unwrap(), old, "a.mp4 was done again");
     assert_eq!((frames(&out.join("b.mp4")), records(&out.join("c.jsonl")).len()), (7, 9));
     row.count();
-    row.outcome("the others are annotated, the exit code is the broken one's; only what lacks is done again");
+    row.outcome(
+        "the others are annotated, the exit code is the broken one's; only what is missing is done again",
+    );
 }
 
 #[test]

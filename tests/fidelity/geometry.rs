@@ -50,7 +50,7 @@ fn odd_and_small_sizes_and_flat_pixels() {
     }
     row.outcome(format!(
         "landmarks at most {off:.2} px off at odd sizes, {flat_off:.2} px of 320 on average with flat pixels; size and \
-         aspect kept; the padding to even sizes is said"
+         aspect kept; a warning tells of padding to even sizes"
     ));
 }
 

@@ -235,5 +235,5 @@ fn a_folder_that_must_not_be_written_to() {
     let run = finish(command);
     assert!(run.code == 6 && run.stderr.contains("you may not write to the folder"), "{run:?}");
     row.count();
-    row.outcome("exit 6, before the input is opened where the system tells beforehand");
+    row.outcome("exit 6, before the input is opened where the system tells in advance");
 }

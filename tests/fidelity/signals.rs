@@ -186,7 +186,7 @@ fn a_reader_that_goes_away() {
         assert!(run.code == 141 && run.stderr.is_empty(), "{run:?}");
         row.count();
     }
-    row.outcome("exit 141 and not a word");
+    row.outcome("exit 141 and no message");
 }
 
 #[cfg(target_os = "linux")]
@@ -225,9 +225,7 @@ fn a_slow_reader() {
         }
         row.count();
     }
-    row.outcome(format!(
-        "memory flat; a file stands still and all its {LONG_CLIP} frames arrive, live drops some"
-    ));
+    row.outcome(format!("memory flat; a file waits and all its {LONG_CLIP} frames arrive; live drops some"));
 }
 
 #[cfg(target_os = "linux")]
