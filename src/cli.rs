@@ -3,16 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::Result;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use facemark::Options;
 use facemark::face::Smoothing;
 
 use crate::catalog;
-use crate::error::Fault;
 use crate::source::camera::{Encoding, Wanted};
-use crate::source::images::{is_picture, pictures_in};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -381,40 +378,6 @@ impl Tracking {
     }
 }
 
-/// What the input arguments mean.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceSpec {
-    /// A video file.
-    Video(PathBuf),
-    /// Pictures, one a frame.
-    Images(Vec<PathBuf>),
-}
-
-impl SourceSpec {
-    /// Tells a video from pictures: a folder stands for the pictures in it, by name.
-    ///
-    /// # Errors
-    /// [`Fault::Input`] for a folder without pictures or one that cannot be read, [`Fault::Usage`] for several
-    /// videos.
-    pub fn new(input: &[PathBuf]) -> Result<Self> {
-        match input {
-            [folder] if folder.is_dir() => Ok(Self::Images(pictures_in(folder)?)),
-            [file] if !is_picture(file) => Ok(Self::Video(file.clone())),
-            files if files.iter().all(|file| is_picture(file)) => Ok(Self::Images(files.to_vec())),
-            _ => Err(Fault::Usage
-                .error("several inputs must all be pictures (.jpg, .jpeg, .png) here; give one video")),
-        }
-    }
-
-    /// The files that are read.
-    pub fn files(&self) -> &[PathBuf] {
-        match self {
-            Self::Video(path) => std::slice::from_ref(path),
-            Self::Images(paths) => paths,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -432,21 +395,5 @@ mod tests {
         for bad in ["", "1280", "x720", "0x720", "1280x720x2", "-1x5"] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn inputs_are_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["b.JPG", "a.png", "c.mp4"] {
-            std::fs::write(folder.path().join(name), "").unwrap();
-        }
-        let path = |name: &str| folder.path().join(name);
-        let spec = |names: &[&str]| SourceSpec::new(&names.iter().map(|name| path(name)).collect::<Vec<_>>());
-        assert_eq!(spec(&["c.mp4"]).unwrap(), SourceSpec::Video(path("c.mp4")));
-        assert_eq!(spec(&[""]).unwrap(), SourceSpec::Images(vec![path("a.png"), path("b.JPG")]));
-        assert_eq!(spec(&["b.JPG"]).unwrap(), SourceSpec::Images(vec![path("b.JPG")]));
-        assert_eq!(Fault::of(&spec(&["a.png", "c.mp4"]).unwrap_err()), Fault::Usage);
-        let empty = tempfile::tempdir().unwrap();
-        assert_eq!(Fault::of(&SourceSpec::new(&[empty.path().to_owned()]).unwrap_err()), Fault::Input);
     }
 }

@@ -18,20 +18,24 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`cli`], [`command`] | arguments, and what the subcommands do |
-//! | [`pipeline`], [`threads`] | the threads and channels |
+//! | [`pipeline`] | the three threads of a frame's way, and their channels |
+//! | [`show`] | what people see while a run goes on: the window, the page |
+//! | [`output`] | what is written and sent: videos, pictures, data, the report; the order of all outputs |
 //! | [`source`] | where frames come from: videos, pictures, cameras |
-//! | [`output`] | where frames and faces go, except to people's eyes: videos, pictures, data, the report |
-//! | [`show`] | what people see: the overlay, the window, the page |
+//! | [`draw`] | the overlay, and pictures scaled for a window |
 //! | [`av`] | what sources and outputs share of libav |
-//! | [`frame`] | a picture on its way: planes, media time, the stages' times |
+//! | [`frame`], [`info`] | a picture on its way: planes, media time, the stages' times; what is known of its source |
+//! | [`threads`] | all other threads and channels |
 //! | [`color`] | from planes to RGB and back |
 //! | [`catalog`] | the models that are there |
 //! | [`error`] | faults and exit codes |
 //!
+//! Each module uses only modules below it in this table, or in its own line.
+//!
 //! # Invariants
 //!
 //! 1. libav, nokhwa and the window library are named only in [`source`], [`output`], [`av`] and [`show`]; OpenCV only in the
-//!    library's crop and in [`show::draw`].
+//!    library's crop and in [`draw`].
 //! 2. Only [`pipeline`] and [`threads`] create threads or channels, and every channel is bounded.
 //! 3. Frames are dropped only at capture, only live, and are counted: each leaves a gap in the numbers. (Who watches a
 //!    page too slowly sees fewer.)
@@ -44,8 +48,10 @@ pub mod catalog;
 pub mod cli;
 pub mod color;
 pub mod command;
+pub mod draw;
 pub mod error;
 pub mod frame;
+pub mod info;
 pub mod output;
 pub mod pipeline;
 pub mod show;

@@ -9,7 +9,6 @@
 //! A stage ends when its input closes. Every channel is bounded, and frames are recycled, so the memory in use
 //! does not grow with the length of the video.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -19,10 +18,10 @@ use anyhow::Result;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use facemark::{Image, Tracker};
 
-use crate::error::Fault;
 use crate::frame::{Frame, Stage, Tracked};
 use crate::output::{End, Sink};
 use crate::source::Source;
+use crate::threads::joined;
 
 /// Frames waiting between two stages of a file. Enough to ride out an uneven decoder or encoder.
 const QUEUE: usize = 2;
@@ -51,7 +50,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// The first real error of any stage; a panic in a stage is an error that names the stage. The sinks are
-/// finished before [`Fault::EndedEarly`] is returned, and left unfinished otherwise.
+/// finished before [`Fault::EndedEarly`](crate::error::Fault::EndedEarly) is returned, and left unfinished otherwise.
 pub fn run(
     source: &mut dyn Source,
     tracker: &mut Tracker,
@@ -192,20 +191,6 @@ fn write(
     }
 }
 
-/// What a thread returned; its panic as an error.
-pub(crate) fn joined<T>(joined: thread::Result<T>, stage: &str) -> Result<T> {
-    joined.map_err(|panic| {
-        let why = message(panic.as_ref());
-        let report = "this is a defect of facemark, please report it";
-        Fault::Failure.error(format!("the {stage} stage failed inside ({why}); {report}"))
-    })
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
@@ -219,6 +204,7 @@ mod tests {
     use facemark::{Luma, Options};
 
     use super::*;
+    use crate::error::Fault;
     use crate::frame::ColorTags;
     use crate::source::SourceInfo;
     use crate::source::paced::Paced;

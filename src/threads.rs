@@ -1,14 +1,14 @@
 //! Threads beside the pipeline, for work that must not hold the display up: each has a bounded inbox.
 
+use std::any::Any;
 use std::sync::{Arc, Weak};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Error, Result};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 
 use crate::error::{Blame, Fault};
-use crate::pipeline::joined;
 
 /// A thread that works off messages until its inbox is closed.
 pub struct Worker<M, T> {
@@ -150,6 +150,20 @@ pub fn spawn<T: Send + 'static>(
     thread.map_err(Error::from).blame(Fault::Failure, || format!("cannot start the {name} thread"))
 }
 
+/// What a thread returned; its panic as an error.
+pub(crate) fn joined<T>(joined: thread::Result<T>, stage: &str) -> Result<T> {
+    joined.map_err(|panic| {
+        let why = message(panic.as_ref());
+        let report = "this is a defect of facemark, please report it";
+        Fault::Failure.error(format!("the {stage} stage failed inside ({why}); {report}"))
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
 /// A queue with this many places.
 pub fn queue<M>(places: usize) -> (Sender<M>, Receiver<M>) {
     bounded(places)
@@ -258,7 +272,7 @@ mod tests {
         });
         let feed = feed.unwrap();
         while !feed.thread.is_finished() {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         let long = Duration::from_secs(1);
         assert_eq!((feed.wait(long), feed.wait(long)), (Latest::New(2), Latest::Closed));

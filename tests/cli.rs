@@ -281,7 +281,7 @@ fn bad_input_gets_one_line_and_its_exit_code() {
     fail(&["annotate", clip, "-o", &out, "--model", "resnet19"], 5, "resnet18");
     fail(&["annotate", clip, "-o", &out, "--model", &renamed], 5, "text.mp4");
     fail(&["annotate", clip, "-o", &out, "--model", "face"], 5, "not a landmark model");
-    fail(&["annotate", clip, "-o", &out, "--detector", "nose"], 5, "no face detector");
+    fail(&["annotate", clip, "-o", &out, "--detector", "nose"], 5, "not a face detector");
     fail(&["annotate", clip, "--jsonl", &path("no/such/file.jsonl")], 6, "file.jsonl");
     assert!(!Path::new(&out).exists());
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

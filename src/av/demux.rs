@@ -8,6 +8,8 @@ use std::sync::Once;
 use anyhow::Result;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Input, StreamIo};
+use ffmpeg_next::format::stream::{Disposition, Stream};
+use ffmpeg_next::{Packet, media};
 
 use crate::error::{Blame, Fault};
 
@@ -49,6 +51,44 @@ pub(crate) fn discard(input: &mut Input, unwanted: impl Fn(usize) -> bool) {
         if unwanted(stream.index()) {
             // SAFETY: the stream belongs to the open input, which is borrowed mutably.
             unsafe { (*stream.as_mut_ptr()).discard = ffmpeg::ffi::AVDiscard::AVDISCARD_ALL };
+        }
+    }
+}
+
+/// The stream to annotate. Cover pictures are not videos, even where they are all there is.
+pub(crate) fn best_video<'a>(input: &'a Input, path: &Path) -> Result<Stream<'a>> {
+    let shown = path.display();
+    let stream = input.streams().best(media::Type::Video).ok_or_else(|| {
+        Fault::Input.error(format!("{shown} has no video stream, only {}; give a video", kinds(input)))
+    })?;
+    if stream.disposition().contains(Disposition::ATTACHED_PIC) {
+        return Err(
+            Fault::Input.error(format!("{shown} has no video stream, only a cover picture; give a video"))
+        );
+    }
+    Ok(stream)
+}
+
+fn kinds(input: &Input) -> String {
+    let mut kinds: Vec<_> =
+        input.streams().map(|s| format!("{:?}", s.parameters().medium()).to_lowercase()).collect();
+    kinds.dedup();
+    if kinds.is_empty() { "an empty header".into() } else { kinds.join(" and ") }
+}
+
+/// Reads a video file from end to end and counts the frames of its video stream.
+pub(crate) fn count_frames(path: &Path) -> Result<u64> {
+    let mut input = open(path)?;
+    let video = best_video(&input, path)?.index();
+    discard(&mut input, |index| index != video);
+    let mut frames = 0;
+    loop {
+        let mut packet = Packet::empty();
+        match packet.read(&mut input) {
+            Ok(()) if packet.stream() == video && packet.size() > 0 && !packet.is_corrupt() => frames += 1,
+            Ok(()) => {}
+            // The end or a break; what comes before it is readable.
+            Err(_) => return Ok(frames),
         }
     }
 }

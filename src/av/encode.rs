@@ -13,7 +13,7 @@ use ffmpeg_next::{Codec, Dictionary, Packet, Rational, encoder, ffi};
 
 use crate::error::{Blame, Fault};
 use crate::frame::Yuv420;
-use crate::source::SourceInfo;
+use crate::info::SourceInfo;
 
 /// Visually close to the source; the overlay's fine lines need it.
 const H264_QUALITY: &str = "18";

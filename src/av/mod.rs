@@ -6,6 +6,6 @@ pub mod demux;
 pub mod encode;
 pub mod mux;
 pub mod orient;
-pub mod recheck;
 pub mod remux;
 pub mod tags;
+pub mod writer;

@@ -14,7 +14,6 @@ use super::encode::Encoder;
 use super::mux::{Mux, means_packet};
 use super::tags;
 use crate::error::Fault;
-use crate::source::video;
 
 /// The end of a file for a demuxer that finds nothing but errors.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
@@ -52,7 +51,7 @@ impl Remux {
     /// Also returns the index of the video stream in the output.
     pub(crate) fn prepare(path: &Path, output: &mut Output, encoder: &Encoder) -> Result<(Self, usize)> {
         let mut input = demux::open(path)?;
-        let video = video::best_video(&input, path)?.index();
+        let video = demux::best_video(&input, path)?.index();
         let mut tracks = Vec::new();
         let mut video_output = 0;
         for stream in input.streams() {

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Error, Result};
 
-use super::annotate::Job;
-use super::{Settings, tracker};
-use crate::cli::{Annotate, Data, SourceSpec};
+use super::common::{Settings, tracker};
+use super::job::Job;
+use crate::cli::Annotate;
 use crate::error::{Blame, Fault, tell};
+use crate::output::{Annotated, Targets};
+use crate::source::files::{Files, Pace};
 use crate::source::images::is_picture;
 
 /// The endings by which a video in a folder is known.
@@ -71,18 +73,20 @@ pub(super) fn annotate(
     settings: Settings,
     stop: &AtomicBool,
 ) -> Result<()> {
-    let jobs: Vec<Job> = videos.iter().map(|video| job(video, args)).collect();
-    check(&jobs, args)?;
+    let jobs = prepare(videos, args)?;
+    let pace = if args.live { Pace::Live } else { Pace::Free };
     let mut tracker = tracker(&args.tracking)?;
     let (mut done, mut skipped, mut failures) = (0, 0, Vec::new());
     for job in jobs.iter().filter(|_| !stop.load(Ordering::Relaxed)) {
-        if args.resume && is_done(job) {
+        if args.resume && job.outputs().exist() {
             skipped += 1;
             continue;
         }
         tracker.reset();
-        match job.run(args, Some(&mut tracker), settings, stop) {
-            Ok(_) if stop.load(Ordering::Relaxed) => set_aside(job),
+        let result =
+            job.open(pace).and_then(|mut source| job.run(source.as_mut(), &mut tracker, settings, stop));
+        match result {
+            Ok(_) if stop.load(Ordering::Relaxed) => job.outputs().set_aside(),
             Ok(outcome) => {
                 done += 1;
                 if !settings.quiet {
@@ -113,32 +117,33 @@ fn verdict(failures: &[Error], all: usize) -> Result<()> {
     })
 }
 
-fn job(video: &Path, args: &Annotate) -> Job {
+/// What becomes of a video.
+fn targets(video: &Path, args: &Annotate) -> Targets {
     let stem = video.file_stem().unwrap_or_default();
     let named = |folder: &PathBuf, ending: &str| {
         let mut name = stem.to_owned();
         name.push(".");
         name.push(ending);
-        if folder.as_os_str() == "-" { folder.clone() } else { folder.join(name) }
+        folder.join(name)
+    };
+    let lines = |folder: &PathBuf, ending: &str| {
+        if folder.as_os_str() == "-" { folder.clone() } else { named(folder, ending) }
     };
     let own = ending(video);
     let kept = if KEPT.contains(&&*own) { &own } else { "mkv" };
-    Job {
-        spec: SourceSpec::Video(video.to_owned()),
-        output: args.output.as_ref().map(|folder| folder.join(named(&PathBuf::new(), kept))),
-        format: None,
-        data: Data {
-            jsonl: args.data.jsonl.as_ref().map(|folder| named(folder, "jsonl")),
-            csv: args.data.csv.as_ref().map(|folder| named(folder, "csv")),
-        },
-        trace: None,
+    Targets {
+        annotated: args.output.as_ref().map(|folder| Annotated::Copy(named(folder, kept))),
+        show_latency: args.show_latency,
+        jsonl: args.data.jsonl.as_ref().map(|folder| lines(folder, "jsonl")),
+        csv: args.data.csv.as_ref().map(|folder| lines(folder, "csv")),
         // What is left of a video that was not finished is done again.
         overwrite: args.overwrite || args.resume,
+        ..Targets::default()
     }
 }
 
 /// Makes the folders, and refuses what would go wrong with any of the videos beforehand.
-fn check(jobs: &[Job], args: &Annotate) -> Result<()> {
+fn prepare(videos: &[PathBuf], args: &Annotate) -> Result<Vec<Job>> {
     let folders = args.output.iter().chain(args.data.files()).filter(|folder| folder.as_os_str() != "-");
     let mut n_folders = 0;
     for folder in folders {
@@ -154,33 +159,17 @@ fn check(jobs: &[Job], args: &Annotate) -> Result<()> {
         return Err(Fault::Usage.error("--resume needs outputs in files, by which it knows what is done"));
     }
     let mut names = HashSet::new();
-    for job in jobs {
-        for path in job.outputs().into_iter().filter(|path| path.as_os_str() != "-") {
+    let prepare = |video: &PathBuf| {
+        let targets = targets(video, args);
+        for path in targets.paths().filter(|path| path.as_os_str() != "-") {
             if !names.insert(path.clone()) {
                 let message = format!("two videos would become {}; annotate them apart", path.display());
                 return Err(Fault::Usage.error(message));
             }
         }
-        job.check()?;
-    }
-    Ok(())
-}
-
-/// Whether all files of a job are there. They only ever are once they are complete.
-fn is_done(job: &Job) -> bool {
-    job.outputs().into_iter().filter(|path| path.as_os_str() != "-").all(|path| path.exists())
-}
-
-/// Takes the final names from the outputs of a video that was stopped in the middle: the next run begins it anew.
-fn set_aside(job: &Job) {
-    for path in job.outputs().into_iter().filter(|path| path.is_file()) {
-        let mut partial = path.clone().into_os_string();
-        partial.push(crate::output::partial::SUFFIX);
-        match fs::rename(path, &partial) {
-            Ok(()) => log::warn!("{} is not finished: it is called {}", path.display(), partial.display()),
-            Err(error) => log::error!("{} is not finished and must be removed: {error}", path.display()),
-        }
-    }
+        Job::new(Files::Video(video.clone()), targets)
+    };
+    videos.iter().map(prepare).collect()
 }
 
 #[cfg(test)]

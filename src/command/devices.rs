@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::print;
+use super::common::print;
 use crate::cli::Devices;
 use crate::error::{Blame, Fault};
 use crate::source::camera::{Found, Mode, list};
@@ -23,7 +23,7 @@ pub fn devices(args: &Devices, stop: &AtomicBool) -> Result<()> {
     if cameras.is_empty() {
         return print("no camera\n");
     }
-    print(&cameras.iter().map(describe).collect::<String>())
+    print(cameras.iter().map(describe).collect::<String>())
 }
 
 /// A line for the camera, and one for each encoding and size.

@@ -1,13 +1,11 @@
 //! `facemark completions` and `facemark man`: what shells and `man` are told about the arguments.
 
-use std::path::Path;
-
 use anyhow::Result;
 use clap::CommandFactory;
 
+use super::common::print;
 use crate::cli::{Cli, Completions, Man};
 use crate::error::Fault;
-use crate::output::data::DataFile;
 
 /// Prints the completion script of a shell.
 ///
@@ -16,7 +14,7 @@ use crate::output::data::DataFile;
 pub fn completions(args: &Completions) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "facemark", &mut script);
-    DataFile::create(Path::new("-"), false)?.put(|out| out.write_all(&script))
+    print(script)
 }
 
 /// Prints a manual page.
@@ -34,5 +32,7 @@ pub fn man(args: &Man) -> Result<()> {
     };
     let source = format!("facemark {}", cli.get_version().unwrap_or_default());
     let page = clap_mangen::Man::new(command.clone()).source(source).manual("User Commands");
-    DataFile::create(Path::new("-"), false)?.put(|out| page.render(out))
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    print(text)
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use facemark::onnx::spec::Spec;
 
-use super::print;
+use super::common::print;
 use crate::catalog::{self, Entry};
 
 /// Prints the models.
@@ -12,7 +12,7 @@ use crate::catalog::{self, Entry};
 /// If nobody reads standard output. A file that is no model is listed as such.
 pub fn models() -> Result<()> {
     let header = format!("{:<12}{:>7}{:>9}{:>8}  validation\n", "model", "finds", "input", "MB");
-    print(&catalog::list().iter().fold(header, |table, entry| table + &model_row(entry)))
+    print(catalog::list().iter().fold(header, |table, entry| table + &model_row(entry)))
 }
 
 fn model_row(entry: &Entry) -> String {

@@ -1,22 +1,25 @@
 //! One wide row per face, under OpenFace's column names.
 
-use std::path::Path;
-
 use anyhow::Result;
+use csv::{ErrorKind, Writer, WriterBuilder};
 use facemark::Face;
 use facemark::face::{Measures, Pose, Scheme};
 
-use crate::error::{Blame, Fault};
+use super::data::DataFile;
+use super::sink::{End, Sink};
+use super::target::Target;
+use crate::error::Fault;
 use crate::frame::Tracked;
-use crate::output::data::DataFile;
-use crate::output::{End, Sink};
-use crate::source::SourceInfo;
+use crate::info::SourceInfo;
+
+/// More than a row takes, so that each goes to the system whole.
+const BUFFER: usize = 1 << 16;
 
 /// Writes `frame,timestamp,face_id,confidence,success,x_0…,y_0…,file`. As in OpenFace a frame without a face has
 /// one row with `success` 0 and zeros; unlike there, frames count from 0. With measures, `pose_Rx,pose_Ry,pose_Rz` in
 /// radians (OpenFace's names and convention), `eye_left,eye_right,blink,mouth` come before the landmarks.
 pub struct Csv {
-    file: DataFile,
+    out: Writer<DataFile>,
     info: SourceInfo,
     scheme: Scheme,
     measures: bool,
@@ -26,18 +29,13 @@ pub struct Csv {
 const MEASURES: [&str; 7] = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth"];
 
 impl Csv {
-    /// Opens the output, `-` being standard output, and writes the header; with `measures` also the measures' columns.
+    /// Opens the output and writes the header; with `measures` also the measures' columns.
     ///
     /// # Errors
     /// [`Fault::Output`] if it cannot be written.
-    pub fn create(
-        path: &Path,
-        info: SourceInfo,
-        scheme: Scheme,
-        measures: bool,
-        overwrite: bool,
-    ) -> Result<Self> {
-        let mut csv = Self { file: DataFile::create(path, overwrite)?, info, scheme, measures };
+    pub fn create(target: &Target, info: SourceInfo, scheme: Scheme, measures: bool) -> Result<Self> {
+        let out = WriterBuilder::new().buffer_capacity(BUFFER).from_writer(DataFile::create(target)?);
+        let mut csv = Self { out, info, scheme, measures };
         let mut header = vec!["frame", "timestamp", "face_id", "confidence", "success"];
         header.extend(MEASURES.iter().filter(|_| measures));
         let mut header: Vec<String> = header.into_iter().map(str::to_owned).collect();
@@ -67,11 +65,11 @@ impl Csv {
     }
 
     fn row(&mut self, fields: Vec<String>) -> Result<()> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(fields).blame(Fault::Failure, || "turning a face into CSV")?;
-        let bytes = writer.into_inner().map_err(|error| error.into_error());
-        let bytes = bytes.blame(Fault::Failure, || "turning a face into CSV")?;
-        self.file.put(|out| out.write_all(&bytes))
+        let written = self.out.write_record(fields).and_then(|()| Ok(self.out.flush()?));
+        written.map_err(|error| match error.into_kind() {
+            ErrorKind::Io(error) => self.out.get_ref().failure(&error),
+            other => Fault::Failure.error(format!("turning a face into CSV: {other:?}")),
+        })
     }
 }
 
@@ -93,6 +91,6 @@ impl Sink for Csv {
     }
 
     fn finish(&mut self, _: End) -> Result<()> {
-        self.file.finish()
+        self.out.get_ref().finish()
     }
 }

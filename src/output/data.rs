@@ -1,65 +1,67 @@
 //! A text file that appears under its name once it is complete, or standard output, or a device or pipe.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
 
 use anyhow::Result;
 
-use super::partial::{Partial, SUFFIX};
+use super::partial::Partial;
+use super::target::{PARTIAL, Target};
 use crate::error::{Blame, Fault};
 
-/// An output for lines of text. Each goes to the system whole and at once, so that a run that is killed leaves no
-/// half line, and somebody may be reading along.
+/// An output for lines of text. Each line goes to the system whole and at once, so that a run that is killed leaves no
+/// half line, and somebody may read along.
 pub struct DataFile {
     out: Box<dyn Write>,
     name: String,
     is_stdout: bool,
-    /// `None` where bytes go straight to their goal.
+    /// `None` where bytes go straight to where they belong.
     partial: Option<Partial>,
 }
 
 impl DataFile {
-    /// Opens `NAME.partial` for `NAME`, standard output for `-`, and what is no plain file, such as a named pipe, as it is.
+    /// Opens the output: for a file, its `NAME.partial`.
     ///
     /// # Errors
-    /// [`Fault::Output`] if the file cannot be created, or exists and may not be overwritten.
-    pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
-        if path == Path::new("-") {
-            let (out, name) = (Box::new(io::stdout()), "standard output".to_owned());
-            return Ok(Self { out, name, is_stdout: true, partial: None });
+    /// [`Fault::Output`] if that fails.
+    pub fn create(target: &Target) -> Result<Self> {
+        match target {
+            Target::Stdout => {
+                let (out, name) = (Box::new(io::stdout()), "standard output".to_owned());
+                Ok(Self { out, name, is_stdout: true, partial: None })
+            }
+            Target::Special(path) => {
+                let name = path.display().to_string();
+                let file = OpenOptions::new().write(true).open(path);
+                let file = file.blame(Fault::Output, || format!("cannot open {name}"))?;
+                Ok(Self { out: Box::new(file), name, is_stdout: false, partial: None })
+            }
+            Target::File(target) => {
+                let partial = Partial::create(target, PARTIAL)?;
+                let (out, name) = (Box::new(partial.writer()?), partial.path().display().to_string());
+                Ok(Self { out, name, is_stdout: false, partial: Some(partial) })
+            }
         }
-        let (partial, file, written) = if is_special(path) {
-            let file = OpenOptions::new().write(true).open(path);
-            (None, file.blame(Fault::Output, || format!("cannot open {}", path.display()))?, path.to_owned())
-        } else {
-            let partial = Partial::create(path, SUFFIX, &[], overwrite)?;
-            let (file, written): (File, _) = (partial.writer()?, partial.path().to_owned());
-            (Some(partial), file, written)
-        };
-        Ok(Self { out: Box::new(file), name: written.display().to_string(), is_stdout: false, partial })
     }
 
     /// Writes something whole.
     ///
     /// # Errors
     /// [`Fault::Output`], or [`Fault::ClosedPipe`] if nobody reads standard output any more.
-    pub fn put(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-        let mut bytes = Vec::new();
-        let result =
-            write(&mut bytes).and_then(|()| self.out.write_all(&bytes)).and_then(|()| self.out.flush());
-        result.map_err(|error| self.failure(&error))
+    pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write_all(bytes).and_then(|()| self.flush()).map_err(|error| self.failure(&error))
     }
 
     /// Completes the file and gives it its final name.
     ///
     /// # Errors
-    /// As [`put`](Self::put).
-    pub fn finish(&mut self) -> Result<()> {
-        self.partial.take().map_or(Ok(()), |partial| partial.publish())
+    /// [`Fault::Output`] if that fails.
+    pub fn finish(&self) -> Result<()> {
+        self.partial.as_ref().map_or(Ok(()), Partial::publish)
     }
 
-    fn failure(&self, error: &io::Error) -> anyhow::Error {
+    /// What a failed write means for the run.
+    pub(super) fn failure(&self, error: &io::Error) -> anyhow::Error {
         if self.is_stdout && error.kind() == ErrorKind::BrokenPipe {
             return Fault::ClosedPipe.error("standard output was closed");
         }
@@ -67,55 +69,68 @@ impl DataFile {
     }
 }
 
-/// Whether the name leads to a device, a pipe or the like, where there is nothing to keep or to replace.
-pub fn is_special(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+impl Write for DataFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 impl Drop for DataFile {
-    /// Takes an unfinished file away if nothing is in it, and else says where it is.
+    /// Removes an unfinished file if nothing is in it, and otherwise says where it is.
     fn drop(&mut self) {
         let Some(partial) = &self.partial else { return };
-        if fs::metadata(partial.path()).is_ok_and(|file| file.len() > 0) {
-            log::warn!("what was written before the failure is left in {}", partial.path().display());
-        } else {
-            partial.remove();
+        match fs::metadata(partial.path()) {
+            Ok(file) if file.len() > 0 => {
+                log::warn!("what was written before the failure is left in {}", partial.path().display());
+            }
+            Ok(_) => partial.remove(),
+            // It has its final name.
+            Err(_) => {}
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    fn create(path: &Path) -> DataFile {
+        DataFile::create(&Target::new(path, &[], false).unwrap()).unwrap()
+    }
 
     #[test]
     fn the_name_appears_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
-        let mut file = DataFile::create(&path, false).unwrap();
-        file.put(|out| writeln!(out, "one")).unwrap();
+        let mut file = create(&path);
+        file.put(b"one\n").unwrap();
         assert!(!path.exists());
         file.finish().unwrap();
+        drop(file);
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\n");
-        assert!(DataFile::create(&path, false).is_err());
-        assert!(DataFile::create(&path, true).is_ok());
     }
 
     #[test]
     fn what_was_written_before_a_failure_stays_partial_and_nothing_stays_nowhere() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
-        drop(DataFile::create(&path, false).unwrap());
+        drop(create(&path));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        DataFile::create(&path, false).unwrap().put(|out| writeln!(out, "one")).unwrap();
+        create(&path).put(b"one\n").unwrap();
         assert!(!path.exists() && folder.path().join("a.jsonl.partial").exists());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn devices_are_written_to_and_their_errors_told() {
-        DataFile::create(Path::new("/dev/null"), false).unwrap().put(|out| writeln!(out, "one")).unwrap();
-        let error = DataFile::create(Path::new("/dev/full"), false).unwrap().put(|out| writeln!(out, "one"));
-        assert!(error.unwrap_err().to_string().contains("/dev/full: No space left"));
+        create(Path::new("/dev/null")).put(b"one\n").unwrap();
+        let error = create(Path::new("/dev/full")).put(b"one\n").unwrap_err();
+        assert!(error.to_string().contains("/dev/full: No space left"));
     }
 }

@@ -1,38 +1,39 @@
 //! Annotated copies of pictures, under their own names in another folder.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::fs;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::time::Instant;
 
 use anyhow::Result;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, RgbImage};
 
+use super::partial::write_whole;
+use super::sink::{End, Sink};
+use super::target::FileTarget;
 use crate::color::to_rgb;
 use crate::error::{Blame, Fault};
 use crate::frame::{Stage, Tracked};
-use crate::output::partial::{Partial, SUFFIX, check_target};
-use crate::output::{End, Sink};
-use crate::source::SourceInfo;
 
 /// High enough that thin lines keep clean edges.
 const JPEG_QUALITY: u8 = 95;
 
 /// Writes each picture into a folder, in the format of its own name's ending.
 pub struct ImagesSink {
-    folder: PathBuf,
-    info: SourceInfo,
+    /// By the frames' indices.
+    targets: Vec<FileTarget>,
 }
 
 impl ImagesSink {
-    /// Makes the folder if it is not there.
+    /// Makes the folder if it is not there, and checks the name that each of the `files` will have in it.
     ///
     /// # Errors
-    /// [`Fault::Output`] if the folder cannot be made, or holds one of the names already and nothing may be
-    /// overwritten; [`Fault::Usage`] if two pictures have the same name, or would overwrite themselves.
-    pub fn create(folder: &Path, info: SourceInfo, overwrite: bool) -> Result<Self> {
+    /// [`Fault::Output`] if the folder cannot be made, and as [`FileTarget::new`]; [`Fault::Usage`] if two pictures have
+    /// the same name, or the folder is a file.
+    pub fn check(folder: &Path, files: &[PathBuf], overwrite: bool) -> Result<Vec<FileTarget>> {
         if folder.is_file() {
             let message = format!("{} is a file; pictures need a folder for -o", folder.display());
             return Err(Fault::Usage.error(message));
@@ -40,30 +41,28 @@ impl ImagesSink {
         fs::create_dir_all(folder)
             .blame(Fault::Output, || format!("cannot make the folder {}", folder.display()))?;
         let mut names = HashSet::new();
-        for file in &info.files {
-            let target = target(folder, file);
-            if !names.insert(target.clone()) {
-                let message = format!("two pictures would become {}; annotate them apart", target.display());
+        let check = |file: &PathBuf| {
+            let path = folder.join(file.file_name().unwrap_or_default());
+            if !names.insert(path.clone()) {
+                let message = format!("two pictures would become {}; annotate them apart", path.display());
                 return Err(Fault::Usage.error(message));
             }
-            check_target(&target, &[file], overwrite)?;
-        }
-        Ok(Self { folder: folder.to_owned(), info })
+            FileTarget::new(&path, slice::from_ref(file), overwrite)
+        };
+        files.iter().map(check).collect()
+    }
+
+    /// Pictures under these names, one for each file of the source.
+    pub fn new(targets: Vec<FileTarget>) -> Self {
+        Self { targets }
     }
 
     fn save(&self, tracked: &Tracked) -> Result<()> {
-        let target = target(&self.folder, self.info.file(tracked.frame.index));
-        let save = || {
-            let picture = to_rgb(&tracked.frame.image)?;
-            let partial = Partial::create(&target, SUFFIX, &[], true)?;
-            let result = encode(&picture, &target, partial.writer()?).and_then(|()| partial.publish());
-            if result.is_err() {
-                // Half a picture is of no use.
-                partial.remove();
-            }
-            result
-        };
-        save().blame(Fault::Output, || format!("cannot write {}", target.display()))
+        let index = usize::try_from(tracked.frame.index).unwrap_or(usize::MAX);
+        let target = self.targets.get(index);
+        let target = target.ok_or_else(|| Fault::Failure.error("there are more pictures than files"))?;
+        let picture = to_rgb(&tracked.frame.image)?;
+        write_whole(target, |out| encode(&picture, target.path(), out))
     }
 }
 
@@ -80,17 +79,12 @@ impl Sink for ImagesSink {
     }
 }
 
-fn target(folder: &Path, file: &Path) -> PathBuf {
-    folder.join(file.file_name().unwrap_or_default())
-}
-
-/// Writes the picture to `file` in the format that `target` is named after.
-fn encode(picture: &RgbImage, target: &Path, file: File) -> Result<()> {
-    let mut out = BufWriter::new(file);
-    if ImageFormat::from_path(target)? == ImageFormat::Jpeg {
-        picture.write_with_encoder(JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY))?;
+/// Writes the picture in the format that `name` ends in.
+fn encode(picture: &RgbImage, name: &Path, out: &mut (impl Write + Seek)) -> Result<()> {
+    if ImageFormat::from_path(name)? == ImageFormat::Jpeg {
+        picture.write_with_encoder(JpegEncoder::new_with_quality(out, JPEG_QUALITY))?;
     } else {
-        picture.write_to(&mut out, ImageFormat::Png)?;
+        picture.write_to(out, ImageFormat::Png)?;
     }
-    Ok(out.flush()?)
+    Ok(())
 }

@@ -1,18 +1,17 @@
 //! One line of JSON per frame.
 
-use std::path::Path;
-
 use anyhow::Result;
 use facemark::Face;
 use facemark::face::{Measures, Pose};
 use facemark::geometry::{Point, bounds};
 use serde::Serialize;
 
+use super::data::DataFile;
+use super::sink::{End, Sink};
+use super::target::Target;
 use crate::error::{Blame, Fault};
 use crate::frame::Tracked;
-use crate::output::data::DataFile;
-use crate::output::{End, Sink};
-use crate::source::SourceInfo;
+use crate::info::SourceInfo;
 
 /// Writes `{"file":…,"frame":…,"time":…,"faces":[{"id":…,"score":…,"box":[x,y,w,h],"points":[[x,y],…]}]}`
 /// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers. With measures a face
@@ -59,19 +58,19 @@ struct LinePose {
 }
 
 impl Jsonl {
-    /// Opens the output; `-` is standard output.
+    /// Opens the output.
     ///
     /// # Errors
     /// [`Fault::Output`] if it cannot be created.
-    pub fn create(path: &Path, info: SourceInfo, overwrite: bool) -> Result<Self> {
-        Ok(Self { file: DataFile::create(path, overwrite)?, info })
+    pub fn create(target: &Target, info: SourceInfo) -> Result<Self> {
+        Ok(Self { file: DataFile::create(target)?, info })
     }
 }
 
 impl Sink for Jsonl {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
-        let text = to_line(tracked, &tracked.faces, &self.info)?;
-        self.file.put(|out| writeln!(out, "{text}"))
+        let line = to_line(tracked, &tracked.faces, &self.info)? + "\n";
+        self.file.put(line.as_bytes())
     }
 
     fn finish(&mut self, _: End) -> Result<()> {

@@ -1,71 +1,265 @@
 //! Where frames and faces go.
+//!
+//! A command fills in [`Targets`], [`Outputs`] checks them once, and [`Outputs::open`] makes the sinks of a run. Only this
+//! file knows which sinks there are and in which order they take a frame.
 
-use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::frame::Tracked;
+use crate::error::Fault;
+use crate::frame::Stage;
+use crate::source::files::Files;
 
 pub mod csv;
 pub mod data;
 pub mod images;
 pub mod jsonl;
 pub mod net;
+mod opened;
 pub mod overlay;
-pub mod partial;
+mod partial;
+mod pictures;
 pub mod progress;
 pub mod record;
 pub mod report;
+mod sink;
 pub mod snapshot;
 pub mod stamp;
+pub mod target;
 pub mod trace;
 pub mod video;
 pub mod y4m;
 
-/// Takes finished frames, one after another, on the main thread.
-pub trait Sink {
-    /// Takes the next frame. A sink may draw into it; the sinks after it see that.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    fn write(&mut self, tracked: &mut Tracked) -> Result<()>;
+use csv::Csv;
+use jsonl::Jsonl;
+use net::{Datagrams, Format};
+pub use opened::{Opened, Run};
+use partial::unpublish;
+pub use pictures::Annotated;
+use pictures::Pictures;
+pub use sink::{End, Sink};
+use stamp::Stamp;
+use target::{Target, is_special};
+use trace::Trace;
 
-    /// Called every few milliseconds while no frame comes, for what must not wait for one: keys, a window's size.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    fn idle(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Completes the output. A sink that is dropped without this leaves nothing under the output's final name.
-    ///
-    /// # Errors
-    /// If the output cannot be completed.
-    fn finish(&mut self, end: End) -> Result<()>;
+/// What a run is to write, as the user says it: `-` is standard output.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// Where annotated pictures go; nothing is drawn without it.
+    pub annotated: Option<Annotated>,
+    /// Whether the time that each frame's faces took is written into its picture.
+    pub show_latency: bool,
+    /// Landmarks as JSON lines.
+    pub jsonl: Option<PathBuf>,
+    /// Landmarks as a table.
+    pub csv: Option<PathBuf>,
+    /// Landmarks as OSC datagrams, to `HOST:PORT`.
+    pub osc: Option<String>,
+    /// Landmarks as JSON datagrams, to `HOST:PORT`.
+    pub udp: Option<String>,
+    /// Every run of every stage.
+    pub trace: Option<PathBuf>,
+    /// The latency report as a page.
+    pub html: Option<PathBuf>,
+    /// Whether files that exist are replaced.
+    pub overwrite: bool,
 }
 
-/// Why no more frames come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The source is at its end, be it early. What accompanies the frames is kept to its own end.
-    Complete,
-    /// The run was stopped. What accompanies the frames is cut where they stop.
-    CutShort,
+impl Targets {
+    /// All files and folders.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let annotated = self.annotated.as_ref().and_then(Annotated::path);
+        annotated.into_iter().chain(&self.jsonl).chain(&self.csv).chain(&self.html).chain(&self.trace)
+    }
 }
 
-/// Whether both names lead to one file, through links of any kind.
-pub fn same_file(a: &Path, b: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let id = |path: &Path| fs::metadata(path).map(|data| (data.dev(), data.ino())).ok();
-        id(a).is_some() && id(a) == id(b)
+/// Targets that have been checked.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    targets: Targets,
+    pictures: Option<Pictures>,
+    jsonl: Option<Target>,
+    csv: Option<Target>,
+    trace: Option<Target>,
+    html: Option<Target>,
+}
+
+impl Outputs {
+    /// Checks all targets of a run that reads `input`, or a camera, before anything is opened. All that this makes is
+    /// the folder for pictures.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] for two outputs of one name, and as [`Target::new`], [`VideoSink::check`](video::VideoSink::check)
+    /// and [`ImagesSink::check`](images::ImagesSink::check).
+    pub fn new(targets: Targets, input: Option<&Files>) -> Result<Self> {
+        let paths: Vec<_> = targets.paths().collect();
+        for (i, path) in paths.iter().enumerate() {
+            if paths[..i].contains(path) && !is_special(path) {
+                let shown = path.display();
+                let message = format!("two outputs are called {shown}; give each its own name");
+                return Err(Fault::Usage.error(message));
+            }
+        }
+        let inputs = input.map_or(&[][..], Files::paths);
+        let check = |path: &PathBuf| Target::new(path, inputs, targets.overwrite);
+        let [jsonl, csv, trace, html] = [&targets.jsonl, &targets.csv, &targets.trace, &targets.html]
+            .map(|path| path.as_ref().map(check).transpose());
+        let (jsonl, csv, trace, html) = (jsonl?, csv?, trace?, html?);
+        let pictures = |annotated| Pictures::check(annotated, input, targets.overwrite);
+        let pictures = targets.annotated.as_ref().map(pictures).transpose()?;
+        Ok(Self { pictures, jsonl, csv, trace, html, targets })
     }
-    #[cfg(not(unix))]
-    {
-        let real = |path: &Path| fs::canonicalize(path).ok();
-        real(a).is_some() && real(a) == real(b)
+
+    /// All files and folders.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.targets.paths()
+    }
+
+    /// Whether all files are there. They only ever are once they are complete.
+    pub fn exist(&self) -> bool {
+        self.paths().filter(|path| path.as_os_str() != "-").all(|path| path.exists())
+    }
+
+    /// Takes their final names from the files of a run that was stopped before its end.
+    pub fn set_aside(&self) {
+        self.paths().filter(|path| path.is_file()).for_each(|path| unpublish(path));
+    }
+
+    /// Opens everything for a run that is also `shown` to people.
+    ///
+    /// # Errors
+    /// [`Fault::Output`] for what cannot be opened, [`Fault::Usage`] for an address that is none and for raw video of
+    /// single pictures.
+    pub fn open<'a>(&self, run: Run, shown: Vec<Box<dyn Sink + 'a>>) -> Result<Opened<'a>> {
+        let Run { info, scheme, .. } = run;
+        // Programs that wait for landmarks get them first.
+        let mut sinks: Vec<Box<dyn Sink + 'a>> = Vec::new();
+        if let Some(target) = &self.jsonl {
+            sinks.push(Box::new(Jsonl::create(target, info.clone())?));
+        }
+        if let Some(target) = &self.csv {
+            sinks.push(Box::new(Csv::create(target, info.clone(), scheme, run.measures)?));
+        }
+        for (address, format) in [(&self.targets.osc, Format::Osc), (&self.targets.udp, Format::Json)] {
+            if let Some(address) = address {
+                sinks.push(Box::new(Datagrams::open(address, format, info.clone())?));
+            }
+        }
+        if run.live {
+            sinks.push(Box::new(Stamp(Stage::Data)));
+        }
+        // People see the picture as it was: what draws into it comes later.
+        sinks.extend(shown);
+        if let Some(pictures) = &self.pictures {
+            pictures.open(run, self.targets.show_latency, &mut sinks)?;
+        }
+        // Last, since it tells of all others.
+        if let Some(target) = &self.trace {
+            sinks.push(Box::new(Trace::create(target, run.started)?));
+        }
+        Opened::new(sinks, run, self.html.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    use facemark::Face;
+    use facemark::face::Scheme;
+    use facemark::geometry::{Point, Region};
+
+    use super::*;
+    use crate::frame::{Frame, Tracked};
+    use crate::info::SourceInfo;
+
+    const GRAY: u8 = 100;
+
+    fn tracked() -> Tracked {
+        let mut frame = Frame::empty();
+        frame.image.resize(64, 48);
+        frame.image.luma.data_mut().fill(GRAY);
+        let center = Point::new(30.0, 20.0);
+        let region = Region { center, size: 20.0, angle: 0.0 };
+        let face = Face { id: 1, region, landmarks: vec![center], score: 1.0, measures: None };
+        Tracked { frame, faces: vec![face] }
+    }
+
+    /// Counts the frames that come as people are to see them: not drawn into, and after data was written.
+    struct Viewer<'a>(&'a AtomicUsize, &'a Path);
+
+    impl Sink for Viewer<'_> {
+        fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+            let frame = &tracked.frame;
+            let is_plain = frame.image.luma.data().iter().all(|&v| v == GRAY);
+            let is_stamped = frame.timing.get(Stage::Data).is_some();
+            let has_line = std::fs::metadata(self.1).is_ok_and(|file| file.len() > 0);
+            self.0.fetch_add(usize::from(is_plain && is_stamped && has_line), Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn finish(&mut self, _: End) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn data_come_first_then_people_then_what_is_drawn_and_the_trace_tells_of_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let targets = Targets {
+            annotated: Some(Annotated::Raw(path("a.y4m"))),
+            jsonl: Some(path("a.jsonl")),
+            trace: Some(path("a.json")),
+            ..Targets::default()
+        };
+        let outputs = Outputs::new(targets, None).unwrap();
+        let info = SourceInfo { size: (64, 48), ..SourceInfo::empty(Path::new("camera")) };
+        let run = Run {
+            info: &info,
+            scheme: Scheme::Nose,
+            measures: false,
+            started: Instant::now(),
+            live: true,
+            deadline: None,
+            progress: false,
+        };
+        let (seen, partial) = (AtomicUsize::new(0), path("a.jsonl.partial"));
+        let mut opened = outputs.open(run, vec![Box::new(Viewer(&seen, &partial))]).unwrap();
+        for _ in 0..2 {
+            opened.write(&mut tracked()).unwrap();
+        }
+        assert!(!outputs.exist());
+        opened.finish(End::Complete).unwrap();
+        assert_eq!((seen.load(Ordering::Relaxed), opened.report().frames_with_face()), (2, 2));
+        assert!(outputs.exist() && !partial.exists());
+        let raw = std::fs::read(path("a.y4m")).unwrap();
+        let luma = &raw[raw.len() - 64 * 48 * 3 / 2..][..64 * 48];
+        assert!(luma.iter().any(|&v| v != GRAY), "the face is in the raw video");
+        let trace = std::fs::read_to_string(path("a.json")).unwrap();
+        assert!(trace.contains("draw") && trace.contains("to data"), "{trace}");
+        outputs.set_aside();
+        assert!(!outputs.exist() && partial.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| Some(folder.path().join(name));
+        let recording = |name: &str| path(name).map(Annotated::Recording);
+        let none = Targets::default;
+        for (targets, fault, word) in [
+            (Targets { jsonl: path("a"), csv: path("a"), ..none() }, Fault::Usage, "two outputs"),
+            (Targets { annotated: recording("a.avi"), ..none() }, Fault::Usage, ".mkv"),
+            (Targets { annotated: Some(Annotated::Copy("-".into())), ..none() }, Fault::Usage, "yuv4mpeg"),
+            (Targets { jsonl: path("b"), trace: path("no/where"), ..none() }, Fault::Output, "no folder"),
+        ] {
+            let error = Outputs::new(targets, None).unwrap_err();
+            assert!(Fault::of(&error) == fault && error.to_string().contains(word), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

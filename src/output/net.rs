@@ -9,11 +9,11 @@ use facemark::Face;
 use facemark::geometry::bounds;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 
+use super::jsonl::to_line;
+use super::sink::{End, Sink};
 use crate::error::{Blame, Fault};
 use crate::frame::Tracked;
-use crate::output::jsonl::to_line;
-use crate::output::{End, Sink};
-use crate::source::SourceInfo;
+use crate::info::SourceInfo;
 
 /// The most that a datagram over IPv4 holds: 65,535 bytes less the headers of IP and UDP.
 const MOST: usize = 65_507;

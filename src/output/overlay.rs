@@ -3,9 +3,9 @@
 use anyhow::Result;
 use facemark::face::Scheme;
 
+use super::sink::{End, Sink};
+use crate::draw::{Style, draw};
 use crate::frame::{Stage, Tracked};
-use crate::output::{End, Sink};
-use crate::show::draw::{Style, draw};
 
 /// The overlay as a step on the frame's way.
 pub struct Overlay {

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::sink::{End, Sink};
 use crate::frame::Tracked;
-use crate::output::{End, Sink};
-use crate::source::SourceInfo;
+use crate::info::SourceInfo;
 
 /// Shows how far the run has come. Invisible unless standard error is a terminal.
 pub struct Progress(ProgressBar);

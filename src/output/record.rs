@@ -1,17 +1,18 @@
-//! A recording that begins and ends while frames go on: drawn and encoded on a thread of its own, so that neither its
-//! start nor the reading again at its end holds the display up.
+//! A recording that begins and ends while frames keep coming. It is drawn and encoded on its own thread, so that neither
+//! its start nor the check at its end holds the display up.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use facemark::face::Scheme;
 
+use super::sink::{End, Sink};
+use super::target::FileTarget;
+use super::video::VideoSink;
+use crate::draw::{Style, draw};
 use crate::error::Fault;
 use crate::frame::{Frame, Tracked};
-use crate::output::video::VideoSink;
-use crate::output::{End, Sink};
-use crate::show::draw::{Style, draw};
-use crate::source::SourceInfo;
+use crate::info::SourceInfo;
 use crate::threads::{Inbox, Worker};
 
 /// Frames that may wait for the encoder. When they do, the display waits, too, and capture drops what comes meanwhile.
@@ -20,7 +21,7 @@ const QUEUE: usize = 4;
 /// A recording on its way.
 pub struct Recording {
     worker: Option<Worker<Shot, u64>>,
-    path: PathBuf,
+    target: FileTarget,
 }
 
 /// A copy of a frame, and how to draw on it.
@@ -30,14 +31,14 @@ struct Shot {
 }
 
 impl Recording {
-    /// Starts the file `path`, for frames of a source like this.
+    /// Starts the file, for frames of a source like this.
     ///
     /// # Errors
     /// As [`VideoSink::create`], or if there is no thread for it.
-    pub fn start(path: PathBuf, info: &SourceInfo, scheme: Scheme, overwrite: bool) -> Result<Self> {
-        let video = VideoSink::create(&path, None, info, overwrite)?;
+    pub fn start(target: FileTarget, info: &SourceInfo, scheme: Scheme) -> Result<Self> {
+        let video = VideoSink::create(&target, None, info)?;
         let encode = move |shots| encode(video, scheme, shots);
-        Ok(Self { worker: Some(Worker::start("recording", QUEUE, encode)?), path })
+        Ok(Self { worker: Some(Worker::start("recording", QUEUE, encode)?), target })
     }
 
     /// Takes a copy of the frame; `false` when the recording has failed.
@@ -73,7 +74,7 @@ impl Recording {
 
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.target.path()
     }
 }
 
@@ -112,6 +113,8 @@ fn encode(mut video: VideoSink, scheme: Scheme, mut shots: Inbox<Shot>) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::frame::MediaTime;
     use crate::source::Source;
@@ -129,11 +132,16 @@ mod tests {
         SourceInfo { size: (64, 48), frame_rate: Some((25, 1)), ..SourceInfo::empty(Path::new("camera")) }
     }
 
+    fn started(path: &Path) -> Recording {
+        let target = VideoSink::check(path, &[], false).unwrap();
+        Recording::start(target, &info(), Scheme::Nose).unwrap()
+    }
+
     #[test]
     fn a_recording_begins_at_zero_and_keeps_the_gaps() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.mp4");
-        let mut recording = Recording::start(path.clone(), &info(), Scheme::Nose, false).unwrap();
+        let mut recording = started(&path);
         // A time that comes twice is left out.
         for ticks in [500, 501, 501, 503, 510] {
             assert!(recording.add(&tracked(ticks), Style::Full));
@@ -151,10 +159,13 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_written_is_said_at_once_and_a_failure_later_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let nowhere = Recording::start("/nowhere/r.mp4".into(), &info(), Scheme::Nose, false);
-        assert_eq!(Fault::of(&nowhere.err().unwrap()), Fault::Output);
         let path = folder.path().join("r.mp4");
-        let mut recording = Recording::start(path.clone(), &info(), Scheme::Nose, false).unwrap();
+        let target = VideoSink::check(&path, &[], false).unwrap();
+        fs::create_dir(folder.path().join("r.mp4.partial")).unwrap();
+        let blocked = Recording::start(target, &info(), Scheme::Nose);
+        assert_eq!(Fault::of(&blocked.err().unwrap()), Fault::Output);
+        fs::remove_dir(folder.path().join("r.mp4.partial")).unwrap();
+        let mut recording = started(&path);
         recording.add(&tracked(0), Style::Full);
         let mut larger = tracked(1);
         larger.frame.image.resize(128, 96);

@@ -1,15 +1,14 @@
 //! A single picture as a PNG file, and names for what is saved while frames go on.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use jiff::Zoned;
 
-use crate::error::{Blame, Fault};
+use super::partial::write_whole;
+use super::target::FileTarget;
 
 /// `facemark-DATE-TIME.ENDING`, in the working folder and to the millisecond.
 pub fn name(ending: &str) -> PathBuf {
@@ -19,38 +18,33 @@ pub fn name(ending: &str) -> PathBuf {
 /// Writes pixels `0x00RRGGBB`, `width` to a row, as a PNG file that appears under its name once it is complete.
 ///
 /// # Errors
-/// [`Fault::Output`] if it cannot be written.
-pub fn write_png(path: &Path, pixels: &[u32], width: usize) -> Result<()> {
-    let cannot = || format!("cannot write {}", path.display());
+/// [`Fault::Output`](crate::error::Fault::Output) if it cannot be written.
+pub fn write_png(target: &FileTarget, pixels: &[u32], width: usize) -> Result<()> {
     let bytes: Vec<u8> = pixels.iter().flat_map(|pixel| pixel.to_be_bytes().into_iter().skip(1)).collect();
-    let partial = path.with_extension("png.partial");
-    let file = BufWriter::new(File::create(&partial).blame(Fault::Output, cannot)?);
     let rows = pixels.len() / width.max(1);
-    let encoder = PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Sub);
-    let written = encoder.write_image(&bytes, width as u32, rows as u32, ExtendedColorType::Rgb8);
-    let named = written.map_err(anyhow::Error::from).and_then(|()| Ok(fs::rename(&partial, path)?));
-    if named.is_err() {
-        // The failure is told; a broken picture is of no use.
-        let _ = fs::remove_file(&partial);
-    }
-    named.blame(Fault::Output, cannot)
+    write_whole(target, |out| {
+        let encoder = PngEncoder::new_with_quality(out, CompressionType::Fast, FilterType::Sub);
+        Ok(encoder.write_image(&bytes, width as u32, rows as u32, ExtendedColorType::Rgb8)?)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Fault;
 
     #[test]
     fn a_picture_comes_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
-        write_png(&path, &[0xFF_00_00, 0x00_FF_00, 0x00_00_FF, 0x12_34_56], 2).unwrap();
+        let target = FileTarget::new(&path, &[], false).unwrap();
+        write_png(&target, &[0xFF_00_00, 0x00_FF_00, 0x00_00_FF, 0x12_34_56], 2).unwrap();
         let read = image::open(&path).unwrap().to_rgb8();
         assert_eq!(read.dimensions(), (2, 2));
         assert_eq!(read.into_raw(), [255, 0, 0, 0, 255, 0, 0, 0, 255, 0x12, 0x34, 0x56]);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        let nowhere = write_png(Path::new("/nowhere/a.png"), &[0], 1).unwrap_err();
-        assert_eq!(Fault::of(&nowhere), Fault::Output);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        assert_eq!(Fault::of(&write_png(&target, &[0], 1).unwrap_err()), Fault::Output);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
+use super::sink::{End, Sink};
 use crate::frame::{Stage, Tracked};
-use crate::output::{End, Sink};
 
 /// Between two sinks: writes down the time from each frame's capture to here.
 pub struct Stamp(pub Stage);

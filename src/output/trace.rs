@@ -1,18 +1,23 @@
 //! Every run of every stage as a trace in Chrome's JSON array format, which ui.perfetto.dev and chrome://tracing read.
 //! The closing bracket is optional there, so what is written so far can be looked at, too.
 
-use std::fmt::Write as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use serde::Serialize;
 
+use super::data::DataFile;
+use super::sink::{End, Sink};
+use super::target::Target;
+use crate::error::{Blame, Fault};
 use crate::frame::{Span, Stage, Tracked};
-use crate::output::data::DataFile;
-use crate::output::{End, Sink};
 
 /// The program's threads, as lanes of the trace.
 const LANES: [&str; 3] = ["capture", "inference", "output"];
+/// The lane of latencies: they end in it.
+const OUTPUT: usize = 2;
+/// The number of the only process.
+const PID: u32 = 1;
 
 /// Writes each frame's spans at once; keeps nothing.
 pub struct Trace {
@@ -20,43 +25,76 @@ pub struct Trace {
     origin: Instant,
 }
 
+/// What the format calls an event. Times are in microseconds.
+#[derive(Serialize)]
+#[serde(tag = "ph")]
+enum Event {
+    /// The name of a lane.
+    #[serde(rename = "M")]
+    Lane { name: &'static str, pid: u32, tid: usize, args: LaneName },
+    /// One run of a stage.
+    #[serde(rename = "X")]
+    Run { name: &'static str, pid: u32, tid: usize, ts: f64, dur: f64, args: FrameNumber },
+    /// The beginning of a latency. These overlap from frame to frame, which runs in one lane must not.
+    #[serde(rename = "b")]
+    Begin(Latency),
+    /// The end of the latency with the same name and ID.
+    #[serde(rename = "e")]
+    End(Latency),
+}
+
+#[derive(Serialize)]
+struct LaneName {
+    name: &'static str,
+}
+
+#[derive(Serialize)]
+struct FrameNumber {
+    frame: u64,
+}
+
+#[derive(Serialize)]
+struct Latency {
+    name: &'static str,
+    cat: &'static str,
+    id: u64,
+    pid: u32,
+    tid: usize,
+    ts: f64,
+}
+
 impl Trace {
     /// Opens the file; times count from `origin`.
     ///
     /// # Errors
-    /// [`Fault::Output`](crate::error::Fault::Output) if it cannot be created.
-    pub fn create(path: &Path, origin: Instant, overwrite: bool) -> Result<Self> {
-        let mut file = DataFile::create(path, overwrite)?;
-        let names = LANES.iter().enumerate().map(|(lane, name)| {
-            format!(r#"{{"name":"thread_name","ph":"M","pid":1,"tid":{lane},"args":{{"name":"{name}"}}}}"#)
+    /// [`Fault::Output`] if it cannot be created.
+    pub fn create(target: &Target, origin: Instant) -> Result<Self> {
+        let mut file = DataFile::create(target)?;
+        let lanes = LANES.iter().enumerate().map(|(tid, name)| {
+            to_json(&Event::Lane { name: "thread_name", pid: PID, tid, args: LaneName { name } })
         });
-        let names = names.collect::<Vec<_>>().join(",\n");
-        file.put(|out| write!(out, "[{names}"))?;
+        let lanes = lanes.collect::<Result<Vec<_>>>()?.join(",\n");
+        file.put(format!("[{lanes}").as_bytes())?;
         Ok(Self { file, origin })
     }
 
-    /// Microseconds since the origin, before it negative.
-    fn microseconds(&self, at: Instant) -> f64 {
-        let us = |time: Duration| time.as_nanos() as f64 / 1e3;
-        us(at.saturating_duration_since(self.origin)) - us(self.origin.saturating_duration_since(at))
+    /// The events of one run of a stage.
+    fn events(&self, span: &Span, frame: u64) -> Vec<Event> {
+        let (name, start) = (span.stage.name(), self.since_origin(span.start));
+        let length = nanoseconds(span.length);
+        if span.stage.is_latency() {
+            let at =
+                |ns: i64| Latency { name, cat: name, id: frame, pid: PID, tid: OUTPUT, ts: microseconds(ns) };
+            return vec![Event::Begin(at(start)), Event::End(at(start + length))];
+        }
+        let (ts, dur) = (microseconds(start), microseconds(length));
+        vec![Event::Run { name, pid: PID, tid: lane(span.stage), ts, dur, args: FrameNumber { frame } }]
     }
 
-    fn event(&self, span: &Span, frame: u64) -> String {
-        let (name, start) = (span.stage.name(), self.microseconds(span.start));
-        let length = span.length.as_nanos() as f64 / 1e3;
-        if span.stage.is_latency() {
-            // These overlap from frame to frame, which spans of a thread must not.
-            let end = start + length;
-            let rest = format!(r#""name":"{name}","cat":"{name}","id":{frame},"pid":1,"tid":2"#);
-            return format!(
-                ",\n{{\"ph\":\"b\",{rest},\"ts\":{start:.3}}},\n{{\"ph\":\"e\",{rest},\"ts\":{end:.3}}}"
-            );
-        }
-        let lane = lane(span.stage);
-        format!(
-            ",\n{{\"ph\":\"X\",\"name\":\"{name}\",\"pid\":1,\"tid\":{lane},\"ts\":{start:.3},\"dur\":{length:.3},\
-             \"args\":{{\"frame\":{frame}}}}}"
-        )
+    /// Nanoseconds since the origin, before it negative.
+    fn since_origin(&self, at: Instant) -> i64 {
+        nanoseconds(at.saturating_duration_since(self.origin))
+            - nanoseconds(self.origin.saturating_duration_since(at))
     }
 }
 
@@ -65,35 +103,51 @@ fn lane(stage: Stage) -> usize {
     match stage {
         Stage::Decode => 0,
         Stage::Detect | Stage::Crop | Stage::Infer | Stage::Confirm | Stage::Smooth | Stage::Track => 1,
-        Stage::Draw | Stage::Encode | Stage::Data | Stage::Display => 2,
+        Stage::Draw | Stage::Encode | Stage::Data | Stage::Display => OUTPUT,
     }
+}
+
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn microseconds(nanoseconds: i64) -> f64 {
+    nanoseconds as f64 / 1e3
+}
+
+fn to_json(event: &Event) -> Result<String> {
+    serde_json::to_string(event).blame(Fault::Failure, || "turning a trace into JSON")
 }
 
 impl Sink for Trace {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
         let frame = &tracked.frame;
         let mut text = String::new();
-        for span in frame.timing.spans() {
-            let _ = write!(text, "{}", self.event(span, frame.index));
+        for event in frame.timing.spans().iter().flat_map(|span| self.events(span, frame.index)) {
+            text += ",\n";
+            text += &to_json(&event)?;
         }
-        self.file.put(|out| out.write_all(text.as_bytes()))
+        self.file.put(text.as_bytes())
     }
 
     fn finish(&mut self, _: End) -> Result<()> {
-        self.file.put(|out| out.write_all(b"\n]\n"))?;
+        self.file.put(b"\n]\n")?;
         self.file.finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::Value;
 
     use super::*;
     use crate::frame::Frame;
 
     fn traced(path: &Path, finish: bool) {
-        let mut trace = Trace::create(path, Instant::now(), false).unwrap();
+        let target = Target::new(path, &[], false).unwrap();
+        let mut trace = Trace::create(&target, Instant::now()).unwrap();
         for index in 0..3 {
             let mut frame = Frame::empty();
             frame.index = index;

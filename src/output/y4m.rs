@@ -1,14 +1,13 @@
 //! Raw video in the YUV4MPEG2 format, for other programs: a line of text, then the planes of each picture.
 
-use std::path::Path;
-
 use anyhow::Result;
 
+use super::data::DataFile;
+use super::sink::{End, Sink};
+use super::target::Target;
 use crate::error::Fault;
 use crate::frame::{Tracked, Yuv420};
-use crate::output::data::DataFile;
-use crate::output::{End, Sink};
-use crate::source::SourceInfo;
+use crate::info::SourceInfo;
 
 /// A gap is filled with at most so many repeats: a source that was away for long is not worth gigabytes.
 const MOST_REPEATS: i64 = 300;
@@ -21,29 +20,30 @@ pub struct Y4m {
     out: DataFile,
     info: SourceInfo,
     rate: (i32, i32),
-    header_written: bool,
-    /// The last picture, for repeats.
-    last: Yuv420,
+    /// The size of the pictures, once there was one.
+    size: Option<(usize, usize)>,
+    /// The last picture as it was written, for repeats.
+    last: Vec<u8>,
     /// The time of the first frame in seconds, and how many pictures were written.
     first: Option<f64>,
     written: i64,
 }
 
 impl Y4m {
-    /// Opens the output; `-` is standard output.
+    /// Opens the output.
     ///
     /// # Errors
     /// [`Fault::Output`] if it cannot be created, [`Fault::Usage`] for pictures that are no video.
-    pub fn create(path: &Path, info: SourceInfo, overwrite: bool) -> Result<Self> {
+    pub fn create(target: &Target, info: SourceInfo) -> Result<Self> {
         if info.stills {
             return Err(Fault::Usage.error("single pictures make no yuv4mpeg video; name a folder with -o"));
         }
         Ok(Self {
-            out: DataFile::create(path, overwrite)?,
+            out: DataFile::create(target)?,
             rate: info.frame_rate.filter(|&(n, d)| n > 0 && d > 0).unwrap_or(RATE),
             info,
-            header_written: false,
-            last: Yuv420::default(),
+            size: None,
+            last: Vec::new(),
             first: None,
             written: 0,
         })
@@ -59,38 +59,34 @@ impl Y4m {
 impl Sink for Y4m {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
         let image = &tracked.frame.image;
-        if !self.header_written {
-            let header = header(image, &self.info, self.rate);
-            self.out.put(|out| out.write_all(header.as_bytes()))?;
-            self.header_written = true;
-        } else if image.size() != self.last.size() {
-            let (is, was) = (image.size(), self.last.size());
-            return Err(Fault::Output.error(format!("a frame of {is:?} pixels came into a video of {was:?}")));
+        match self.size.replace(image.size()) {
+            None => self.out.put(header(image, &self.info, self.rate).as_bytes())?,
+            Some(was) if was != image.size() => {
+                let is = image.size();
+                let message = format!("a frame of {is:?} pixels came into a video of {was:?}");
+                return Err(Fault::Output.error(message));
+            }
+            Some(_) => {}
         }
         let seconds = tracked.frame.time.seconds();
         let first = *self.first.get_or_insert(seconds);
         let repeats = self.repeats(seconds - first);
         for _ in 0..repeats {
-            put(&mut self.out, &self.last)?;
+            self.out.put(&self.last)?;
         }
-        put(&mut self.out, image)?;
+        self.last.clear();
+        self.last.extend(b"FRAME\n");
+        for plane in [&image.luma, &image.chroma[0], &image.chroma[1]] {
+            self.last.extend_from_slice(plane.data());
+        }
+        self.out.put(&self.last)?;
         self.written += repeats + 1;
-        self.last.copy_from(image);
         Ok(())
     }
 
     fn finish(&mut self, _: End) -> Result<()> {
         self.out.finish()
     }
-}
-
-fn put(out: &mut DataFile, image: &Yuv420) -> Result<()> {
-    out.put(|out| {
-        out.write_all(b"FRAME\n")?;
-        [&image.luma, &image.chroma[0], &image.chroma[1]]
-            .into_iter()
-            .try_for_each(|p| out.write_all(p.data()))
-    })
 }
 
 /// The first line. Range and chroma position are told in the extensions that FFmpeg and mpv read.
@@ -108,6 +104,8 @@ fn header(image: &Yuv420, info: &SourceInfo, rate: (i32, i32)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::frame::{ColorTags, Frame, MediaTime};
 
@@ -124,7 +122,7 @@ mod tests {
     fn written(frames: &[(u8, i64)], info: SourceInfo) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.y4m");
-        let mut y4m = Y4m::create(&path, info, false).unwrap();
+        let mut y4m = Y4m::create(&Target::new(&path, &[], false).unwrap(), info).unwrap();
         for &(value, ticks) in frames {
             y4m.write(&mut tracked(value, ticks)).unwrap();
         }

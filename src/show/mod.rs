@@ -1,6 +1,4 @@
-//! What people see: the overlay, the window, the page.
+//! What people see while a run goes on: the window, the page.
 
-pub mod draw;
 pub mod page;
-pub mod view;
 pub mod window;

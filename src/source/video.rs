@@ -7,9 +7,9 @@ use anyhow::Result;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::{Id, threading};
 use ffmpeg_next::format::context::Input;
-use ffmpeg_next::format::stream::{Disposition, Stream};
+use ffmpeg_next::format::stream::Stream;
 use ffmpeg_next::frame::Video;
-use ffmpeg_next::{Packet, decoder, frame, media, packet};
+use ffmpeg_next::{Packet, decoder, frame, packet};
 
 use super::{Source, SourceInfo};
 use crate::av::convert::{self, Converter};
@@ -49,7 +49,7 @@ impl VideoSource {
     /// [`Fault::Input`] when the file is not a video or holds no picture that can be decoded.
     pub fn open(path: &Path, threads: usize) -> Result<Self> {
         let input = demux::open(path)?;
-        let stream = best_video(&input, path)?;
+        let stream = demux::best_video(&input, path)?;
         let decoder = open_decoder(&stream, threads, path)?;
         let stream = stream.index();
         let mut source = Self {
@@ -197,27 +197,6 @@ impl Source for VideoSource {
     fn info(&self) -> &SourceInfo {
         &self.info
     }
-}
-
-/// The stream to annotate. Cover pictures are not videos, even where they are all there is.
-pub(crate) fn best_video<'a>(input: &'a Input, path: &Path) -> Result<Stream<'a>> {
-    let shown = path.display();
-    let stream = input.streams().best(media::Type::Video).ok_or_else(|| {
-        Fault::Input.error(format!("{shown} has no video stream, only {}; give a video", kinds(input)))
-    })?;
-    if stream.disposition().contains(Disposition::ATTACHED_PIC) {
-        return Err(
-            Fault::Input.error(format!("{shown} has no video stream, only a cover picture; give a video"))
-        );
-    }
-    Ok(stream)
-}
-
-fn kinds(input: &Input) -> String {
-    let mut kinds: Vec<_> =
-        input.streams().map(|s| format!("{:?}", s.parameters().medium()).to_lowercase()).collect();
-    kinds.dedup();
-    if kinds.is_empty() { "an empty header".into() } else { kinds.join(" and ") }
 }
 
 fn open_decoder(stream: &Stream, threads: usize, path: &Path) -> Result<decoder::Opened> {

@@ -4,12 +4,12 @@ use std::fs;
 use std::process::Command;
 
 use facemark_cli::error::Fault;
-use facemark_cli::output::{End, video::VideoSink};
+use facemark_cli::output::End;
 use facemark_cli::source::{Source, video::VideoSource};
 
 use crate::support::{
-    Bench, assert_times, bytes, checksums, convert, decode, difference, new_frame, probe, set_matrix, times,
-    transcode,
+    Bench, assert_times, bytes, checksums, convert, create, decode, difference, new_frame, probe, set_matrix,
+    times, transcode,
 };
 
 /// Matroska counts milliseconds.
@@ -176,7 +176,7 @@ fn a_run_that_is_cut_short_cuts_the_sound() {
     let bench = Bench::new();
     let (input, out) = (bench.movie("in.mp4"), bench.path("out.mp4"));
     let mut source = VideoSource::open(&input, 0).unwrap();
-    let mut sink = VideoSink::create(&out, Some(&input), source.info(), false).unwrap();
+    let mut sink = create(&out, &input, source.info(), false).unwrap();
     let mut frame = new_frame();
     for _ in 0..20 {
         assert!(source.next(&mut frame).unwrap());
@@ -227,7 +227,7 @@ fn what_was_written_before_a_failure_elsewhere_is_kept_as_partial() {
     let bench = Bench::new();
     let (input, out) = (bench.movie("in.mp4"), bench.path("out.mp4"));
     let mut source = VideoSource::open(&input, 0).unwrap();
-    let mut sink = VideoSink::create(&out, Some(&input), source.info(), false).unwrap();
+    let mut sink = create(&out, &input, source.info(), false).unwrap();
     let mut frame = new_frame();
     for _ in 0..20 {
         assert!(source.next(&mut frame).unwrap());
@@ -236,7 +236,7 @@ fn what_was_written_before_a_failure_elsewhere_is_kept_as_partial() {
     drop(sink);
     assert_eq!(bench.files(), ["in.mp4", "out.mp4.partial"]);
     assert_eq!(decode(&bench.path("out.mp4.partial")).len(), 20);
-    drop(VideoSink::create(&out, Some(&input), source.info(), false).unwrap());
+    drop(create(&out, &input, source.info(), false).unwrap());
     assert_eq!(bench.files(), ["in.mp4"], "a file without frames is no use");
 }
 

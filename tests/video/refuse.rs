@@ -5,10 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use facemark_cli::error::Fault;
-use facemark_cli::output::video::VideoSink;
 use facemark_cli::source::{Source, video::VideoSource};
 
-use crate::support::Bench;
+use crate::support::{Bench, create};
 
 /// The message with which opening a file fails.
 #[track_caller]
@@ -123,7 +122,7 @@ fn outputs_that_could_do_harm_or_cannot_be_are_refused_beforehand() {
     for (input, out, overwrite, fault, reason) in cases {
         let input = bench.path(input);
         let source = VideoSource::open(&input, 0).unwrap();
-        let result = VideoSink::create(&bench.path(out), Some(&input), source.info(), overwrite);
+        let result = create(&bench.path(out), &input, source.info(), overwrite);
         let error = result.err().unwrap_or_else(|| panic!("{out} was taken"));
         let message = format!("{error:#}");
         assert_eq!(Fault::of(&error), fault, "{message}");

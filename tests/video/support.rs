@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use facemark_cli::frame::{Frame, MediaTime, Timing, Yuv420};
 use facemark_cli::output::{End, video::VideoSink};
-use facemark_cli::source::{Source, video::VideoSource};
+use facemark_cli::source::{Source, SourceInfo, video::VideoSource};
 use tempfile::TempDir;
 
 /// Moving colours, 2 s at 30 frames a second.
@@ -142,13 +142,19 @@ pub fn decode(file: &Path) -> Vec<Frame> {
     frames
 }
 
+/// Begins an annotated copy of the video `input`.
+pub fn create(output: &Path, input: &Path, info: &SourceInfo, overwrite: bool) -> Result<VideoSink> {
+    let target = VideoSink::check(output, &[input.to_owned()], overwrite)?;
+    VideoSink::create(&target, Some(input), info)
+}
+
 /// Decodes and encodes a video; of each, how it ended.
 pub fn transcode(input: &Path, output: &Path) -> (Result<()>, Result<()>) {
     let mut source = match VideoSource::open(input, 0) {
         Ok(source) => source,
         Err(error) => return (Err(error), Ok(())),
     };
-    let mut sink = match VideoSink::create(output, Some(input), source.info(), false) {
+    let mut sink = match create(output, input, source.info(), false) {
         Ok(sink) => sink,
         Err(error) => return (Ok(()), Err(error)),
     };

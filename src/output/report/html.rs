@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
-use super::{LatencyReport, Subject, WARM_UP, peak_memory};
+use super::latency::{LatencyReport, Subject, WARM_UP, milliseconds, peak_memory};
 use crate::frame::Stage;
 
 /// Size of a drawing in its own units.
@@ -30,8 +30,8 @@ line { stroke: #e34948; stroke-dasharray: 4 3 }
 </style>
 "#;
 
-/// The whole page.
-pub(super) fn page(report: &LatencyReport, subject: &Subject) -> String {
+/// The whole page, with histograms and a time line.
+pub fn to_html(report: &LatencyReport, subject: &Subject) -> String {
     let mut page = HEAD.to_owned();
     let _ = writeln!(
         page,
@@ -48,7 +48,7 @@ pub(super) fn page(report: &LatencyReport, subject: &Subject) -> String {
         report.deadline.map_or(String::new(), |deadline| format!(
             " {} frames came later than the next one was due, {:.1} ms.",
             report.late,
-            super::milliseconds(deadline)
+            milliseconds(deadline)
         )),
     );
     page += &table(report);
@@ -88,11 +88,10 @@ fn time_line(report: &LatencyReport) -> String {
         let _ =
             write!(line, "{:.1},{:.1} ", (seconds - first.0) / length * width, height - ms / top * height);
     }
-    let deadline =
-        report.deadline.map(super::milliseconds).filter(|&ms| ms < top).map_or(String::new(), |ms| {
-            let y = height - ms / top * height;
-            format!("<line x1=\"0\" x2=\"{width}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>")
-        });
+    let deadline = report.deadline.map(milliseconds).filter(|&ms| ms < top).map_or(String::new(), |ms| {
+        let y = height - ms / top * height;
+        format!("<line x1=\"0\" x2=\"{width}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>")
+    });
     let what = if report.stages[Stage::Data as usize].is_empty() { "track" } else { "capture to data" };
     let each = match report.timeline.stride() {
         1 => "each frame".to_owned(),

@@ -9,14 +9,16 @@ use anyhow::{Error, Result};
 use facemark::face::Scheme;
 use minifb::{ScaleMode, WindowOptions};
 
+use crate::draw::view::{Fit, Renderer, shape};
+use crate::draw::{Style, draw_on_window, notice, panel};
 use crate::error::{Fault, tell};
 use crate::frame::{Frame, Span, Stage, Tracked};
+use crate::info::SourceInfo;
 use crate::output::record::Recording;
 use crate::output::snapshot::{self, write_png};
+use crate::output::target::FileTarget;
+use crate::output::video::VideoSink;
 use crate::output::{End, Sink};
-use crate::show::draw::{Style, draw_on_window, notice, panel};
-use crate::show::view::{Fit, Renderer, shape};
-use crate::source::SourceInfo;
 use crate::threads::spawn;
 
 mod keys;
@@ -172,7 +174,8 @@ impl<'a> Window<'a> {
             return;
         }
         let path = snapshot::name("mp4");
-        match Recording::start(path.clone(), &self.info, self.scheme, false) {
+        let target = VideoSink::check(&path, &[], false);
+        match target.and_then(|target| Recording::start(target, &self.info, self.scheme)) {
             Ok(recording) => {
                 self.view.say(format!("recording {}", path.display()));
                 self.recording = Some(recording);
@@ -199,7 +202,10 @@ impl<'a> Window<'a> {
         Renderer::default().render(&tracked.frame.image, &fit, &mut pixels, size.0);
         draw_on_window(&mut pixels, size.0, &fit, &tracked.faces, self.scheme, self.view.style)?;
         let path = snapshot::name("png");
-        let write = move || write_png(&path, &pixels, size.0).map(|()| path);
+        let write = move || {
+            write_png(&FileTarget::new(&path, &[], false)?, &pixels, size.0)?;
+            Ok(path)
+        };
         self.saving.push(spawn("snapshot", write)?);
         Ok(())
     }

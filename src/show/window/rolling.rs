@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::show::draw::Panel;
+use crate::draw::Panel;
 
 /// So many frames are remembered: eight seconds at 30 a second.
 const KEPT: usize = 240;

@@ -7,13 +7,14 @@ use facemark::face::{Contour, Scheme};
 use facemark::geometry::Point;
 
 use crate::frame::Yuv420;
-use crate::show::view::Fit;
 
 mod canvas;
 mod panel;
+pub mod view;
 
 use canvas::Canvas;
 pub use panel::{Panel, notice, panel};
+use view::Fit;
 
 /// A colour, 0–255 each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,163 @@
+//! A video file under way: encoder, muxer, and what is taken along from the input.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::Result;
+use ffmpeg_next::format::Flags;
+use ffmpeg_next::{Dictionary, Rational};
+
+use super::encode::Encoder;
+use super::mux::{self, Mux};
+use super::remux::Remux;
+use crate::error::{Blame, Fault};
+use crate::frame::Frame;
+use crate::info::SourceInfo;
+
+/// The muxer whose files are readable before their end.
+pub(crate) const MATROSKA: &str = "matroska";
+
+/// Matroska's clusters in milliseconds: what is lost when the program is killed, beside what the encoder holds.
+const CLUSTER_MS: &str = "500";
+/// Movie clocks finer than this are not worth the risk that a player stumbles over them.
+const MAX_MOVIE_TICKS: i64 = 100_000_000;
+/// The MP4 muxer doubles coarser clocks until they reach this.
+const MIN_TRACK_TICKS: i64 = 10_000;
+
+/// Encodes pictures into a file at their own times.
+pub(crate) struct VideoWriter {
+    mux: Mux,
+    encoder: Encoder,
+    remux: Option<Remux>,
+    /// Index of the video stream in the output, and its time base there.
+    stream: usize,
+    base: Rational,
+    /// Ticks between frames at the nominal rate, for the end of the last one.
+    last_ticks: i64,
+    step: i64,
+}
+
+/// Where a video is written.
+pub(crate) struct OutputFiles<'a> {
+    /// What becomes the final file.
+    pub file: File,
+    /// What is readable before, for formats other than [`MATROSKA`].
+    pub journal: Option<File>,
+    /// The file's name, for messages.
+    pub name: &'a Path,
+    /// libav's name of the muxer.
+    pub format: &'a str,
+}
+
+impl VideoWriter {
+    /// Begins the file, for frames of a source like `info`, with all other streams of the video `input`.
+    pub(crate) fn open(files: OutputFiles, input: Option<&Path>, info: &SourceInfo) -> Result<Self> {
+        let OutputFiles { file, journal, name, format } = files;
+        let shown = name.display();
+        let cannot = || format!("cannot write {shown}");
+        let mut output = mux::open(file, format).blame(Fault::Output, cannot)?;
+        let global_header = output.format().flags().contains(Flags::GLOBAL_HEADER);
+        let encoder = Encoder::open(info, global_header)?;
+        let (mut remux, stream) = match input {
+            Some(input) => {
+                let (remux, stream) = Remux::prepare(input, &mut output, &encoder)?;
+                (Some(remux), stream)
+            }
+            None => (None, output.add_stream_with(encoder.context()).blame(Fault::Output, cannot)?.index()),
+        };
+        if let Some(mut out) = output.stream_mut(stream) {
+            out.set_time_base(encoder.base());
+        }
+        let options = options(format, info, remux.as_ref());
+        let mux =
+            Mux::begin(output, options, journal).blame(Fault::Output, || format!("cannot begin {shown}"))?;
+        if let Some(remux) = &mut remux {
+            remux.start(mux.output());
+        }
+        let base = mux.output().stream(stream).map_or(encoder.base(), |stream| stream.time_base());
+        Ok(Self { mux, encoder, remux, stream, base, last_ticks: 0, step: info.frame_ticks() })
+    }
+
+    /// Writes a frame, and the sound and the like up to its time.
+    pub(crate) fn write(&mut self, frame: &Frame) -> Result<()> {
+        self.encoder.send(&frame.image, frame.time.ticks)?;
+        self.last_ticks = frame.time.ticks;
+        self.drain()?;
+        self.copy_until(Some(frame.time.ticks))
+    }
+
+    /// Completes the final file. Sound and the like end with the last frame if `cut`, else at their own ends.
+    pub(crate) fn finish(&mut self, cut: bool) -> Result<()> {
+        self.encoder.finish()?;
+        self.drain()?;
+        self.copy_until(cut.then_some(self.last_ticks + self.step))?;
+        Ok(self.mux.finish()?)
+    }
+
+    /// Completes what is readable as well as it can be, after a failure.
+    pub(crate) fn salvage(&mut self) {
+        // An error here follows from that failure.
+        let _ = self.finish(true);
+        self.mux.finish_journal();
+    }
+
+    /// Writes what the encoder has ready.
+    fn drain(&mut self) -> Result<()> {
+        while let Some(mut packet) = self.encoder.receive()? {
+            // A video with no length for its last frame ends, for MP4 players, before it.
+            if self.remux.is_none() && packet.duration() == 0 {
+                packet.set_duration(self.step);
+            }
+            packet.rescale_ts(self.encoder.base(), self.base);
+            packet.set_stream(self.stream);
+            self.mux.write(&packet)?;
+        }
+        Ok(())
+    }
+
+    fn copy_until(&mut self, ticks: Option<i64>) -> Result<()> {
+        let limit = ticks.map(|ticks| (ticks, self.encoder.base()));
+        self.remux.as_mut().map_or(Ok(()), |remux| remux.copy_until(&mut self.mux, limit))
+    }
+}
+
+/// What the muxer is to do differently from its habit.
+fn options(format: &str, info: &SourceInfo, remux: Option<&Remux>) -> Dictionary<'static> {
+    let mut options = Dictionary::new();
+    // Opus, FLAC and the like in MP4 have been in use for years.
+    options.set("strict", "experimental");
+    if format == MATROSKA {
+        options.set("cluster_time_limit", CLUSTER_MS);
+        options.set("flush_packets", "1");
+    }
+    let Some(remux) = remux else { return options };
+    if format == MATROSKA {
+        // The first packet of AAC and the like comes before zero, to warm up the decoder. The muxer would move all
+        // streams so that it comes at zero, and no time stamp would be the input's any more.
+        if remux.starts_near_zero() {
+            options.set("avoid_negative_ts", "disabled");
+        }
+    } else if let Some(ticks) = movie_ticks(info, remux) {
+        options.set("movie_timescale", &ticks.to_string());
+    }
+    options
+}
+
+/// MP4 stores late starts of streams in ticks of the whole movie, usually milliseconds. This clock hits them exactly.
+fn movie_ticks(info: &SourceInfo, remux: &Remux) -> Option<i64> {
+    let mut track = i64::from(info.time_base.1);
+    while track < MIN_TRACK_TICKS {
+        track *= 2;
+    }
+    let mut late = remux.late_starts().map(|base| i64::from(base.1)).peekable();
+    late.peek()?;
+    let ticks = late.try_fold(track, |ticks, other| {
+        let common = ticks / gcd(ticks, other) * other;
+        (common <= MAX_MOVIE_TICKS).then_some(common)
+    });
+    Some(ticks.unwrap_or(track))
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

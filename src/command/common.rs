@@ -1,0 +1,87 @@
+//! What the subcommands share.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use facemark::Tracker;
+
+use crate::catalog;
+use crate::cli::{Tracking, VideoFormat};
+use crate::info::SourceInfo;
+use crate::output::data::DataFile;
+use crate::output::target::Target;
+use crate::output::{Annotated, Run};
+use crate::pipeline::Summary;
+
+/// What every command is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Print errors only.
+    pub quiet: bool,
+    /// When the process began.
+    pub started: Instant,
+}
+
+impl Settings {
+    /// A run in which frames are not late, however long they take.
+    pub(super) fn run<'a>(self, info: &'a SourceInfo, tracker: &Tracker) -> Run<'a> {
+        Run {
+            info,
+            scheme: tracker.scheme(),
+            measures: tracker.measures(),
+            started: self.started,
+            live: false,
+            deadline: None,
+            progress: !self.quiet,
+        }
+    }
+}
+
+/// Loads the nets.
+pub(super) fn tracker(tracking: &Tracking) -> Result<Tracker> {
+    let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
+    let mut detector = catalog::find(&tracking.detector)?.load_detector(tracking.threads.into())?;
+    if tracking.small_faces {
+        detector = detector.with_small_faces();
+    }
+    let tracker = Tracker::with(Box::new(detector), Box::new(model), tracking.options());
+    if tracking.measures && !tracker.measures() {
+        let scheme = tracker.scheme().name();
+        log::warn!("--measures needs the 68 points of ibug68; {} has those of {scheme}", tracking.model);
+    }
+    Ok(tracker)
+}
+
+/// What `-o` and `--format` mean: raw video, or what the command makes otherwise.
+pub(super) fn annotated(
+    path: &Option<PathBuf>,
+    format: Option<VideoFormat>,
+    otherwise: fn(PathBuf) -> Annotated,
+) -> Option<Annotated> {
+    path.clone().map(match format {
+        Some(VideoFormat::Yuv4mpeg) => Annotated::Raw,
+        None => otherwise,
+    })
+}
+
+/// The line at the end of a run.
+pub(super) fn outcome<'a>(
+    summary: &Summary,
+    with_face: u64,
+    outputs: impl Iterator<Item = &'a PathBuf>,
+) -> String {
+    let mut text = format!("{} frames, {with_face} with a face", summary.frames);
+    if summary.dropped > 0 {
+        text += &format!(", {} dropped", summary.dropped);
+    }
+    for path in outputs.filter(|path| path.as_os_str() != "-") {
+        text += &format!(" -> {}", path.display());
+    }
+    text
+}
+
+/// Writes to standard output.
+pub(super) fn print(text: impl AsRef<[u8]>) -> Result<()> {
+    DataFile::create(&Target::Stdout)?.put(text.as_ref())
+}

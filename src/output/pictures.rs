@@ -1,0 +1,98 @@
+//! Annotated pictures: the sinks that draw and write them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::images::ImagesSink;
+use super::opened::Run;
+use super::overlay::Overlay;
+use super::record::Recording;
+use super::sink::Sink;
+use super::target::{FileTarget, Target};
+use super::video::VideoSink;
+use super::y4m::Y4m;
+use crate::error::Fault;
+use crate::source::files::Files;
+
+/// Where annotated pictures go.
+#[derive(Clone, Debug)]
+pub enum Annotated {
+    /// A copy of the input: a video with its sound and all else, or a folder for pictures.
+    Copy(PathBuf),
+    /// A video that begins with the first frame that comes.
+    Recording(PathBuf),
+    /// Raw video.
+    Raw(PathBuf),
+    /// Nowhere: they are drawn to see how long that takes.
+    Nowhere,
+}
+
+impl Annotated {
+    pub(super) fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Copy(path) | Self::Recording(path) | Self::Raw(path) => Some(path),
+            Self::Nowhere => None,
+        }
+    }
+}
+
+/// Where annotated pictures go, checked.
+#[derive(Clone, Debug)]
+pub(super) enum Pictures {
+    /// A video, and the one whose sound and all else it takes along.
+    Video(FileTarget, PathBuf),
+    Recording(FileTarget),
+    Raw(Target),
+    /// A file for each picture.
+    Images(Vec<FileTarget>),
+    Nowhere,
+}
+
+impl Pictures {
+    /// Checks where they go; makes the folder for pictures.
+    pub(super) fn check(annotated: &Annotated, input: Option<&Files>, overwrite: bool) -> Result<Self> {
+        let inputs = input.map_or(&[][..], Files::paths);
+        if let Annotated::Copy(path) | Annotated::Recording(path) = annotated
+            && path == Path::new("-")
+        {
+            return Err(Fault::Usage.error("only raw video goes to standard output; pass --format yuv4mpeg"));
+        }
+        match (annotated, input) {
+            (Annotated::Nowhere, _) => Ok(Self::Nowhere),
+            (Annotated::Raw(path), _) => Target::new(path, inputs, overwrite).map(Self::Raw),
+            (Annotated::Copy(path), Some(Files::Images(files))) => {
+                ImagesSink::check(path, files, overwrite).map(Self::Images)
+            }
+            (Annotated::Copy(path), Some(Files::Video(video))) => {
+                Ok(Self::Video(VideoSink::check(path, inputs, overwrite)?, video.clone()))
+            }
+            (Annotated::Copy(path) | Annotated::Recording(path), _) => {
+                VideoSink::check(path, inputs, overwrite).map(Self::Recording)
+            }
+        }
+    }
+
+    /// Adds the sinks that draw and write.
+    pub(super) fn open(
+        &self,
+        run: Run,
+        show_latency: bool,
+        sinks: &mut Vec<Box<dyn Sink + '_>>,
+    ) -> Result<()> {
+        let Run { info, scheme, .. } = run;
+        if let Self::Recording(target) = self {
+            // Draws on its own thread.
+            sinks.push(Box::new(Recording::start(target.clone(), info, scheme)?));
+            return Ok(());
+        }
+        sinks.push(Box::new(Overlay::new(scheme, show_latency)));
+        match self {
+            Self::Video(target, input) => sinks.push(Box::new(VideoSink::create(target, Some(input), info)?)),
+            Self::Raw(target) => sinks.push(Box::new(Y4m::create(target, info.clone())?)),
+            Self::Images(targets) => sinks.push(Box::new(ImagesSink::new(targets.clone()))),
+            Self::Recording(_) | Self::Nowhere => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! Where outputs go. Each name is checked once, before anything is read; what writes to it takes a checked one.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use same_file::is_same_file;
+
+use crate::error::Fault;
+
+/// What a file's name ends in until the file is complete.
+pub(super) const PARTIAL: &str = ".partial";
+/// What an MP4 file's name ends in until it has its index; its `.partial` is a journal that can be read before.
+pub(super) const UNFINISHED: &str = ".unfinished";
+/// The longest file name that common file systems take, in bytes.
+const NAME_MAX: usize = 255;
+
+/// The name of a file that can be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileTarget {
+    path: PathBuf,
+    overwrite: bool,
+}
+
+/// Where lines of text or raw pictures go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output, `-` on the command line.
+    Stdout,
+    /// A device, a named pipe or the like: it is written to as it is, and there is nothing to replace.
+    Special(PathBuf),
+    /// A file.
+    File(FileTarget),
+}
+
+impl FileTarget {
+    /// Checks the name of a file that is to be written while the `inputs` are read; touches nothing.
+    ///
+    /// # Errors
+    /// [`Fault::Output`] for an input itself, a folder, a device, a file that exists unless `overwrite`, and a
+    /// file in a folder that does not exist or must not be written to; [`Fault::Usage`] for what is no file name.
+    pub fn new(path: &Path, inputs: &[PathBuf], overwrite: bool) -> Result<Self> {
+        let shown = path.display();
+        if path.file_name().is_none() {
+            let message = format!("{:?} is no file name; give one like out.mp4", path.as_os_str());
+            return Err(Fault::Usage.error(message));
+        }
+        // What has one of the names that the file has before it is complete is removed, too.
+        for name in [path.to_owned(), with_suffix(path, PARTIAL), with_suffix(path, UNFINISHED)] {
+            if inputs.iter().any(|input| same_file(&name, input)) {
+                let message = format!("{} is the input itself; give the output another name", name.display());
+                return Err(Fault::Output.error(message));
+            }
+        }
+        if let Ok(found) = fs::metadata(path)
+            && !found.is_file()
+        {
+            let kind = if found.is_dir() { "a folder" } else { "no plain file" };
+            return Err(Fault::Output.error(format!("{shown} is {kind}; give the name of a file")));
+        }
+        let target = Self { path: path.to_owned(), overwrite };
+        if target.is_taken() {
+            return Err(Fault::Output.error(format!("{shown} exists; give another name, or --overwrite")));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            let message = format!("cannot write {shown}: there is no folder {}; create it", folder.display());
+            return Err(Fault::Output.error(message));
+        }
+        if !may_write(folder) {
+            let message =
+                format!("cannot write {shown}: you may not write to the folder {}", folder.display());
+            return Err(Fault::Output.error(message));
+        }
+        Ok(target)
+    }
+
+    /// The name of the complete file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is a file of this name that must not be replaced.
+    pub(super) fn is_taken(&self) -> bool {
+        !self.overwrite && fs::symlink_metadata(&self.path).is_ok()
+    }
+}
+
+impl Target {
+    /// Checks a name: `-`, something that is no plain file, or as [`FileTarget::new`].
+    ///
+    /// # Errors
+    /// As [`FileTarget::new`].
+    pub fn new(path: &Path, inputs: &[PathBuf], overwrite: bool) -> Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        if is_special(path) {
+            return Ok(Self::Special(path.to_owned()));
+        }
+        FileTarget::new(path, inputs, overwrite).map(Self::File)
+    }
+}
+
+/// Whether the name leads to a device, a pipe or the like, where there is nothing to keep or to replace.
+pub(super) fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// The name with `suffix` after it, shortened where it would get too long.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    if name.len() + suffix.len() > NAME_MAX {
+        let lossy = name.to_string_lossy();
+        name = OsString::from(&lossy[..lossy.floor_char_boundary(NAME_MAX - suffix.len())]);
+    }
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// Whether both names lead to one plain file, through links of any kind.
+fn same_file(a: &Path, b: &Path) -> bool {
+    // To compare them they are opened, and opening a pipe would wait for its other end.
+    let is_plain = |path: &Path| fs::metadata(path).is_ok_and(|found| found.is_file());
+    is_plain(a) && is_plain(b) && is_same_file(a, b).unwrap_or(false)
+}
+
+/// Whether the system would let us create a file in the folder, as far as it tells.
+fn may_write(folder: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_shortened_to_what_file_systems_take() {
+        let name = "ü".repeat(127);
+        let partial = with_suffix(Path::new(&name), PARTIAL);
+        assert!(partial.as_os_str().len() <= NAME_MAX && partial.to_str().unwrap().ends_with("ü.partial"));
+    }
+
+    #[test]
+    fn devices_take_lines_and_become_no_file() {
+        let null = Path::new("/dev/null");
+        let error = FileTarget::new(null, &[], true).unwrap_err();
+        assert!(error.to_string().contains("no plain file"), "{error}");
+        assert_eq!(Target::new(null, &[], false).unwrap(), Target::Special(null.to_owned()));
+        assert_eq!(Target::new(Path::new("-"), &[], false).unwrap(), Target::Stdout);
+    }
+
+    #[test]
+    fn what_exists_is_replaced_only_if_wanted_and_the_input_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a.txt.partial"), "input").unwrap();
+        fs::write(path("b.txt"), "precious").unwrap();
+        let refused = |name: &str, overwrite: bool| {
+            let target = Target::new(&path(name), &[path("a.txt.partial")], overwrite);
+            target.err().map(|error| error.to_string())
+        };
+        assert!(refused("a.txt", true).unwrap().contains("is the input itself"));
+        assert!(refused("b.txt", false).unwrap().contains("exists"));
+        assert_eq!(refused("b.txt", true), None);
+        assert_eq!(refused("c.txt", false), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Files to read: what the arguments mean, and how fast they are read.
+
+use std::path::PathBuf;
+use std::slice;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::images::{ImagesSource, is_picture, pictures_in};
+use super::paced::Paced;
+use super::video::VideoSource;
+use super::{Source, SourceInfo};
+use crate::error::Fault;
+
+/// The files of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// A video file.
+    Video(PathBuf),
+    /// Pictures, one a frame.
+    Images(Vec<PathBuf>),
+}
+
+/// How fast files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as they are worked on.
+    Free,
+    /// At their own speed, as a camera would deliver them.
+    Live,
+    /// So many frames a second, as a camera would deliver them.
+    Rate(u32),
+}
+
+impl Files {
+    /// Tells a video from pictures. A folder stands for the pictures in it, by name.
+    ///
+    /// # Errors
+    /// [`Fault::Input`] for a folder without pictures or one that cannot be read, [`Fault::Usage`] for several
+    /// videos.
+    pub fn new(input: &[PathBuf]) -> Result<Self> {
+        match input {
+            [folder] if folder.is_dir() => Ok(Self::Images(pictures_in(folder)?)),
+            [file] if !is_picture(file) => Ok(Self::Video(file.clone())),
+            files if files.iter().all(|file| is_picture(file)) => Ok(Self::Images(files.to_vec())),
+            _ => Err(Fault::Usage
+                .error("several inputs must all be pictures (.jpg, .jpeg, .png) here; give one video")),
+        }
+    }
+
+    /// The names of the files.
+    pub fn paths(&self) -> &[PathBuf] {
+        match self {
+            Self::Video(path) => slice::from_ref(path),
+            Self::Images(paths) => paths,
+        }
+    }
+
+    /// Opens them.
+    ///
+    /// # Errors
+    /// [`Fault::Input`] for a file that is not a video or holds no picture that can be decoded. Pictures are opened one
+    /// by one, later.
+    pub fn open(&self, pace: Pace) -> Result<Box<dyn Source>> {
+        let source: Box<dyn Source> = match self {
+            Self::Video(path) => Box::new(VideoSource::open(path, 0)?),
+            Self::Images(paths) => Box::new(ImagesSource::open(paths.clone())?),
+        };
+        Ok(match pace {
+            Pace::Free => source,
+            Pace::Live => Box::new(Paced::new(source, None)),
+            Pace::Rate(rate) => Box::new(Paced::new(source, Some(rate))),
+        })
+    }
+}
+
+impl Pace {
+    /// The time until the next frame is due; `None` where nothing is ever late.
+    pub fn deadline(self, info: &SourceInfo) -> Option<Duration> {
+        match self {
+            Self::Free => None,
+            Self::Live => info.interval(),
+            Self::Rate(rate) => Some(Duration::from_secs(1) / rate),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.JPG", "a.png", "c.mp4"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let path = |name: &str| folder.path().join(name);
+        let files = |names: &[&str]| Files::new(&names.iter().map(|name| path(name)).collect::<Vec<_>>());
+        assert_eq!(files(&["c.mp4"]).unwrap(), Files::Video(path("c.mp4")));
+        assert_eq!(files(&[""]).unwrap(), Files::Images(vec![path("a.png"), path("b.JPG")]));
+        assert_eq!(files(&["b.JPG"]).unwrap(), Files::Images(vec![path("b.JPG")]));
+        assert_eq!(Fault::of(&files(&["a.png", "c.mp4"]).unwrap_err()), Fault::Usage);
+        let empty = tempfile::tempdir().unwrap();
+        assert_eq!(Fault::of(&Files::new(&[empty.path().to_owned()]).unwrap_err()), Fault::Input);
+    }
+}
