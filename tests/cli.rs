@@ -258,7 +258,10 @@ fn models_are_listed() {
     for name in ["compact", "large", "resnet18", "full-face", "nose", "face"] {
         assert!(list.contains(name), "{list}");
     }
-    assert!(list.lines().any(|line| line.starts_with("face ") && line.contains("faces  256x192")), "{list}");
+    let row = |name: &str| list.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(row("face ").contains("faces  256x192") && row("face ").contains("1 - IoU "), "{list}");
+    let validation = row("large ").split_once("NME ").expect("a validation error").1;
+    assert!(validation.split(' ').next().unwrap().parse::<f32>().is_ok_and(|error| error < 5.0), "{list}");
 }
 
 #[test]

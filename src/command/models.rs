@@ -16,15 +16,18 @@ pub fn models() -> Result<()> {
 }
 
 fn model_row(entry: &Entry) -> String {
-    let (points, (width, height), training) = match entry.spec() {
-        Ok(Spec::FaceDetector(spec)) => ("faces".to_owned(), (spec.width, spec.height), spec.training),
+    let (points, (width, height), measure, training) = match entry.spec() {
+        Ok(Spec::FaceDetector(spec)) => {
+            ("faces".to_owned(), (spec.width, spec.height), "1 - IoU", spec.training)
+        }
         Ok(Spec::Landmarks(spec)) => {
-            (spec.scheme.n_points().to_string(), (spec.width, spec.height), spec.training)
+            (spec.scheme.n_points().to_string(), (spec.width, spec.height), "NME", spec.training)
         }
         Err(error) => return format!("{error:#}\n"),
     };
     let (name, input) = (entry.name(), format!("{width}x{height}"));
-    let validation = training.get("validation_nme").map_or("", String::as_str);
+    let validation =
+        training.get("validation_nme").map_or("-".to_owned(), |error| format!("{measure} {error}"));
     let mark = if [catalog::DEFAULT, catalog::DETECTOR].contains(&name.as_str()) { " (default)" } else { "" };
     let megabytes = entry.size() as f64 / 1e6;
     format!("{name:<12}{points:>7}{input:>9}{megabytes:>8.1}  {validation}{mark}\n")
