@@ -1,6 +1,6 @@
 # make demo   sets the system up, builds, annotates the clip in media/ and says where the result lies
 # make test   sets the system up and runs all tests
-# make lint   formatting and lints, as CI wants them
+# make lint   formatting, lints, documentation, package and the like, as CI wants them
 # make docs   writes the facts about models in README.md and models/*.md anew from the models' files
 # make bench  the table of docs/performance.md: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
 # make steadiness  how still the landmarks stand and how far they lag (CLIP=media/talker.mp4)
@@ -43,9 +43,16 @@ test-window: build
 	@$(MAKE) --no-print-directory setup PACKAGES="python3 ffmpeg imagemagick xvfb openbox xdotool"
 	FACEMARK=$(FACEMARK) tests/window/window.py
 
+# The public registry takes packages of up to 10 MiB.
 lint:
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo check --release --manifest-path fuzz/Cargo.toml --target-dir target
+	RUSTDOCFLAGS=-Dwarnings cargo doc --release --workspace --no-deps
+	tests/one-build.sh
+	rm -f target/package/*.crate
+	cargo package --package facemark --no-verify --allow-dirty
+	test "$$(stat -c %s target/package/facemark-*.crate)" -lt 10485760
 
 docs: setup
 	FACEMARK_DOCS=write cargo test --release --test docs facts_about_models
