@@ -222,7 +222,7 @@ pub fn augmented(sample: &Sample, spec: &ModelSpec, how: &Augment, rng: &mut Std
 
 /// The region whose crop is the whole photo, as far as the proportions agree.
 pub fn whole_photo(framing: &Framing, photo: &Plane) -> Region {
-    let (width, height) = (photo.width as f32, photo.height as f32);
+    let (width, height) = (photo.width() as f32, photo.height() as f32);
     let size = (width / framing.width).max(height / framing.height);
     let center = Point::new(
         (width - 1.0) / 2.0 - framing.shift_x * size,
@@ -233,7 +233,7 @@ pub fn whole_photo(framing: &Framing, photo: &Plane) -> Region {
 
 fn cut(sample: &Sample, to_image: &Affine, spec: &ModelSpec) -> Example {
     let mut pixels = vec![0; spec.width * spec.height];
-    crop(&sample.photo, to_image, spec.width, spec.height, &mut pixels);
+    crop(sample.photo.luma(), to_image, spec.width, &mut pixels);
     let to_crop = to_image.inverse();
     Example { pixels, points: sample.points.iter().map(|&p| to_crop.apply(p)).collect(), present: true }
 }
@@ -401,7 +401,7 @@ mod tests {
     fn dot(x: usize, y: usize) -> Sample {
         let mut photo = Plane::new(200, 160, vec![20; 200 * 160]).unwrap();
         for (dx, dy) in (0..25).map(|i| (i % 5, i / 5)) {
-            photo.data[(y + dy - 2) * 200 + x + dx - 2] = 250;
+            photo.data_mut()[(y + dy - 2) * 200 + x + dx - 2] = 250;
         }
         Sample {
             name: "dot".to_owned(),

@@ -15,7 +15,7 @@ use crate::graph::Weights;
 use crate::init::Init;
 use crate::label;
 use crate::nets::NetKind;
-use crate::output::report;
+use crate::report;
 use crate::study::{self, Subject};
 use crate::train;
 

@@ -180,10 +180,10 @@ fn find(
 ) -> Result<Found> {
     let scheme = model.spec().scheme;
     let started = Instant::now();
-    let mut points = model.landmarks(&sample.photo, &look.region, &mut Timing::default())?.points;
+    let mut points = model.landmarks(sample.photo.luma(), &look.region, &mut Timing::default())?.points;
     if look.twice {
         let region = look.region.moved_to(&points, scheme).unwrap_or(look.region);
-        points = model.landmarks(&sample.photo, &region, &mut Timing::default())?.points;
+        points = model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?.points;
     }
     let ms = milliseconds(started);
     let baseline = mean_shape.map(|shape| {
@@ -202,7 +202,7 @@ fn presence(model: &mut LandmarkModel, samples: &[Sample]) -> Result<Option<Pres
     let (mut faces, mut others) = (Vec::new(), Vec::new());
     for sample in samples {
         let mut certainty = |region| -> Result<f32> {
-            let found = model.landmarks(&sample.photo, &region, &mut Timing::default())?;
+            let found = model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?;
             found.presence.context("the model does not tell whether there is a face")
         };
         faces.push(certainty(sample.region)?);

@@ -8,7 +8,7 @@ use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::ValueEnum;
 use facemark::detect::grid;
-use facemark::onnx::spec::{DetectorSpec, ModelSpec};
+use facemark::onnx::spec::{DetectorSpec, ModelSpec, Spec};
 
 use crate::config::Recipe;
 use crate::graph::{Graph, Layer, Weights};
@@ -109,12 +109,12 @@ pub fn onnx_file<B: Backend>(net: &Net<B>, spec: &ModelSpec, weights: Weights) -
     let mut graph = Graph::new(weights, INPUT, [1, spec.height, spec.width]);
     let output = net.export(&mut graph, INPUT);
     let input = [1, 1, spec.height, spec.width];
-    let (n_values, metadata) = match net {
-        Net::Face(_) => (grid::n_values(spec.width, spec.height), detector_spec(spec).to_metadata()),
-        _ => (spec.n_values(), spec.to_metadata()),
+    let (n_values, says) = match net {
+        Net::Face(_) => (grid::n_values(spec.width, spec.height), Spec::FaceDetector(detector_spec(spec))),
+        _ => (spec.n_values(), Spec::Landmarks(spec.clone())),
     };
     let graph = graph.into_message(&spec.name, (INPUT, &input), (&output, &[1, n_values]));
-    onnx::model(&graph, &metadata).into_bytes()
+    onnx::model(&graph, &[says.to_metadata()]).into_bytes()
 }
 
 /// What a detector's file says: it has neither points nor a crop.

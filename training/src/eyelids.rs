@@ -92,11 +92,12 @@ impl Lids {
             end(center - reach)..end(center + reach + 1.0)
         };
         let middle = self.to_photo(Point::new(0.5, 0.0));
-        for y in span(middle.y, from.height) {
-            for x in span(middle.x, from.width) {
+        for y in span(middle.y, from.height()) {
+            for x in span(middle.x, from.width()) {
                 let place = self.to_eye(Point::new(x as f32, y as f32));
                 if let Some(source) = self.source(place, by) {
-                    to.data[y * to.width + x] = bilinear(from, self.to_photo(source));
+                    let width = to.width();
+                    to.data_mut()[y * width + x] = bilinear(from.luma(), self.to_photo(source));
                 }
             }
         }
@@ -158,7 +159,7 @@ mod tests {
         }
         let lids = Lids::of(&points[36..42]).expect("it is an eye");
         let mut photo = Plane::new(200, 160, vec![200; 200 * 160]).unwrap();
-        for (i, pixel) in photo.data.iter_mut().enumerate() {
+        for (i, pixel) in photo.data_mut().iter_mut().enumerate() {
             let place = lids.to_eye(Point::new((i % 200) as f32, (i / 200) as f32));
             if (0.0..=1.0).contains(&place.x)
                 && (height(&lids.upper, place.x)..height(&lids.lower, place.x)).contains(&place.y)
@@ -178,7 +179,7 @@ mod tests {
     }
 
     fn n_dark(sample: &Sample) -> f32 {
-        sample.photo.data.iter().filter(|&&v| v < 100).count() as f32
+        sample.photo.data().iter().filter(|&&v| v < 100).count() as f32
     }
 
     #[test]
@@ -205,7 +206,10 @@ mod tests {
                 let down = |by: f32| {
                     let (p, q) = (closed.points[upper], closed.points[lower]);
                     let step = by / p.distance(q);
-                    bilinear(&closed.photo, Point::new(p.x + step * (q.x - p.x), p.y + step * (q.y - p.y)))
+                    bilinear(
+                        closed.photo.luma(),
+                        Point::new(p.x + step * (q.x - p.x), p.y + step * (q.y - p.y)),
+                    )
                 };
                 assert!(down(1.5) < 60 && down(-1.5) > 140, "{angle}: {} {}", down(1.5), down(-1.5));
             }
@@ -217,10 +221,10 @@ mod tests {
     #[test]
     fn nothing_else_changes() {
         let open = face(0.0);
-        assert_eq!(lowered(&open, 0.0).photo.data, open.photo.data);
+        assert_eq!(lowered(&open, 0.0).photo.data(), open.photo.data());
         let closed = lowered(&open, 1.0);
-        let changed = |i: &usize| open.photo.data[*i] != closed.photo.data[*i];
-        let places = (0..open.photo.data.len()).filter(changed);
+        let changed = |i: &usize| open.photo.data()[*i] != closed.photo.data()[*i];
+        let places = (0..open.photo.data().len()).filter(changed);
         assert!(
             places.into_iter().all(|i| (80..=120).contains(&(i % 200)) && (60..=88).contains(&(i / 200)))
         );

@@ -29,7 +29,7 @@ impl FaceError {
             Some([left, right]) => truth[left].distance(truth[right]),
             None => sample.region.size,
         };
-        let (width, height) = (sample.photo.width as f32, sample.photo.height as f32);
+        let (width, height) = (sample.photo.width() as f32, sample.photo.height() as f32);
         let distances: Vec<f64> = found.iter().zip(truth).map(|(a, b)| f64::from(a.distance(*b))).collect();
         let squares = found.iter().zip(truth).flat_map(|(a, b)| [(a.x - b.x) / width, (a.y - b.y) / height]);
         Self {

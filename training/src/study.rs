@@ -12,8 +12,8 @@ use crate::config::Recipe;
 use crate::dataset::{self, Sample, Source};
 use crate::metrics::mean;
 use crate::nets::NetKind;
-use crate::output::report::chart::{Scale, Series, chart};
-use crate::output::report::page;
+use crate::report::chart::{Scale, Series, chart};
+use crate::report::page;
 use crate::run_dir::{Epoch, RunDir, write_atomically};
 use crate::train;
 
@@ -63,7 +63,7 @@ fn mean_point(data: &Source) -> Result<f64> {
     let (training, held_out) = dataset::split(dataset::load_for_training(data, Scheme::Nose)?)?;
     let relative = |sample: &Sample| {
         let Point { x, y } = sample.points[0];
-        [x / sample.photo.width as f32, y / sample.photo.height as f32].map(f64::from)
+        [x / sample.photo.width() as f32, y / sample.photo.height() as f32].map(f64::from)
     };
     let training: Vec<[f64; 2]> = training.iter().map(relative).collect();
     let center = [0, 1].map(|axis| mean(training.iter().map(|point| point[axis])));

@@ -87,7 +87,7 @@ fn checked(data: &Path, annotation: Annotation) -> Result<Checked> {
 /// A number that two pictures share only if they show the same.
 fn content(photo: &Plane) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (photo.width, &photo.data).hash(&mut hasher);
+    (photo.width(), photo.data()).hash(&mut hasher);
     hasher.finish()
 }
 

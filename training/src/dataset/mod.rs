@@ -250,14 +250,14 @@ fn selected(points: Vec<Point>, scheme: Scheme) -> Result<Vec<Point>> {
 }
 
 fn in_pixels(points: Vec<Point>, photo: &Plane) -> Vec<Point> {
-    let (w, h) = (photo.width as f32, photo.height as f32);
+    let (w, h) = (photo.width() as f32, photo.height() as f32);
     points.into_iter().map(|p| Point::new(p.x * w, p.y * h)).collect()
 }
 
 /// The index of the point that lies furthest outside the picture, and how far, in pixels; 0 or less if all are inside.
 fn outermost(points: &[Point], photo: &Plane) -> (usize, f32) {
     // Pixel centres are on integers, so the picture begins and ends half a pixel beyond the outer ones.
-    let (right, bottom) = (photo.width as f32 - 0.5, photo.height as f32 - 0.5);
+    let (right, bottom) = (photo.width() as f32 - 0.5, photo.height() as f32 - 0.5);
     let outside =
         |p: &Point| [-0.5 - p.x, -0.5 - p.y, p.x - right, p.y - bottom].into_iter().fold(f32::MIN, f32::max);
     let all = points.iter().map(outside).enumerate();

@@ -95,7 +95,7 @@ pub fn evaluate(detector: &mut FaceNet, job: &Job) -> Result<Report> {
     let mut report = Report::new(job, photos.len());
     let (mut errors, mut rolls, mut times, mut looks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for photo in &photos {
-        let found = timed(&mut times, || detector.detect(&photo.luma, &[]))?;
+        let found = timed(&mut times, || detector.detect(photo.luma.luma(), &[]))?;
         let known: Vec<Placed> = photo.faces.iter().map(placed).collect();
         let mut detections = Detections::default();
         detections.add(&found, &known);
@@ -114,12 +114,12 @@ pub fn evaluate(detector: &mut FaceNet, job: &Job) -> Result<Report> {
                 _ => {}
             }
             if face.is_annotated {
-                let look = timed(&mut looks, || detector.confirm(&photo.luma, &face.region))?;
+                let look = timed(&mut looks, || detector.confirm(photo.luma.luma(), &face.region))?;
                 report.confirmed.count(look.is_some());
             }
         }
         for place in empty_places(photo) {
-            report.confirmed_falsely.count(detector.confirm(&photo.luma, &place)?.is_some());
+            report.confirmed_falsely.count(detector.confirm(photo.luma.luma(), &place)?.is_some());
         }
     }
     for size in [16.0, 20.0, 30.0, 60.0, 120.0, 240.0, 400.0] {
@@ -172,7 +172,7 @@ fn best(found: &[Detection], face: &Placed) -> Option<Detection> {
 /// Squares of the annotated face's size in a photo's corners, as far as they show no part of a known face.
 fn empty_places(photo: &Photo) -> Vec<Region> {
     let Some(size) = photo.faces.first().map(|face| face.region.size) else { return Vec::new() };
-    let (right, bottom) = (photo.luma.width as f32, photo.luma.height as f32);
+    let (right, bottom) = (photo.luma.width() as f32, photo.luma.height() as f32);
     let at = |x: f32, y: f32| Region { center: Point::new(x, y), size, angle: 0.0 };
     let half = size / 2.0;
     let corners = [(half, half), (right - half, half), (half, bottom - half), (right - half, bottom - half)];
@@ -186,7 +186,7 @@ fn row(detector: &mut FaceNet, photos: &[Photo], at: f32, (size, roll): (f32, f3
     for photo in photos {
         let Some(face) = photo.faces.iter().find(|face| face.is_annotated) else { continue };
         let (picture, face) = framed(photo, face, size, roll.to_radians());
-        let found = timed(&mut times, || detector.detect(&picture, &[]))?;
+        let found = timed(&mut times, || detector.detect(picture.luma(), &[]))?;
         recall.count(best(&found, &face).is_some());
     }
     Ok(Row { at, recall, ms: median(times) })
@@ -199,7 +199,7 @@ fn framed(photo: &Photo, face: &KnownFace, size: f32, roll: f32) -> (Plane, Plac
     let framing = Framing { width: 640.0 / size, height: 480.0 / size, shift_x: 0.0, shift_y: 0.0 };
     let region = Region { angle: -roll, ..face.region };
     let to_photo: Affine = framing.crop_to_image(&region);
-    crop(&photo.luma, &to_photo, 640, 480, &mut picture.data);
+    crop(photo.luma.luma(), &to_photo, 640, picture.data_mut());
     let region = Region { center: Point::new(319.5, 239.5), size, angle: face.region.angle + roll };
     (picture, Placed { region, has_roll: face.has_roll, is_clear: true })
 }

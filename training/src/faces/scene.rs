@@ -79,8 +79,8 @@ pub fn paste(photos: &[Photo], index: usize, spec: &ModelSpec, how: &Augment, rn
         canvas.hide(photos, how.occlusion, rng);
     }
     let faces = canvas.faces();
-    spoil(&mut canvas.picture.data, spec.width, &Augment { occlusion: 0.0, ..how.clone() }, rng);
-    Scene { pixels: canvas.picture.data, faces }
+    spoil(canvas.picture.data_mut(), spec.width, &Augment { occlusion: 0.0, ..how.clone() }, rng);
+    Scene { pixels: canvas.picture.data().to_vec(), faces }
 }
 
 /// A photo that lies in a picture.
@@ -109,7 +109,7 @@ impl<'a> Layer<'a> {
     /// Whether a point of the picture shows the photo.
     fn holds(&self, p: Point) -> bool {
         let Point { x, y } = self.to_photo.apply(p);
-        let (width, height) = (self.photo.luma.width as f32, self.photo.luma.height as f32);
+        let (width, height) = (self.photo.luma.width() as f32, self.photo.luma.height() as f32);
         (-0.5..width - 0.5).contains(&x) && (-0.5..height - 0.5).contains(&y)
     }
 
@@ -145,11 +145,13 @@ struct Canvas<'a> {
 
 impl<'a> Canvas<'a> {
     fn new(width: usize, height: usize) -> Self {
-        Self { picture: Plane { data: vec![0; width * height], width, height }, faces: Vec::new() }
+        let mut picture = Plane::default();
+        picture.resize(width, height);
+        Self { picture, faces: Vec::new() }
     }
 
     fn sides(&self) -> (f32, f32) {
-        (self.picture.width as f32, self.picture.height as f32)
+        (self.picture.width() as f32, self.picture.height() as f32)
     }
 
     /// The photo with its first face in this size, anywhere.
@@ -183,7 +185,7 @@ impl<'a> Canvas<'a> {
             let layer = Layer::new(photo, part.center, middle, scale, 0.0, rng.random());
             return self.stamp(&layer, false);
         }
-        let Plane { width: w, height: h, .. } = photo.luma;
+        let (w, h) = (photo.luma.width(), photo.luma.height());
         let scale = (width / w as f32).max(height / h as f32) * rng.random_range(1.0..2.0);
         let spare = |side: f32, photo: usize, rng: &mut StdRng| {
             side / 2.0 + symmetric(rng, (photo as f32 * scale - side) / 2.0)
@@ -238,12 +240,15 @@ impl<'a> Canvas<'a> {
 
     /// Puts a photo's pixels into the picture: within its edges, or everywhere with the edges going on.
     fn stamp(&mut self, layer: &Layer, is_cut: bool) {
-        let Plane { width: w, height: h, .. } = layer.photo.luma;
+        let (w, h) = (layer.photo.luma.width(), layer.photo.luma.height());
         let (right, bottom) = (w as f32 - 0.5, h as f32 - 0.5);
         let corners = [(-0.5, -0.5), (right, -0.5), (-0.5, bottom), (right, bottom)];
         let corners = corners.map(|(x, y)| layer.to_canvas.apply(Point::new(x, y)));
-        let (columns, rows) =
-            if is_cut { self.box_around(&corners) } else { (0..self.picture.width, 0..self.picture.height) };
+        let (columns, rows) = if is_cut {
+            self.box_around(&corners)
+        } else {
+            (0..self.picture.width(), 0..self.picture.height())
+        };
         self.put(columns, rows, &layer.photo.luma, &layer.to_photo, |p| !is_cut || layer.holds(p));
     }
 
@@ -253,7 +258,7 @@ impl<'a> Canvas<'a> {
         let span = |low: f32, high: f32, side: usize| {
             (low.floor().max(0.0) as usize).min(side)..(high.ceil().max(0.0) as usize).min(side)
         };
-        (span(min.x, max.x, self.picture.width), span(min.y, max.y, self.picture.height))
+        (span(min.x, max.x, self.picture.width()), span(min.y, max.y, self.picture.height()))
     }
 
     /// Resamples a part of the picture from `source` where `is_inside`.
@@ -272,11 +277,12 @@ impl<'a> Canvas<'a> {
         let (left, top) = (columns.start as f32, rows.start as f32);
         let unit_to_canvas = Affine { rows: [[w as f32, 0.0, left], [0.0, h as f32, top]] };
         let mut pixels = vec![0; w * h];
-        crop(source, &unit_to_canvas.then(to_source), w, h, &mut pixels);
+        crop(source.luma(), &unit_to_canvas.then(to_source), w, &mut pixels);
         for (y, line) in rows.zip(pixels.chunks_exact(w)) {
             for (x, &pixel) in columns.clone().zip(line) {
                 if is_inside(Point::new(x as f32 + 0.5, y as f32 + 0.5)) {
-                    self.picture.data[y * self.picture.width + x] = pixel;
+                    let i = y * self.picture.width() + x;
+                    self.picture.data_mut()[i] = pixel;
                 }
             }
         }
@@ -388,7 +394,7 @@ fn part_of(face: &Region, right: f32, down: f32, size: f32) -> Region {
 
 /// The square with the photo's longer side around its middle.
 fn whole(photo: &Plane) -> Region {
-    let (width, height) = (photo.width as f32, photo.height as f32);
+    let (width, height) = (photo.width() as f32, photo.height() as f32);
     let center = Point::new((width - 1.0) / 2.0, (height - 1.0) / 2.0);
     Region { center, size: width.max(height), angle: 0.0 }
 }
@@ -399,7 +405,7 @@ fn any<'a>(photos: &'a [Photo], rng: &mut StdRng) -> &'a Photo {
 
 /// A square that shows next to nothing of a face; `None` if chance finds none.
 fn plain_part(photo: &Photo, rng: &mut StdRng) -> Option<Region> {
-    let (width, height) = (photo.luma.width as f32, photo.luma.height as f32);
+    let (width, height) = (photo.luma.width() as f32, photo.luma.height() as f32);
     (0..8).find_map(|_| {
         let size = width.min(height) * rng.random_range(0.2..0.6);
         let x = size / 2.0 + (width - size) * rng.random::<f32>();
@@ -422,8 +428,8 @@ mod tests {
 
     /// A dark photo with one face, a bright disc in its region.
     fn photo() -> Photo {
-        let mut luma = Plane { data: vec![40; 240 * 200], width: 240, height: 200 };
-        for (i, pixel) in luma.data.iter_mut().enumerate() {
+        let mut luma = Plane::new(240, 200, vec![40; 240 * 200]).unwrap();
+        for (i, pixel) in luma.data_mut().iter_mut().enumerate() {
             let p = Point::new((i % 240) as f32, (i / 240) as f32);
             if p.distance(REGION.center) < 40.0 {
                 *pixel = 220;

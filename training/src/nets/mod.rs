@@ -17,9 +17,9 @@ use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use clap::ValueEnum;
-use facemark::crop::Framing;
+use facemark::crop::{Framing, Normalisation};
 use facemark::face::Scheme;
-use facemark::onnx::spec::{ModelSpec, Normalisation};
+use facemark::onnx::spec::ModelSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
