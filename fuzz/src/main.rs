@@ -3,8 +3,6 @@
 #![no_main]
 #![allow(dead_code, unused_imports, reason = "the trainer uses the rest")]
 
-#[path = "../../training/src/boxes.rs"]
-mod boxes;
 #[path = "../../training/src/dataset/mod.rs"]
 mod dataset;
 
@@ -13,7 +11,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use dataset::{Format, Reading, Source};
+use dataset::formats::Format;
+use dataset::{Reading, Source};
 use facemark::onnx::spec::Spec;
 use libfuzzer_sys::fuzz_target;
 

@@ -10,12 +10,13 @@ use clap::ValueEnum;
 use facemark::detect::grid;
 use facemark::onnx::spec::{DetectorSpec, ModelSpec, Spec};
 
-use crate::config::Recipe;
+use crate::checkpoint::optimiser;
+use crate::files::write_atomically;
 use crate::graph::{Graph, Layer, Weights};
 use crate::nets::Net;
 use crate::onnx;
-use crate::run_dir::{Epoch, Record, RunDir, write_atomically};
-use crate::train::optimiser;
+use crate::recipe::Recipe;
+use crate::run_dir::{Epoch, Record, RunDir};
 
 /// Name of the graph's input.
 const INPUT: &str = "crop";
@@ -134,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::graph::values;
-    use crate::nets::NetKind;
+    use crate::recipe::NetKind;
     use crate::test_data;
 
     /// Mean and largest distance between Burn's and tract's points over some random crops, in crop sides, and how far

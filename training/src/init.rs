@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::export::onnx_file;
     use crate::graph::{Weights, values};
-    use crate::nets::NetKind;
+    use crate::recipe::NetKind;
     use crate::test_data;
     use clap::ValueEnum;
 

@@ -9,7 +9,7 @@ use facemark::model::Landmarker;
 
 use crate::dataset::{self, Sample, Source, table};
 use crate::eval::{self, Look};
-use crate::run_dir::write_atomically;
+use crate::files::write_atomically;
 
 /// What became of the faces.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,10 +55,10 @@ mod tests {
     use facemark::face::Scheme;
 
     use super::*;
-    use crate::config::Recipe;
     use crate::export::onnx_file;
     use crate::graph::Weights;
-    use crate::nets::{Net, NetKind};
+    use crate::nets::Net;
+    use crate::recipe::{NetKind, Recipe};
     use crate::test_data;
 
     #[test]

@@ -8,13 +8,13 @@ use facemark::face::Scheme;
 use facemark::geometry::Point;
 use maud::{Markup, html};
 
-use crate::config::Recipe;
 use crate::dataset::{self, Sample, Source};
+use crate::files::write_atomically;
 use crate::metrics::mean;
-use crate::nets::NetKind;
+use crate::recipe::{NetKind, Recipe};
 use crate::report::chart::{Scale, Series, chart};
-use crate::report::page;
-use crate::run_dir::{Epoch, RunDir, write_atomically};
+use crate::report::frame::frame;
+use crate::run_dir::{Epoch, RunDir};
 use crate::train;
 
 const NETS: [(NetKind, &str); 2] = [(NetKind::Nose, "4 convolutions"), (NetKind::Nose3, "3 convolutions")];
@@ -82,7 +82,7 @@ fn html(runs: &[Run], mean_point: f64) -> Markup {
         };
         runs.iter().map(line).collect()
     };
-    page::frame(
+    frame(
         "The nose: four or three convolutions, two learning rates",
         html! {
             p { "The course's recipe: Adam at a constant rate, mean squared error, batches of 64, whole photos, no augmentation." }

@@ -11,7 +11,7 @@ use facemark::{Plane, Timing};
 use image::imageops::FilterType;
 use serde::Deserialize;
 
-use super::files_in;
+use crate::files::files_in;
 
 /// Largest side of a photo in the report, in pixels.
 const SIDE: u32 = 480;
