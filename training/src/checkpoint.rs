@@ -1,10 +1,9 @@
 //! A training between two epochs, and its checkpoints in the run's folder.
 
 use std::fs;
-use std::mem::discriminant;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::{AutodiffModule, Module};
 use burn::optim::adaptor::OptimizerAdaptor;
@@ -98,18 +97,13 @@ impl RunDir {
         optimiser: Optimiser<B>,
         device: &B::Device,
     ) -> Result<State<B>> {
-        let checkpoint: Checkpoint<B> = decode(&self.file("last.mpk"), device)?;
-        let (net_record, average, momenta, epochs, best_nme, best_epoch) = checkpoint;
-        let own = discriminant(&net.clone().into_record());
-        let is_own = |record: &NetRecord<B>| discriminant(record) == own;
-        ensure!(
-            is_own(&net_record) && average.as_ref().is_none_or(is_own),
-            "{} is no checkpoint of this net",
-            self.file("last.mpk").display()
-        );
-        let average = average.map(|record| net.clone().load_record(record).valid());
+        let file = self.file("last.mpk");
+        let checkpoint: Checkpoint<B> = decode(&file, device)?;
+        let (weights, average, momenta, epochs, best_nme, best_epoch) = checkpoint;
+        let load = |record| net.clone().with_record(record).with_context(|| foreign(&file));
+        let average = average.map(load).transpose()?.map(|average| average.valid());
         Ok(State {
-            net: net.load_record(net_record),
+            net: load(weights)?,
             average,
             optimiser: optimiser.load_record(momenta),
             progress: Progress { epochs, best_nme, best_epoch },
@@ -119,13 +113,7 @@ impl RunDir {
     /// The best net so far.
     pub fn load_best<B: Backend>(&self, net: Net<B>, device: &B::Device) -> Result<Net<B>> {
         let file = self.file("best.mpk");
-        let record: NetRecord<B> = decode(&file, device)?;
-        ensure!(
-            discriminant(&record) == discriminant(&net.clone().into_record()),
-            "{} is no checkpoint of this net",
-            file.display()
-        );
-        Ok(net.load_record(record))
+        net.with_record(decode(&file, device)?).with_context(|| foreign(&file))
     }
 }
 
@@ -146,6 +134,9 @@ fn encode<B: Backend>(record: impl burn::record::Record<B>) -> Result<Vec<u8>> {
 fn decode<B: Backend, R: burn::record::Record<B>>(file: &Path, device: &B::Device) -> Result<R> {
     let bytes = fs::read(file).with_context(|| format!("cannot read the checkpoint {}", file.display()))?;
     let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();
-    Recorder::<B>::load(&recorder, bytes, device)
-        .map_err(|e| anyhow!("{} is no checkpoint of this net: {e}", file.display()))
+    Recorder::<B>::load(&recorder, bytes, device).map_err(|e| anyhow!("{}: {e}", foreign(file)))
+}
+
+fn foreign(file: &Path) -> String {
+    format!("{} is no checkpoint of this net", file.display())
 }

@@ -29,13 +29,11 @@ mod export;
 mod files;
 #[cfg(test)]
 mod fuzz;
-mod graph;
 mod init;
 mod label;
 mod loss;
 mod metrics;
 mod nets;
-mod onnx;
 mod recipe;
 mod report;
 mod run_dir;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::device::Device;
 use crate::export::{self, Which};
-use crate::graph::Weights;
+use crate::nets::Storage;
 
 #[derive(Args)]
 pub struct Export {
@@ -20,8 +20,8 @@ pub struct Export {
     #[arg(long, value_enum, default_value_t = Which::Best)]
     checkpoint: Which,
     /// How the file stores the weights.
-    #[arg(long, value_enum, default_value_t = Weights::Int8)]
-    weights: Weights,
+    #[arg(long, value_enum, default_value_t = Storage::Int8)]
+    weights: Storage,
 }
 
 impl Export {

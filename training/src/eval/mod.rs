@@ -350,9 +350,7 @@ mod tests {
     use facemark::crop::Framing;
 
     use super::*;
-    use crate::export::onnx_file;
-    use crate::graph::Weights;
-    use crate::nets::Net;
+    use crate::nets::{Net, Storage};
     use crate::recipe::NetKind;
     use crate::test_data;
 
@@ -362,7 +360,7 @@ mod tests {
         // A new net answers three quarters to the right, wherever it looks.
         let net = Net::<Flex>::new(NetKind::Nose, &[0.75, 0.5], &Default::default());
         let spec = NetKind::Nose.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
-        let mut model = LandmarkModel::from_bytes(&onnx_file(&net, &spec, Weights::F32), 1)?;
+        let mut model = LandmarkModel::from_bytes(&net.to_onnx(&spec, Storage::F32), 1)?;
         let region = Region { center: Point::new(100.0, 80.0), size: 40.0, angle: 0.0 };
         let sample = Sample {
             name: "grey".to_owned(),

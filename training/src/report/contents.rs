@@ -19,8 +19,8 @@ use crate::batch::{Example, regions};
 use crate::dataset::{self, Sample, Source};
 use crate::eval::{self, Given, Look};
 use crate::export::{self, Which};
-use crate::graph::{Layer, Weights};
 use crate::metrics::Summary;
+use crate::nets::{Step, Storage};
 use crate::recipe::{Recipe, Start};
 use crate::run_dir::{Epoch, Record, RunDir};
 
@@ -46,7 +46,7 @@ pub struct Contents {
     pub recipe: Recipe,
     pub record: Record,
     pub epochs: Vec<Epoch>,
-    pub layers: Vec<Layer>,
+    pub layers: Vec<Step>,
     /// The first layer's weights, `[n, height, width]`.
     pub filters: (Vec<f32>, [usize; 3]),
     /// Training faces as they are, and augmented.
@@ -67,7 +67,7 @@ pub fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::D
     let (dir, recipe, record) = RunDir::open(run)?;
     let exported = export::read::<B>(run, Which::Best, device)?;
     let spec = exported.spec.clone();
-    let bytes = export::onnx_file(&exported.net, &spec, Weights::F32);
+    let bytes = exported.net.to_onnx(&spec, Storage::F32);
     let mut model = LandmarkModel::from_bytes(&bytes, 1)?;
     let samples = dataset::load_for_training(&options.data, spec.scheme)?;
     let (training, validation) = dataset::split(samples)?;
@@ -90,7 +90,7 @@ pub fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::D
     held_out.sort_by(|a, b| b.nme.total_cmp(&a.nme));
     Ok(Contents {
         epochs: dir.metrics()?,
-        layers: export::layers(&exported.net, &spec),
+        layers: exported.net.steps(&spec),
         filters: first_filters(&bytes)?,
         samples: samples_of(&training, &recipe, &spec),
         groups: groups(&held_out),

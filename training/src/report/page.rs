@@ -7,8 +7,8 @@ use super::contents::Contents;
 use super::frame::frame;
 use super::held_out::HeldOut;
 use super::picture::{Overlay, filters, picture};
-use crate::graph::Layer;
 use crate::metrics::Summary;
+use crate::nets::Step;
 use crate::run_dir::{Epoch, UNKNOWN_COMMIT};
 
 /// Faces shown of the best and of the worst.
@@ -209,16 +209,22 @@ fn own(contents: &Contents) -> Markup {
     }
 }
 
-fn architecture(layers: &[Layer]) -> Markup {
-    let total: usize = layers.iter().map(|layer| layer.n_parameters).sum();
+fn architecture(steps: &[Step]) -> Markup {
+    let million = |n: usize| format!("{:.2}", n as f64 / 1e6);
     html! {
         table {
-            tr { th { "layer" } th { "window" } th { "gives" } th { "parameters" } }
-            @for layer in layers {
-                @let size: Vec<String> = layer.size.iter().map(usize::to_string).collect();
-                tr { td { (layer.operator) } td { (layer.window) } td { (size.join("×")) } td { (layer.n_parameters) } }
+            tr { th { "layer" } th { "window" } th { "gives" } th { "parameters" } th { "million multiplications" } }
+            @for step in steps {
+                @let size: Vec<String> = step.size.iter().map(usize::to_string).collect();
+                tr {
+                    td { (step.operator) } td { (step.window) } td { (size.join("×")) } td { (step.n_parameters) }
+                    td { (million(step.n_multiplications)) }
+                }
             }
-            tr { th { "sum" } td {} td {} th { (total) } }
+            tr {
+                th { "sum" } td {} td {} th { (steps.iter().map(|step| step.n_parameters).sum::<usize>()) }
+                th { (million(steps.iter().map(|step| step.n_multiplications).sum())) }
+            }
         }
         p { "As exported: batch normalisation is folded into the convolutions." }
     }
