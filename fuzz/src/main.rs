@@ -3,8 +3,6 @@
 #![no_main]
 #![allow(dead_code, unused_imports, reason = "the trainer uses the rest")]
 
-#[path = "../../training/src/boxes.rs"]
-mod boxes;
 #[path = "../../training/src/dataset/mod.rs"]
 mod dataset;
 
@@ -13,8 +11,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use dataset::{Format, Reading, Source};
-use facemark::onnx::spec::ModelSpec;
+use dataset::formats::Format;
+use dataset::{Reading, Source};
+use facemark::onnx::spec::Spec;
 use libfuzzer_sys::fuzz_target;
 
 /// What is fed, and the file that it is written to; metadata need none.
@@ -43,11 +42,11 @@ fuzz_target!(|data: &[u8]| {
     let Some((format, file)) = &*PARSER else {
         let text = String::from_utf8_lossy(data);
         let pairs = text.lines().filter_map(|line| line.split_once('='));
-        let _ = ModelSpec::from_metadata(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let _ = Spec::from_metadata(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
         return;
     };
     let _ = fs::remove_file(file);
     fs::write(file, data).expect("the file can be written");
     let reading = Reading { format: Some(*format), skip_bad: true };
-    let _ = dataset::check::check(&Source { path: file.clone(), reading });
+    let _ = dataset::check::check(&Source::new(file.clone(), reading));
 });

@@ -44,7 +44,7 @@ mod tests {
     use burn_flex::Flex;
 
     use super::*;
-    use crate::nets::NetKind;
+    use crate::recipe::NetKind;
     use crate::test_data;
 
     /// Sets every number of a net.

@@ -9,7 +9,7 @@ use facemark::model::Landmarker;
 
 use crate::dataset::{self, Sample, Source, table};
 use crate::eval::{self, Look};
-use crate::run_dir::write_atomically;
+use crate::files::write_atomically;
 
 /// What became of the faces.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,10 +55,8 @@ mod tests {
     use facemark::face::Scheme;
 
     use super::*;
-    use crate::config::Recipe;
-    use crate::export::onnx_file;
-    use crate::graph::Weights;
-    use crate::nets::{Net, NetKind};
+    use crate::nets::{Net, Storage};
+    use crate::recipe::{NetKind, Recipe};
     use crate::test_data;
 
     #[test]
@@ -70,7 +68,7 @@ mod tests {
         let shape: Vec<f32> = (0..116).map(|i| 0.45 + 0.002 * (i % 40) as f32).collect();
         let net = Net::<Flex>::new(NetKind::FullFace, &shape, &Default::default());
         let spec = NetKind::FullFace.spec(Recipe::best(NetKind::FullFace).framing);
-        fs::write(&model, onnx_file(&net, &spec, Weights::F32))?;
+        fs::write(&model, net.to_onnx(&spec, Storage::F32))?;
         let counts = label(&model, &data, 1000.0, &output)?;
         assert_eq!(counts, Counts { written: 6, left_out: 0 }, "four of ten people are held out");
 

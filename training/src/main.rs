@@ -1,41 +1,44 @@
 //! `facemark-train` trains facemark's landmark models, writes them as ONNX files and measures those.
 //!
+//! Each module uses only those above it.
+//!
 //! | module | what |
 //! |---|---|
-//! | `config` | recipes: all settings of a training, saved beside the weights |
+//! | `recipe` | all settings of a training, as plain data |
+//! | `files` | files that appear only once they are complete |
 //! | `dataset` | annotated photos, one format a file |
-//! | `augment`, `batch` | photos → training crops → batches |
-//! | `nets` | the nets, one a file, each with its ONNX graph |
-//! | `train`, `average` | the loop; the moving average of the weights |
-//! | `faces` | all of this for the face detector: photos with all their faces, pictures pasted from them, cells, loss |
-//! | `init` | weights to begin with: another run's or an ONNX file's |
-//! | `run_dir` | a run's folder: checkpoints and metrics |
-//! | `metrics` | landmark errors and their summary |
-//! | `export`, `graph`, `onnx` | a trained net → an ONNX file; its graph; its protobuf |
-//! | `report`, `study` | pages that show a run, and the course's comparison of four |
-//! | `label` | a model's landmarks as a data set for another net |
+//! | `batch` | photos → training crops → batches |
+//! | `nets` | the nets, one a file; how they are run, exported and filled with a file's weights |
+//! | `loss`, `metrics` | what is minimised; what is measured |
+//! | `task` | what a net is trained for: landmarks in crops, or faces in pictures |
+//! | `run_dir`, `checkpoint` | a run's folder; a training between two epochs |
+//! | `init`, `average`, `train` | the first weights; the moving average of the weights; the loop |
+//! | `export` | a trained net → an ONNX file |
 //! | `eval` | an ONNX file measured through the tracker's own code |
+//! | `label` | a model's landmarks as a data set for another net |
+//! | `report`, `study` | pages that show a run, and the course's comparison of four |
+//! | `cli` | the command line |
 
-mod augment;
 mod average;
 mod batch;
-mod boxes;
+mod checkpoint;
 mod cli;
-mod config;
 mod dataset;
 mod eval;
 mod export;
-mod eyelids;
-mod faces;
-mod graph;
+mod files;
+#[cfg(test)]
+mod fuzz;
 mod init;
 mod label;
+mod loss;
 mod metrics;
 mod nets;
-mod onnx;
+mod recipe;
 mod report;
 mod run_dir;
 mod study;
+mod task;
 #[cfg(test)]
 mod test_data;
 mod train;

@@ -8,21 +8,15 @@
 //! | `last.mpk` | net, optimiser and progress after the last whole epoch, to go on from |
 //! | `best.mpk` | the net after the epoch with the smallest validation error |
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::mem::discriminant;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, ensure};
-use burn::module::{AutodiffModule, Module};
-use burn::optim::Optimizer;
-use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Recipe;
-use crate::nets::Net;
-use crate::train::{Optimiser, State};
+use crate::files::write_atomically;
+use crate::recipe::Recipe;
 
 /// What a recipe does not say about a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,43 +61,10 @@ pub struct Epoch {
     pub seconds: f64,
 }
 
-/// How far a run has come.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// Whole epochs trained.
-    pub epochs: usize,
-    /// Smallest validation NME so far, per cent.
-    pub best_nme: f64,
-    /// The epoch that had it, 1-based.
-    pub best_epoch: usize,
-}
-
 /// A run's folder.
 #[derive(Clone, Debug)]
 pub struct RunDir {
     path: PathBuf,
-}
-
-type NetRecord<B> = <Net<B> as Module<B>>::Record;
-type Momenta<B> = <Optimiser<B> as Optimizer<Net<B>, B>>::Record;
-/// Net, average, optimiser, whole epochs, smallest validation error and its epoch.
-type Checkpoint<B> = (NetRecord<B>, Option<NetRecord<B>>, Momenta<B>, usize, f64, usize);
-
-impl Progress {
-    /// Counts an epoch; whether it is the best so far.
-    pub fn add(&mut self, nme: f64) -> bool {
-        let is_best = nme < self.best_nme;
-        self.epochs += 1;
-        if is_best {
-            (self.best_nme, self.best_epoch) = (nme, self.epochs);
-        }
-        is_best
-    }
-
-    /// Whether the last `patience` epochs brought nothing.
-    pub fn is_stuck(&self, patience: Option<usize>) -> bool {
-        patience.is_some_and(|patience| self.epochs >= self.best_epoch + patience)
-    }
 }
 
 impl RunDir {
@@ -119,7 +80,7 @@ impl RunDir {
             path.display()
         );
         fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
-        recipe.save(&dir.file("recipe.toml"))?;
+        write_atomically(&dir.file("recipe.toml"), recipe.to_toml()?.as_bytes())?;
         let json = serde_json::to_vec_pretty(record).context("cannot write the run's record")?;
         write_atomically(&dir.file("run.json"), &json)?;
         write_atomically(&dir.file("metrics.jsonl"), &[])?;
@@ -135,61 +96,6 @@ impl RunDir {
         let record = serde_json::from_slice(&json)
             .with_context(|| format!("{} is no run's record", file.display()))?;
         Ok((dir, recipe, record))
-    }
-
-    /// Saves everything that resuming needs, and the net apart if it is the best so far.
-    pub fn save<B: AutodiffBackend>(&self, state: &State<B>, is_best: bool) -> Result<()> {
-        let State { net, average, optimiser, progress } = state;
-        if is_best {
-            write_atomically(&self.file("best.mpk"), &encode(state.best_net().into_record())?)?;
-        }
-        let average = average.clone().map(|average| Net::<B>::from_inner(average).into_record());
-        let checkpoint: Checkpoint<B> = (
-            net.clone().into_record(),
-            average,
-            optimiser.to_record(),
-            progress.epochs,
-            progress.best_nme,
-            progress.best_epoch,
-        );
-        write_atomically(&self.file("last.mpk"), &encode(checkpoint)?)
-    }
-
-    /// The state that [`RunDir::save`] saved, loaded into a fresh net and optimiser.
-    pub fn load<B: AutodiffBackend>(
-        &self,
-        net: Net<B>,
-        optimiser: Optimiser<B>,
-        device: &B::Device,
-    ) -> Result<State<B>> {
-        let checkpoint: Checkpoint<B> = decode(&self.file("last.mpk"), device)?;
-        let (net_record, average, momenta, epochs, best_nme, best_epoch) = checkpoint;
-        let own = discriminant(&net.clone().into_record());
-        let is_own = |record: &NetRecord<B>| discriminant(record) == own;
-        ensure!(
-            is_own(&net_record) && average.as_ref().is_none_or(is_own),
-            "{} is no checkpoint of this net",
-            self.file("last.mpk").display()
-        );
-        let average = average.map(|record| net.clone().load_record(record).valid());
-        Ok(State {
-            net: net.load_record(net_record),
-            average,
-            optimiser: optimiser.load_record(momenta),
-            progress: Progress { epochs, best_nme, best_epoch },
-        })
-    }
-
-    /// The best net so far.
-    pub fn load_best<B: Backend>(&self, net: Net<B>, device: &B::Device) -> Result<Net<B>> {
-        let file = self.file("best.mpk");
-        let record: NetRecord<B> = decode(&file, device)?;
-        ensure!(
-            discriminant(&record) == discriminant(&net.clone().into_record()),
-            "{} is no checkpoint of this net",
-            file.display()
-        );
-        Ok(net.load_record(record))
     }
 
     /// Adds an epoch's figures. What a broken-off run wrote for this epoch or later ones goes.
@@ -212,35 +118,20 @@ impl RunDir {
         text.lines().enumerate().map(parse).collect()
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    /// The path of one of its files.
+    pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 }
 
-fn encode<B: Backend>(record: impl burn::record::Record<B>) -> Result<Vec<u8>> {
-    let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();
-    Recorder::<B>::record(&recorder, record, ()).map_err(|e| anyhow!("cannot encode the checkpoint: {e}"))
-}
+/// Recorded if the program did not run in a repository.
+pub const UNKNOWN_COMMIT: &str = "unknown";
 
-fn decode<B: Backend, R: burn::record::Record<B>>(file: &Path, device: &B::Device) -> Result<R> {
-    let bytes = fs::read(file).with_context(|| format!("cannot read the checkpoint {}", file.display()))?;
-    let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();
-    Recorder::<B>::load(&recorder, bytes, device)
-        .map_err(|e| anyhow!("{} is no checkpoint of this net: {e}", file.display()))
-}
-
-/// Writes a file under its name only once it is complete, so that a full disk or a kill leaves the old one intact.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = path.with_extension("partial");
-    let write = || {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    write().with_context(|| {
-        // What is half written helps nobody and may be what filled the disk.
-        let _ = fs::remove_file(&partial);
-        format!("cannot write {}", path.display())
-    })
+/// The commit that the working folder is at, for the training record.
+pub fn commit() -> String {
+    let output = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    match output {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        _ => UNKNOWN_COMMIT.to_owned(),
+    }
 }

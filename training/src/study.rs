@@ -8,13 +8,13 @@ use facemark::face::Scheme;
 use facemark::geometry::Point;
 use maud::{Markup, html};
 
-use crate::config::Recipe;
 use crate::dataset::{self, Sample, Source};
+use crate::files::write_atomically;
 use crate::metrics::mean;
-use crate::nets::NetKind;
-use crate::output::report::chart::{Scale, Series, chart};
-use crate::output::report::page;
-use crate::run_dir::{Epoch, RunDir, write_atomically};
+use crate::recipe::{NetKind, Recipe};
+use crate::report::chart::{Scale, Series, chart};
+use crate::report::frame::frame;
+use crate::run_dir::{Epoch, RunDir};
 use crate::train;
 
 const NETS: [(NetKind, &str); 2] = [(NetKind::Nose, "4 convolutions"), (NetKind::Nose3, "3 convolutions")];
@@ -63,7 +63,7 @@ fn mean_point(data: &Source) -> Result<f64> {
     let (training, held_out) = dataset::split(dataset::load_for_training(data, Scheme::Nose)?)?;
     let relative = |sample: &Sample| {
         let Point { x, y } = sample.points[0];
-        [x / sample.photo.width as f32, y / sample.photo.height as f32].map(f64::from)
+        [x / sample.photo.width() as f32, y / sample.photo.height() as f32].map(f64::from)
     };
     let training: Vec<[f64; 2]> = training.iter().map(relative).collect();
     let center = [0, 1].map(|axis| mean(training.iter().map(|point| point[axis])));
@@ -82,7 +82,7 @@ fn html(runs: &[Run], mean_point: f64) -> Markup {
         };
         runs.iter().map(line).collect()
     };
-    page::frame(
+    frame(
         "The nose: four or three convolutions, two learning rates",
         html! {
             p { "The course's recipe: Adam at a constant rate, mean squared error, batches of 64, whole photos, no augmentation." }

@@ -2,87 +2,27 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use burn::grad_clipping::GradientClippingConfig;
 use burn::module::{AutodiffModule, Module};
-use burn::optim::adaptor::OptimizerAdaptor;
-use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer};
+use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::Tensor;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::AutodiffBackend;
 use crossbeam::channel::Receiver;
-use facemark::geometry::{Point, Region};
-use facemark::onnx::spec::ModelSpec;
 use indicatif::ProgressBar;
-use rand::rngs::StdRng;
 
-use crate::augment::{self, Start, whole_photo};
 use crate::average;
-use crate::batch::{self, Batch, Numbers};
-use crate::config::{Loss, Recipe};
-use crate::dataset::{self, Sample, Source};
-use crate::faces::{Faces, cross_entropies};
+use crate::batch::{self, Batch};
+use crate::checkpoint::{Progress, State, optimiser};
+use crate::dataset::Source;
 use crate::init::{self, Init};
-use crate::metrics::{FaceError, Summary};
 use crate::nets::Net;
-use crate::run_dir::{Epoch, Progress, Record, RunDir};
-
-/// AdamW over all of a net's parameters.
-pub type Optimiser<B> = OptimizerAdaptor<AdamW, Net<B>, B>;
-
-/// A training at the end of an epoch.
-pub struct State<B: AutodiffBackend> {
-    /// The net.
-    pub net: Net<B>,
-    /// The moving average of its weights, where the recipe asks for one.
-    pub average: Option<Net<B::InnerBackend>>,
-    /// With its momenta.
-    pub optimiser: Optimiser<B>,
-    /// How far it has come.
-    pub progress: Progress,
-}
-
-impl<B: AutodiffBackend> State<B> {
-    /// The net to validate and to use: the average if there is one.
-    pub fn best_net(&self) -> Net<B::InnerBackend> {
-        self.average.clone().unwrap_or_else(|| self.net.valid())
-    }
-}
-
-/// What a net is trained for: its batches, what is minimised, and how well it does.
-pub trait Task {
-    /// How many photos or faces are trained on, and how many are held out.
-    fn counts(&self) -> (usize, usize);
-
-    /// What a landmark net answers at first.
-    fn mean_shape(&self) -> Vec<f32>;
-
-    /// The batches of all epochs from this one on, 0-based.
-    fn batches(&self, first_epoch: usize) -> Receiver<Batch>;
-
-    /// One batch of the same kind, large enough for stable statistics.
-    fn sample_batch(&self) -> Batch;
-
-    /// The mean loss over a batch.
-    fn loss<B: Backend>(&self, found: Tensor<B, 2>, targets: Tensor<B, 2>) -> Tensor<B, 1>;
-
-    /// How well a net does on what is held out.
-    fn validate<B: Backend>(&self, net: &Net<B>, device: &B::Device) -> Result<Validation>;
-}
-
-/// How well a net does on what is held out.
-pub struct Validation {
-    /// Mean loss.
-    pub loss: f64,
-    /// Mean normalised error in per cent: the smaller, the better the net.
-    pub nme: f64,
-    /// Mean error in pixels.
-    pub pixels: f64,
-    /// The same and more, for people.
-    pub text: String,
-}
+use crate::recipe::Recipe;
+use crate::run_dir::{Epoch, Record, RunDir, commit};
+use crate::task::faces::Faces;
+use crate::task::landmarks::Landmarks;
+use crate::task::{Task, Validation};
 
 /// Trains a new net, from the weights of `init` if there are any, and leaves it in the folder `out`; ends early after
 /// the epoch `stop_after`.
@@ -257,187 +197,11 @@ fn train_epoch<B: AutodiffBackend>(
     Ok(Trained { loss, n_photos, waited })
 }
 
-/// Landmarks in crops.
-struct Landmarks {
-    recipe: Recipe,
-    spec: ModelSpec,
-    training: Arc<[Sample]>,
-    validation: Vec<Sample>,
-}
-
-impl Landmarks {
-    fn load(data: &Source, recipe: &Recipe) -> Result<Self> {
-        let spec = recipe.net.spec(recipe.framing);
-        let samples = dataset::load_for_training(data, spec.scheme)?;
-        let (training, validation) =
-            dataset::split(samples).with_context(|| format!("{}", data.path.display()))?;
-        Ok(Self { recipe: recipe.clone(), spec, training: training.into(), validation })
-    }
-
-    fn maker(&self) -> impl batch::Maker + use<> {
-        let (samples, spec, augment) =
-            (self.training.clone(), self.spec.clone(), self.recipe.augment.clone());
-        move |i: usize, rng: &mut StdRng| {
-            Numbers::new(augment::augmented(&samples[i], &spec, &augment, rng), &spec)
-        }
-    }
-}
-
-impl Task for Landmarks {
-    fn counts(&self) -> (usize, usize) {
-        (self.training.len(), self.validation.len())
-    }
-
-    fn mean_shape(&self) -> Vec<f32> {
-        mean_shape(&self.training, &self.spec)
-    }
-
-    fn batches(&self, first_epoch: usize) -> Receiver<Batch> {
-        let n = self.training.len();
-        batch::training(n, self.maker(), self.spec.clone(), self.recipe.clone(), first_epoch)
-    }
-
-    fn sample_batch(&self) -> Batch {
-        batch::sample_crops(self.training.len(), self.maker(), &self.spec, &self.recipe)
-    }
-
-    fn loss<B: Backend>(&self, found: Tensor<B, 2>, targets: Tensor<B, 2>) -> Tensor<B, 1> {
-        landmark_loss(found, targets, self.recipe.loss, &self.spec)
-    }
-
-    fn validate<B: Backend>(&self, net: &Net<B>, device: &B::Device) -> Result<Validation> {
-        let views = validation_views(&self.validation, &self.recipe);
-        let (loss, summary) = validate(net, &views, &self.recipe, &self.spec, device)?;
-        let Summary { nme_mean: nme, pixels, relative_mse, .. } = summary;
-        let text = format!("validation NME {nme:.3} %  {pixels:.2} px  mse {relative_mse:.6}");
-        Ok(Validation { loss, nme, pixels, text })
-    }
-}
-
-/// The mean loss over all coordinates, and over the nets' certainty that there is a face if they tell it; where there is
-/// none, the points do not count.
-fn landmark_loss<B: Backend>(
-    found: Tensor<B, 2>,
-    targets: Tensor<B, 2>,
-    kind: Loss,
-    spec: &ModelSpec,
-) -> Tensor<B, 1> {
-    if !spec.presence {
-        return loss(found, targets, kind);
-    }
-    let n = 2 * spec.scheme.n_points();
-    let (points, present) = (targets.clone().narrow(1, 0, n), targets.narrow(1, n, 1));
-    let (found, logit) = (found.clone().narrow(1, 0, n), found.narrow(1, n, 1));
-    let absent = -present.clone() + 1.0;
-    let found = found * present.clone() + points.clone() * absent.clone();
-    let (if_face, if_none) = cross_entropies(logit);
-    let certainty = if_face * present.clone() + if_none * absent;
-    loss(found, points, kind) / present.mean().clamp_min(0.1) + certainty.mean() * PRESENCE_WEIGHT
-}
-
-/// Keeps what a new net's certainty costs, ln 2, below what its landmarks cost when they are good, some 0.03.
-const PRESENCE_WEIGHT: f32 = 0.02;
-
-/// The mean loss over all coordinates.
-fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> Tensor<B, 1> {
-    let error = found - targets;
-    match loss {
-        Loss::Mse => error.square().mean(),
-        Loss::SmoothL1 { beta } => {
-            let beta = f64::from(beta);
-            let size = error.abs();
-            let parabola = size.clone().square() / (2.0 * beta);
-            parabola.mask_where(size.clone().greater_elem(beta), size - beta / 2.0).mean()
-        }
-        Loss::Wing { width, curvature } => {
-            let (w, c) = (f64::from(width), f64::from(curvature));
-            let size = error.abs();
-            // Chosen so that both pieces meet at the width.
-            let offset = w - w * (1.0 + w / c).ln();
-            let bent = (size.clone() / c + 1.0).log() * w;
-            let straight = size.clone() - offset;
-            bent.mask_where(size.greater_elem(w), straight).mean()
-        }
-        Loss::Focal { .. } => unreachable!("recipes are checked: this loss is for detectors"),
-    }
-}
-
-/// What is validated with: each held-out face by the box of its true points, by the whole photo, or by both, as the
-/// training crops begin.
-fn validation_views<'a>(validation: &'a [Sample], recipe: &Recipe) -> Vec<(&'a Sample, Region)> {
-    let start = recipe.augment.start;
-    let boxes = validation.iter().map(|sample| (sample, sample.region));
-    let photos = validation.iter().map(|sample| (sample, whole_photo(&recipe.framing, &sample.photo)));
-    boxes.filter(|_| start != Start::Photo).chain(photos.filter(|_| start != Start::Face)).collect()
-}
-
-/// Mean loss and errors of the held-out faces.
-fn validate<B: Backend>(
-    net: &Net<B>,
-    views: &[(&Sample, Region)],
-    recipe: &Recipe,
-    spec: &ModelSpec,
-    device: &B::Device,
-) -> Result<(f64, Summary)> {
-    let mut errors = Vec::with_capacity(views.len());
-    let mut total = 0.0;
-    for (batch, views) in batch::plain(views, spec, recipe.batch).into_iter().zip(views.chunks(recipe.batch))
-    {
-        let (crops, targets) = batch.into_tensors::<B>(device);
-        let found = net.forward(crops);
-        let loss =
-            landmark_loss(found.clone(), targets, recipe.loss, spec).into_data().iter::<f64>().sum::<f64>();
-        total += loss * views.len() as f64;
-        let found: Vec<f32> = found.into_data().iter::<f32>().collect();
-        for ((sample, region), found) in views.iter().zip(found.chunks_exact(spec.n_values())) {
-            let to_image = spec.framing.crop_to_image(region);
-            let found: Vec<Point> = found[..2 * spec.scheme.n_points()]
-                .chunks_exact(2)
-                .map(|xy| to_image.apply(Point::new(xy[0], xy[1])))
-                .collect();
-            errors.push(FaceError::new(&found, sample, spec.scheme));
-        }
-    }
-    Ok((total / views.len() as f64, Summary::new(&errors, spec.scheme)))
-}
-
-/// The mean of the faces' points in crop sides, x0, y0, x1, y1 …
-fn mean_shape(training: &[Sample], spec: &ModelSpec) -> Vec<f32> {
-    let mut sum = vec![0.0; 2 * spec.scheme.n_points()];
-    for sample in training {
-        let to_crop = spec.framing.crop_to_image(&sample.region).inverse();
-        let points = sample.points.iter().map(|&p| to_crop.apply(p));
-        sum.iter_mut().zip(points.flat_map(|p| [p.x, p.y])).for_each(|(sum, v)| *sum += v);
-    }
-    sum.into_iter().map(|v| v / training.len() as f32).collect()
-}
-
-/// A fresh optimiser.
-pub fn optimiser<B: AutodiffBackend>(recipe: &Recipe) -> Optimiser<B> {
-    AdamWConfig::new()
-        .with_epsilon(1e-8)
-        .with_weight_decay(recipe.weight_decay)
-        .with_grad_clipping(recipe.clip_norm.map(GradientClippingConfig::Norm))
-        .init()
-}
-
 fn report(epoch: &Epoch, validation: &Validation, is_best: bool) {
     let Epoch { epoch, loss, lr, photos_per_second, .. } = epoch;
     let mark = if is_best { "  best so far" } else { "" };
     let text = &validation.text;
     eprintln!("epoch {epoch:4}  loss {loss:.6}  {text}  lr {lr:.1e}  {photos_per_second:.0} photos/s{mark}");
-}
-
-/// Recorded if the program did not run in a repository.
-pub const UNKNOWN_COMMIT: &str = "unknown";
-
-/// The commit that the working folder is at, for the training record.
-fn commit() -> String {
-    let output = std::process::Command::new("git").args(["describe", "--always", "--dirty"]).output();
-    match output {
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        _ => UNKNOWN_COMMIT.to_owned(),
-    }
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -446,13 +210,12 @@ mod tests {
 
     use anyhow::Result;
     use burn::backend::Autodiff;
-    use burn::tensor::TensorData;
     use burn_flex::Flex;
 
     use super::*;
     use crate::export::{Which, export};
-    use crate::graph::Weights;
-    use crate::nets::NetKind;
+    use crate::nets::Storage;
+    use crate::recipe::NetKind;
     use crate::test_data;
 
     /// Loss and validation error of each epoch: the same seed and data must give the same.
@@ -498,7 +261,7 @@ mod tests {
             let recipe = Recipe { epochs: 3, batch: 4, seed, ..Recipe::best(NetKind::Nose) };
             start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
             let file = run.join("net.onnx");
-            export::<Autodiff<Flex>>(&run, &file, Which::Last, Weights::F32, &device)?;
+            export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::F32, &device)?;
             Ok((curve(&run)?, fs::read(file)?))
         };
         let (first, again, other) = (train("first", 7)?, train("again", 7)?, train("other", 8)?);
@@ -567,7 +330,8 @@ mod tests {
         let (_, _, record) = RunDir::open(&run)?;
         let record = Record { mean_shape: vec![0.5; 116], ..record };
         fs::write(run.join("run.json"), serde_json::to_vec(&record)?)?;
-        Recipe { epochs: 2, batch: 4, ..Recipe::best(NetKind::FullFace) }.save(&run.join("recipe.toml"))?;
+        let recipe = Recipe { epochs: 2, batch: 4, ..Recipe::best(NetKind::FullFace) };
+        fs::write(run.join("recipe.toml"), recipe.to_toml()?)?;
         let error = resume::<Autodiff<Flex>>(&data, &run, None, &device).expect_err("it is another net's");
         assert!(format!("{error:#}").contains("last.mpk is no checkpoint of this net"), "{error:#}");
         Ok(())
@@ -587,7 +351,7 @@ mod tests {
         start::<Autodiff<Flex>>(&data, &second, &still, Some(&Init::Run(first.clone())), None, &device)?;
         // From an exported file all weights learn on.
         let (file, third) = (dir.path().join("first.onnx"), dir.path().join("third"));
-        export::<Autodiff<Flex>>(&first, &file, Which::Best, Weights::F32, &device)?;
+        export::<Autodiff<Flex>>(&first, &file, Which::Best, Storage::F32, &device)?;
         let moving = Recipe { epochs: 2, lr: 1e-3, ..still };
         start::<Autodiff<Flex>>(&data, &third, &moving, Some(&Init::Onnx(file)), None, &device)?;
         let third = curve(&third)?;
@@ -597,50 +361,5 @@ mod tests {
         let best = first.iter().map(|epoch| epoch.1).fold(f64::INFINITY, f64::min);
         assert!(second.iter().all(|epoch| (epoch.1 - best).abs() < 1e-4 * best), "{best} {second:?}");
         Ok(())
-    }
-
-    #[test]
-    fn smooth_l1_is_a_parabola_and_then_a_line() {
-        let device = Default::default();
-        let at = |error: f32| -> f32 {
-            let found = Tensor::<Flex, 2>::from_data([[error]], &device);
-            loss(found, Tensor::zeros([1, 1], &device), Loss::SmoothL1 { beta: 0.02 }).into_scalar()
-        };
-        assert!((at(-0.01) - 0.0025).abs() < 1e-7);
-        assert!((at(0.02) - 0.01).abs() < 1e-7);
-        assert!((at(0.12) - 0.11).abs() < 1e-7);
-    }
-
-    #[test]
-    fn where_there_is_no_face_only_the_certainty_counts() {
-        let device = Default::default();
-        let spec = NetKind::Compact.spec(Recipe::best(NetKind::Compact).framing);
-        // Landmarks that are off by half a crop, a certainty of this logit, and whether there is a face.
-        let of = |logit: f32, present: f32| -> f32 {
-            let row = |point: f32, last: f32| {
-                let numbers: Vec<f32> = (0..137).map(|i| if i < 136 { point } else { last }).collect();
-                Tensor::<Flex, 2>::from_data(TensorData::new(numbers, [1, 137]), &device)
-            };
-            landmark_loss(row(0.5, logit), row(0.0, present), Loss::Mse, &spec).into_scalar()
-        };
-        assert!(of(-9.0, 0.0) < 1e-4, "it says that there is none");
-        assert!((of(9.0, 0.0) - 9.0 * PRESENCE_WEIGHT).abs() < 1e-4);
-        assert!((of(9.0, 1.0) - 0.25).abs() < 1e-4, "it says that there is one, but not where");
-        assert!((of(-9.0, 1.0) - 0.25 - 9.0 * PRESENCE_WEIGHT).abs() < 1e-4);
-    }
-
-    #[test]
-    fn wing_is_continuous_and_bent() {
-        let device = Default::default();
-        let wing = Loss::Wing { width: 0.04, curvature: 0.008 };
-        let at = |error: f32| -> f32 {
-            let found = Tensor::<Flex, 2>::from_data([[error]], &device);
-            loss(found, Tensor::zeros([1, 1], &device), wing).into_scalar()
-        };
-        assert_eq!(at(0.0), 0.0);
-        assert!((at(0.0399) - at(0.0401)).abs() < 3e-4);
-        assert!((at(-0.02) - 0.04 * (1.0_f32 + 2.5).ln()).abs() < 1e-6);
-        // Slope 1 in the straight part.
-        assert!((at(0.3) - at(0.2) - 0.1).abs() < 1e-6);
     }
 }

@@ -1,7 +1,7 @@
 //! `facemark-train data check`: counts a data set's faces and finds what is wrong with them.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 
@@ -9,7 +9,12 @@ use anyhow::{Result, bail, ensure};
 use facemark::Plane;
 use rayon::prelude::*;
 
-use super::{Annotation, Format, Part, Place, Sample, Source, annotations, outermost, read_sample};
+use super::annotation::{Annotation, Place};
+use super::formats::Format;
+use super::load::annotations;
+use super::sample::{Sample, outermost, read_sample};
+use super::source::Source;
+use super::split::Part;
 
 /// What a data set holds.
 pub struct Check {
@@ -87,7 +92,7 @@ fn checked(data: &Path, annotation: Annotation) -> Result<Checked> {
 /// A number that two pictures share only if they show the same.
 fn content(photo: &Plane) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (photo.width, &photo.data).hash(&mut hasher);
+    (photo.width(), photo.data()).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -146,7 +151,7 @@ fn summary(data: &Path, format: Format, faces: &[Checked]) -> Vec<String> {
             "  {n_outside} faces have points a little outside the picture, at most {worst:.2} face sizes"
         ));
     }
-    let pictures: std::collections::HashSet<u64> = faces.iter().map(|face| face.content).collect();
+    let pictures: HashSet<u64> = faces.iter().map(|face| face.content).collect();
     if pictures.len() < faces.len() {
         lines.push(format!("  {} different pictures", pictures.len()));
     }

@@ -2,10 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
-
-use super::Sample;
-
 /// What a face may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -61,17 +57,6 @@ pub fn is_for_testing(path: &Path, is_list: bool) -> bool {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     folders.any(|folder| is_test(&folder.as_os_str().to_string_lossy()))
         || (is_list && stem.split(['_', '-', '.']).any(is_test))
-}
-
-/// The samples to train on and those to validate with, in that order.
-///
-/// # Errors
-/// If one of the two is empty.
-pub fn split(samples: Vec<Sample>) -> Result<(Vec<Sample>, Vec<Sample>)> {
-    let (validation, training): (Vec<_>, Vec<_>) = samples.into_iter().partition(|sample| sample.held_out);
-    ensure!(!training.is_empty(), "every photo is held out, none is left to train on");
-    ensure!(!validation.is_empty(), "no photo is held out for validation");
-    Ok((training, validation))
 }
 
 #[cfg(test)]

@@ -3,35 +3,23 @@
 //! Burn 0.21 copies the activations twice to reduce them and then applies mean, deviation, gain and bias one by
 //! one. On a CPU these passes cost as much as ResNet18's convolutions. The result is the same up to rounding.
 
-use anyhow::Result;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-
-use super::KAIMING;
-use crate::graph::Graph;
-use crate::init::{self, Layers};
 
 /// A convolution without bias and the batch normalisation after it.
 #[derive(Module, Debug)]
 pub struct NormedConv<B: Backend> {
-    conv: Conv2d<B>,
-    norm: BatchNorm<B>,
+    pub(super) conv: Conv2d<B>,
+    pub(super) norm: BatchNorm<B>,
 }
 
 impl<B: Backend> NormedConv<B> {
-    /// A square kernel, and as much padding as makes the size shrink by the stride exactly.
-    pub fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &B::Device) -> Self {
-        let pad = kernel.saturating_sub(stride).div_ceil(2);
-        let conv = Conv2dConfig::new(channels, [kernel, kernel])
-            .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
-            .with_bias(false)
-            .with_initializer(KAIMING)
-            .init(device);
-        Self { conv, norm: BatchNormConfig::new(channels[1]).init(device) }
+    /// A convolution, and a normalisation that has seen nothing yet.
+    pub fn new(conv: &Conv2dConfig, device: &B::Device) -> Self {
+        Self { conv: conv.init(device), norm: BatchNormConfig::new(conv.channels[1]).init(device) }
     }
 
     /// Both, one after the other.
@@ -39,14 +27,12 @@ impl<B: Backend> NormedConv<B> {
         batch_norm(&self.norm, self.conv.forward(x))
     }
 
-    /// The file's bias, into which export folded the normalisation, becomes the offset of one that changes nothing else.
-    pub fn import(&mut self, layers: &mut Layers) -> Result<()> {
-        let bias = layers.conv(&mut self.conv)?;
-        let (n, device) = (bias.len(), self.conv.weight.device());
-        self.norm = BatchNormConfig::new(n).init(&device);
-        self.norm.running_var.update(Tensor::full([n], 1.0 - self.norm.epsilon, &device));
-        self.norm.beta = init::vector(bias, &device);
-        Ok(())
+    /// Begins again with a normalisation that changes nothing but adds `offset`, a value per channel.
+    pub fn offset_by(&mut self, offset: Param<Tensor<B, 1>>) {
+        let (n, device) = (offset.dims(), self.conv.weight.device());
+        self.norm = BatchNormConfig::new(n[0]).init(&device);
+        self.norm.running_var.update(Tensor::full(n, 1.0 - self.norm.epsilon, &device));
+        self.norm.beta = offset;
     }
 
     /// Lets the answer be 0 until training changes the weights.
@@ -61,11 +47,6 @@ impl<B: Backend> NormedConv<B> {
         let before = self.conv.forward(x).detach();
         self.norm = with_statistics_of(self.norm.clone(), before.clone());
         batch_norm(&self.norm, before)
-    }
-
-    /// The convolution with the normalisation folded in.
-    pub fn export(&self, graph: &mut Graph, input: &str) -> String {
-        graph.conv(input, &self.conv, Some(&self.norm))
     }
 }
 

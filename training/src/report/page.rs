@@ -1,21 +1,23 @@
 //! The page itself.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::chart::{Scale, Series, chart};
+use super::contents::Contents;
+use super::frame::frame;
+use super::held_out::HeldOut;
 use super::picture::{Overlay, filters, picture};
-use super::{Contents, HeldOut, N_EXTREMES};
-use crate::graph::Layer;
 use crate::metrics::Summary;
-use crate::run_dir::Epoch;
-use crate::train::UNKNOWN_COMMIT;
+use crate::nets::Step;
+use crate::run_dir::{Epoch, UNKNOWN_COMMIT};
 
-const STYLE: &str = include_str!("style.css");
+/// Faces shown of the best and of the worst.
+const N_EXTREMES: usize = 12;
 /// The cumulative error curve ends here, in per cent.
 const CURVE_END: f64 = 20.0;
 
 /// The whole page.
-pub(super) fn page(contents: &Contents) -> Markup {
+pub fn page(contents: &Contents) -> Markup {
     let name = contents.recipe.net.name();
     frame(
         &format!("facemark-train: {name}"),
@@ -35,22 +37,6 @@ pub(super) fn page(contents: &Contents) -> Markup {
             h2 { "Recipe" } pre { (contents.recipe.to_toml().unwrap_or_default()) }
         },
     )
-}
-
-/// A page with a title.
-pub fn frame(title: &str, body: Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { h1 { (title) } (body) }
-        }
-    }
 }
 
 fn head(contents: &Contents) -> Markup {
@@ -174,7 +160,7 @@ fn samples(contents: &Contents) -> Markup {
     let (width, _) = contents.recipe.net.input_size();
     let scheme = contents.recipe.net.scheme();
     let hide = contents.without_photos;
-    let show = |example: &crate::augment::Example| {
+    let show = |example: &crate::batch::Example| {
         let overlays = [Overlay { points: &example.points, class: "truth" }];
         picture((&example.pixels, width), scheme, &overlays, "", hide)
     };
@@ -223,16 +209,22 @@ fn own(contents: &Contents) -> Markup {
     }
 }
 
-fn architecture(layers: &[Layer]) -> Markup {
-    let total: usize = layers.iter().map(|layer| layer.n_parameters).sum();
+fn architecture(steps: &[Step]) -> Markup {
+    let million = |n: usize| format!("{:.2}", n as f64 / 1e6);
     html! {
         table {
-            tr { th { "layer" } th { "window" } th { "gives" } th { "parameters" } }
-            @for layer in layers {
-                @let size: Vec<String> = layer.size.iter().map(usize::to_string).collect();
-                tr { td { (layer.operator) } td { (layer.window) } td { (size.join("×")) } td { (layer.n_parameters) } }
+            tr { th { "layer" } th { "window" } th { "gives" } th { "parameters" } th { "million multiplications" } }
+            @for step in steps {
+                @let size: Vec<String> = step.size.iter().map(usize::to_string).collect();
+                tr {
+                    td { (step.operator) } td { (step.window) } td { (size.join("×")) } td { (step.n_parameters) }
+                    td { (million(step.n_multiplications)) }
+                }
             }
-            tr { th { "sum" } td {} td {} th { (total) } }
+            tr {
+                th { "sum" } td {} td {} th { (steps.iter().map(|step| step.n_parameters).sum::<usize>()) }
+                th { (million(steps.iter().map(|step| step.n_multiplications).sum())) }
+            }
         }
         p { "As exported: batch normalisation is folded into the convolutions." }
     }

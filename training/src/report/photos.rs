@@ -11,7 +11,7 @@ use facemark::{Plane, Timing};
 use image::imageops::FilterType;
 use serde::Deserialize;
 
-use super::files_in;
+use crate::files::files_in;
 
 /// Largest side of a photo in the report, in pixels.
 const SIDE: u32 = 480;
@@ -73,7 +73,7 @@ fn own_photo(file: &Path, lines: Option<&[Line]>, model: &mut LandmarkModel) -> 
             let center = Point::new((width - 1.0) / 2.0, (height - 1.0) / 2.0);
             let region = Region { center, size: 0.4 * width.min(height), angle: 0.0 };
             let plane = Plane::new(width as usize, height as usize, luma.to_vec())?;
-            vec![model.landmarks(&plane, &region, &mut Timing::default())?.points]
+            vec![model.landmarks(plane.luma(), &region, &mut Timing::default())?.points]
         }
     };
     let scaled = |p: Point| Point::new((p.x + 0.5) / width, (p.y + 0.5) / height);

@@ -1,0 +1,75 @@
+//! `facemark-train data`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::dataset::{Reading, Source, check};
+use crate::label;
+
+#[derive(Subcommand)]
+pub enum Data {
+    /// Count its faces by part, folder and size, and list what is wrong: broken annotations and pictures, points outside
+    /// their picture, photos that are both trained on and held out.
+    Check(Check),
+    /// Write a table of what a model finds in annotated photos, so that a smaller net can learn from it (`train --more`).
+    /// Photos that are held out or for testing are left out.
+    Label(Label),
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// Folder with annotated photos, or an annotation file.
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+#[derive(Args)]
+pub struct Label {
+    /// The model that is asked: an ONNX file, as written by `facemark-train export`.
+    model: PathBuf,
+    /// Folder with annotated photos, or an annotation file. Its points only say where the faces are, and whether the model
+    /// can be right.
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+    /// Leave out faces where the model and the photo's own points disagree by more than this NME in per cent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
+    at_most: f64,
+    /// The table to write.
+    #[arg(short, long, value_name = "CSV")]
+    output: PathBuf,
+}
+
+impl Data {
+    /// Does what was asked for.
+    pub fn run(self) -> Result<()> {
+        match self {
+            Self::Check(args) => args.run(),
+            Self::Label(args) => args.run(),
+        }
+    }
+}
+
+impl Label {
+    fn run(self) -> Result<()> {
+        let Self { model, data, reading, at_most, output } = self;
+        let counts = label::label(&model, &Source::new(data, reading), at_most, &output)?;
+        eprintln!(
+            "{}: {} faces; {} left out that the model sees otherwise",
+            output.display(),
+            counts.written,
+            counts.left_out
+        );
+        Ok(())
+    }
+}
+
+impl Check {
+    fn run(self) -> Result<()> {
+        let skip_bad = self.reading.skip_bad;
+        check::check(&Source::new(self.data, self.reading))?.print(skip_bad)
+    }
+}

@@ -1,0 +1,35 @@
+//! `facemark-train export`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::device::Device;
+use crate::export::{self, Which};
+use crate::nets::Storage;
+
+#[derive(Args)]
+pub struct Export {
+    /// The folder that was --out of the training.
+    run: PathBuf,
+    /// The ONNX file to write.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Which net of the run.
+    #[arg(long, value_enum, default_value_t = Which::Best)]
+    checkpoint: Which,
+    /// How the file stores the weights.
+    #[arg(long, value_enum, default_value_t = Storage::Int8)]
+    weights: Storage,
+}
+
+impl Export {
+    /// Does what was asked for.
+    pub fn run(self) -> Result<()> {
+        let Self { run, output, checkpoint, weights } = self;
+        let n = on_device!(Device::default(), export::export(&run, &output, checkpoint, weights))?;
+        eprintln!("{}: {:.1} MB", output.display(), n as f64 / 1e6);
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! What training minimises.
+
+pub mod focal;
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use facemark::onnx::spec::ModelSpec;
+
+use crate::recipe::Loss;
+use focal::cross_entropies;
+
+/// The mean loss over all coordinates, and over the nets' certainty that there is a face if they tell it; where there is
+/// none, the points do not count.
+pub fn landmark_loss<B: Backend>(
+    found: Tensor<B, 2>,
+    targets: Tensor<B, 2>,
+    kind: Loss,
+    spec: &ModelSpec,
+) -> Tensor<B, 1> {
+    if !spec.presence {
+        return loss(found, targets, kind);
+    }
+    let n = 2 * spec.scheme.n_points();
+    let (points, present) = (targets.clone().narrow(1, 0, n), targets.narrow(1, n, 1));
+    let (found, logit) = (found.clone().narrow(1, 0, n), found.narrow(1, n, 1));
+    let absent = -present.clone() + 1.0;
+    let found = found * present.clone() + points.clone() * absent.clone();
+    let (if_face, if_none) = cross_entropies(logit);
+    let certainty = if_face * present.clone() + if_none * absent;
+    loss(found, points, kind) / present.mean().clamp_min(0.1) + certainty.mean() * PRESENCE_WEIGHT
+}
+
+/// Keeps what a new net's certainty costs, ln 2, below what its landmarks cost when they are good, some 0.03.
+const PRESENCE_WEIGHT: f32 = 0.02;
+
+/// The mean loss over all coordinates.
+fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> Tensor<B, 1> {
+    let error = found - targets;
+    match loss {
+        Loss::Mse => error.square().mean(),
+        Loss::SmoothL1 { beta } => {
+            let beta = f64::from(beta);
+            let size = error.abs();
+            let parabola = size.clone().square() / (2.0 * beta);
+            parabola.mask_where(size.clone().greater_elem(beta), size - beta / 2.0).mean()
+        }
+        Loss::Wing { width, curvature } => {
+            let (w, c) = (f64::from(width), f64::from(curvature));
+            let size = error.abs();
+            // Chosen so that both pieces meet at the width.
+            let offset = w - w * (1.0 + w / c).ln();
+            let bent = (size.clone() / c + 1.0).log() * w;
+            let straight = size.clone() - offset;
+            bent.mask_where(size.greater_elem(w), straight).mean()
+        }
+        Loss::Focal { .. } => unreachable!("recipes are checked: this loss is for detectors"),
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::TensorData;
+    use burn_flex::Flex;
+
+    use super::*;
+    use crate::recipe::{NetKind, Recipe};
+
+    #[test]
+    fn smooth_l1_is_a_parabola_and_then_a_line() {
+        let device = Default::default();
+        let at = |error: f32| -> f32 {
+            let found = Tensor::<Flex, 2>::from_data([[error]], &device);
+            loss(found, Tensor::zeros([1, 1], &device), Loss::SmoothL1 { beta: 0.02 }).into_scalar()
+        };
+        assert!((at(-0.01) - 0.0025).abs() < 1e-7);
+        assert!((at(0.02) - 0.01).abs() < 1e-7);
+        assert!((at(0.12) - 0.11).abs() < 1e-7);
+    }
+
+    #[test]
+    fn where_there_is_no_face_only_the_certainty_counts() {
+        let device = Default::default();
+        let spec = NetKind::Compact.spec(Recipe::best(NetKind::Compact).framing);
+        // Landmarks that are off by half a crop, a certainty of this logit, and whether there is a face.
+        let of = |logit: f32, present: f32| -> f32 {
+            let row = |point: f32, last: f32| {
+                let numbers: Vec<f32> = (0..137).map(|i| if i < 136 { point } else { last }).collect();
+                Tensor::<Flex, 2>::from_data(TensorData::new(numbers, [1, 137]), &device)
+            };
+            landmark_loss(row(0.5, logit), row(0.0, present), Loss::Mse, &spec).into_scalar()
+        };
+        assert!(of(-9.0, 0.0) < 1e-4, "it says that there is none");
+        assert!((of(9.0, 0.0) - 9.0 * PRESENCE_WEIGHT).abs() < 1e-4);
+        assert!((of(9.0, 1.0) - 0.25).abs() < 1e-4, "it says that there is one, but not where");
+        assert!((of(-9.0, 1.0) - 0.25 - 9.0 * PRESENCE_WEIGHT).abs() < 1e-4);
+    }
+
+    #[test]
+    fn wing_is_continuous_and_bent() {
+        let device = Default::default();
+        let wing = Loss::Wing { width: 0.04, curvature: 0.008 };
+        let at = |error: f32| -> f32 {
+            let found = Tensor::<Flex, 2>::from_data([[error]], &device);
+            loss(found, Tensor::zeros([1, 1], &device), wing).into_scalar()
+        };
+        assert_eq!(at(0.0), 0.0);
+        assert!((at(0.0399) - at(0.0401)).abs() < 3e-4);
+        assert!((at(-0.02) - 0.04 * (1.0_f32 + 2.5).ln()).abs() < 1e-6);
+        // Slope 1 in the straight part.
+        assert!((at(0.3) - at(0.2) - 0.1).abs() < 1e-6);
+    }
+}
