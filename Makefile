@@ -87,7 +87,8 @@ fuzz: setup
 	rm -f target/matrix
 	FACEMARK_FUZZ=$(SECONDS) FACEMARK_MATRIX=$(CURDIR)/target/matrix cargo test --release --workspace \
 		--test fidelity --bin facemark-train -- fuzz --test-threads 1
-	RUSTFLAGS="$(COVERAGE)" cargo build --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz \
+	CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
+		RUSTFLAGS="$(COVERAGE)" cargo build --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz \
 		--target $(HOST)
 	for parser in pts asf xml wflw csv meta; do \
 		mkdir -p target/fuzz/corpus/$$parser; \

@@ -35,9 +35,9 @@ fn features([stem, first, second]: [usize; 3], n_blocks: usize) -> Vec<Layer> {
         layers
     };
     [
-        vec![normed_conv([1, stem], 8, 4), Relu], // 112×112 → 28×28, 160×160 → 40×40
-        stage([stem, first]),                     // 14×14, 20×20
-        stage([first, second]),                   // 7×7, 10×10
+        vec![normed_conv([1, stem], 8, 4), Relu], // 112×112 → 28×28, 144×144 → 36×36
+        stage([stem, first]),                     // 14×14, 18×18
+        stage([first, second]),                   // 7×7, 9×9
     ]
     .concat()
 }

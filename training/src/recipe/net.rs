@@ -22,7 +22,7 @@ pub enum NetKind {
     Resnet18,
     /// 68 iBUG points from 112×112 px, in a twelfth of the time.
     Compact,
-    /// The same from 160×160 px, wider and deeper: our most accurate net, for recordings.
+    /// The same from 144×144 px, wider and deeper: our most accurate net, for recordings.
     Large,
     /// All faces in a picture of 256×192 px: the tracker's detector.
     Face,
@@ -57,7 +57,7 @@ impl NetKind {
             Self::Nose | Self::Nose3 => (80, 60),
             Self::FullFace => (240, 180),
             Self::Resnet18 | Self::Compact => (112, 112),
-            Self::Large => (160, 160),
+            Self::Large => (144, 144),
             Self::Face => (256, 192),
         }
     }
