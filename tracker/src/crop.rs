@@ -385,6 +385,18 @@ mod tests {
     }
 
     #[test]
+    fn crops_far_larger_than_the_picture_repeat_its_edges() {
+        let halves = (0..256 * 256).map(|i| if i % 256 < 128 { 0 } else { 255 }).collect();
+        let halves = Plane::new(256, 256, halves).unwrap();
+        for size in [5e3, 5e6, 1e30] {
+            let region = Region { center: Point::new(127.5, 127.5), size, angle: 0.0 };
+            let mut out = vec![7; 16 * 16];
+            crop(halves.luma(), &FRAMING.crop_to_image(&region), 16, &mut out);
+            assert!(out.chunks(16).all(|row| (row[0], row[15]) == (0, 255)), "size {size}: {out:?}");
+        }
+    }
+
+    #[test]
     fn normalised_crops_have_the_documented_values() {
         let mut out = [0.0; 4];
         normalise(&[0, 255, 0, 255], Normalisation::PerCrop, &mut out);

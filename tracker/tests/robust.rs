@@ -18,8 +18,8 @@ use facemark::{
     Smoothing, Timing, Tracker, models,
 };
 
-const NUMBERS: [f32; 11] =
-    [0.0, 1.0, -1.0, 20.0, 1e-30, 1e9, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+const NUMBERS: [f32; 12] =
+    [0.0, 1.0, -1.0, 20.0, 1e-30, 1e9, 1e30, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
 const COUNTS: [usize; 6] = [0, 1, 7, 1 << 33, usize::MAX / 2, usize::MAX];
 const GOOD: Region = Region { center: Point::new(30.0, 30.0), size: 40.0, angle: 0.0 };
 
