@@ -12,7 +12,7 @@ use crate::onnx::spec::DetectorSpec;
 /// What has less than this score is nothing. A place that has it in the whole picture is looked at again, …
 const MIN_SEEN: f32 = 0.3;
 /// … the most certain ones of so many. The second look sees the face in the net's best size, upright.
-const MAX_CANDIDATES: usize = 64;
+const MAX_CANDIDATES: usize = 512;
 /// A new face needs this score, the mean of both looks.
 pub const MIN_SCORE: f32 = 0.6;
 /// The second look goes to a square of so many times the face's size …

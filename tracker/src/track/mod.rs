@@ -38,7 +38,7 @@ pub struct Options {
     /// Whether to look for small faces, too: from 15 px in 640×480 on instead of 30. Looking for faces takes seven times
     /// as long.
     pub small_faces: bool,
-    /// At most this many faces are followed, the most certain ones first.
+    /// At most this many faces are followed, the most certain ones first; [`usize::MAX`] for all.
     pub max_faces: usize,
     /// While all known faces are seen, the detector looks for new ones every so many frames. 0 is as 1.
     pub redetect_every: u32,
@@ -83,6 +83,8 @@ pub struct Tracker {
     scene: Scene,
     next_id: u32,
     frames_since_detection: u32,
+    /// Faces that the last picture showed beyond those that may be followed.
+    unfollowed: usize,
     timing: Timing,
 }
 
@@ -120,6 +122,7 @@ impl Tracker {
             scene: Scene::new(),
             next_id: 1,
             frames_since_detection: 0,
+            unfollowed: 0,
             timing: Timing::default(),
         }
     }
@@ -135,6 +138,7 @@ impl Tracker {
             return Err(Error::Time(seconds));
         }
         self.timing.clear();
+        self.unfollowed = 0;
         // Taken out and put back, so that the buffers are kept.
         let (mut spare, mut stretch) = (mem::take(&mut self.spare), self.stretch.take());
         let luma = image.as_luma(&mut spare);
@@ -164,6 +168,12 @@ impl Tracker {
     /// What the last picture cost.
     pub fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    /// How many faces the detector saw in the last picture beyond the [`Options::max_faces`] that are followed; 0 where it
+    /// was not asked.
+    pub fn unfollowed(&self) -> usize {
+        self.unfollowed
     }
 
     /// The point scheme of the landmarks.
@@ -204,8 +214,10 @@ impl Tracker {
         self.lost.retain(|lost| (0.0..=MEMORY).contains(&(time - lost.seen)));
         self.frames_since_detection += 1;
         let all_seen = !self.tracks.is_empty() && self.lost.is_empty();
-        let is_due = !all_seen || self.frames_since_detection >= self.options.redetect_every;
-        if is_due && self.has_room() {
+        let is_turn = self.frames_since_detection >= self.options.redetect_every;
+        let is_due = !all_seen || is_turn;
+        // Without room, faces are only counted.
+        if is_due && (self.has_room() || is_turn) {
             self.look_for_faces(luma)?;
         }
         let mut faces = Vec::with_capacity(self.tracks.len());
@@ -241,7 +253,9 @@ impl Tracker {
     /// Adds a track for each detection: a lost face's that is back, or a new one.
     fn take_in(&mut self, found: &[Detection]) {
         let mut news: Vec<Region> = found.iter().map(|face| face.region).collect();
-        news.truncate(self.options.max_faces.saturating_sub(self.tracks.len()));
+        let room = self.options.max_faces.saturating_sub(self.tracks.len());
+        self.unfollowed = news.len().saturating_sub(room);
+        news.truncate(room);
         let lost: Vec<Region> = self.lost.iter().map(|track| track.region).collect();
         let again = pair(&lost, &news);
         let mut lost: Vec<Option<Track>> = self.lost.drain(..).map(Some).collect();
