@@ -50,7 +50,7 @@ fn skip_to_end(file: &mut BufReader<File>) -> io::Result<()> {
 pub(super) fn is_animated(file: &Path, format: ImageFormat) -> bool {
     let open = || File::open(file).map(BufReader::new).ok();
     let is_animated = || match format {
-        ImageFormat::Gif => Some(GifDecoder::new(open()?).ok()?.into_frames().take(2).count() > 1),
+        ImageFormat::Gif => Some(GifDecoder::new(open()?).ok()?.into_frames().take(2).flatten().count() > 1),
         ImageFormat::WebP => Some(WebPDecoder::new(open()?).ok()?.has_animation()),
         ImageFormat::Png => PngDecoder::new(open()?).ok()?.is_apng().ok(),
         _ => None,
