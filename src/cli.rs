@@ -9,6 +9,8 @@ use facemark::Options;
 use facemark::face::Smoothing;
 
 use crate::catalog;
+use crate::draw::hide;
+use crate::source::adjusted::Adjustment;
 use crate::source::camera::{Encoding, Wanted};
 
 const EXAMPLES: &str = "\
@@ -83,12 +85,12 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Annotate {
-    /// Videos or pictures (.jpg, .jpeg, .png), or a folder of either. In a folder that holds videos, pictures are
-    /// left alone.
+    /// Videos or pictures (JPEG, PNG, WebP, BMP, TIFF, GIF), or a folder of either. In a folder that holds videos,
+    /// pictures are left out.
     #[arg(required = true)]
     pub input: Vec<PathBuf>,
-    /// The annotated video (.mp4, .mov, .mkv); for pictures or several videos, a folder. For several videos
-    /// --jsonl and --csv are folders, too.
+    /// The annotated video (.mp4, .mov, .mkv) or picture; for several, a folder. For several videos --jsonl and --csv
+    /// are folders, too. A name with a / at its end is a folder's in any case.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write raw video instead; -o - is standard output then.
@@ -119,6 +121,12 @@ pub struct Annotate {
     /// and counted.
     #[arg(long)]
     pub live: bool,
+    /// Whether faces are hidden.
+    #[command(flatten)]
+    pub hiding: Hiding,
+    /// Which frames, and how they lie.
+    #[command(flatten)]
+    pub reading: Reading,
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
@@ -153,6 +161,9 @@ pub struct Bench {
     /// is late stays late. Frames are dropped and counted as with --live.
     #[arg(long, value_name = "FPS", conflicts_with = "live", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub paced: Option<u32>,
+    /// Which frames, and how they lie.
+    #[command(flatten)]
+    pub reading: Reading,
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
@@ -201,6 +212,12 @@ pub struct Live {
     /// Replace outputs that exist.
     #[arg(long)]
     pub overwrite: bool,
+    /// Whether faces are hidden.
+    #[command(flatten)]
+    pub hiding: Hiding,
+    /// Which frames, and how they lie.
+    #[command(flatten)]
+    pub reading: Reading,
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
@@ -319,6 +336,68 @@ impl Data {
     }
 }
 
+/// Arguments that make faces unrecognisable.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Hiding {
+    /// Blur all faces that are found, whole heads, in everything that holds or shows pictures; draw no landmarks. Those
+    /// that are missed stay blurred for a second.
+    #[arg(long, conflicts_with_all = ["mosaic", "every"])]
+    pub blur: bool,
+    /// The same with coarse squares.
+    #[arg(long, conflicts_with = "every")]
+    pub mosaic: bool,
+}
+
+impl Hiding {
+    /// How faces are hidden, if they are.
+    pub fn how(self) -> Option<hide::Hiding> {
+        match (self.blur, self.mosaic) {
+            (true, _) => Some(hide::Hiding::Blur),
+            (_, true) => Some(hide::Hiding::Mosaic),
+            _ => None,
+        }
+    }
+}
+
+/// Arguments that decide what is read.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Reading {
+    /// Look for faces in every Nth frame only, for data of long videos in less time. Data have these frames alone; an
+    /// annotated video keeps all, each with the faces that were found last.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
+    /// Turn the pictures clockwise before anything else, for recordings that lie on their side.
+    #[arg(long, value_enum, value_name = "DEGREES")]
+    pub rotate: Option<Rotation>,
+}
+
+/// Values of `--rotate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rotation {
+    /// A quarter turn.
+    #[value(name = "90")]
+    Quarter,
+    /// Upside down.
+    #[value(name = "180")]
+    Half,
+    /// A quarter turn anticlockwise.
+    #[value(name = "270")]
+    ThreeQuarters,
+}
+
+impl Reading {
+    /// What is to be done to frames.
+    pub fn adjustment(self) -> Adjustment {
+        let quarter_turns = match self.rotate {
+            None => 0,
+            Some(Rotation::Quarter) => 1,
+            Some(Rotation::Half) => 2,
+            Some(Rotation::ThreeQuarters) => 3,
+        };
+        Adjustment { every: self.every, quarter_turns }
+    }
+}
+
 /// Arguments that decide what the tracker does.
 #[derive(Debug, Args)]
 pub struct Tracking {
@@ -331,9 +410,9 @@ pub struct Tracking {
     /// Threads that the nets may use.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
-    /// Follow at most this many faces.
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub max_faces: u16,
+    /// Follow at most this many faces. [default: 4; all in pictures, and with --blur or --mosaic]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_faces: Option<u16>,
     /// Look for new faces every so many frames; in each while one is missing.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redetect_every: u32,
@@ -360,12 +439,13 @@ pub enum Smooth {
 }
 
 impl Tracking {
-    /// The tracker's options.
-    pub fn options(&self) -> Options {
+    /// The tracker's options; all faces are followed if nobody says how many and it is `for_all`.
+    pub fn options(&self, for_all: bool) -> Options {
+        let default = if for_all { usize::MAX } else { Options::default().max_faces };
         Options {
             threads: self.threads.into(),
             small_faces: self.small_faces,
-            max_faces: self.max_faces.into(),
+            max_faces: self.max_faces.map_or(default, usize::from),
             redetect_every: self.redetect_every,
             smoothing: match self.smooth {
                 Smooth::Off => None,

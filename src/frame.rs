@@ -249,6 +249,8 @@ pub struct Frame {
     pub image: Yuv420,
     /// What it cost so far.
     pub timing: Timing,
+    /// Whether its faces were not looked for: they are those of the last frame in which they were.
+    pub held: bool,
 }
 
 impl Frame {
@@ -260,13 +262,14 @@ impl Frame {
             captured: Instant::now(),
             image: Yuv420::default(),
             timing: Timing::default(),
+            held: false,
         }
     }
 
     /// Becomes the same as `other`, keeping the planes' memory.
     pub fn copy_from(&mut self, other: &Self) {
-        let Self { index, time, captured, image, timing } = other;
-        (self.index, self.time, self.captured) = (*index, *time, *captured);
+        let Self { index, time, captured, image, timing, held } = other;
+        (self.index, self.time, self.captured, self.held) = (*index, *time, *captured, *held);
         self.timing.copy_from(timing);
         self.image.copy_from(image);
     }

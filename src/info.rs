@@ -12,6 +12,8 @@ pub struct SourceInfo {
     pub files: Vec<PathBuf>,
     /// Pictures that have nothing to do with one another: no tracking from one to the next.
     pub stills: bool,
+    /// Faces are looked for in every so many frames, at least 1.
+    pub every: u32,
     /// Width and height of the upright picture; of the first one where they differ.
     pub size: (usize, usize),
     /// How many frames there will be, as far as the header tells; an estimate.
@@ -34,6 +36,7 @@ impl SourceInfo {
         Self {
             files: vec![path.to_owned()],
             stills: false,
+            every: 1,
             size: (0, 0),
             frames: None,
             time_base: (1, 25),

@@ -40,6 +40,17 @@ pub struct Summary {
     pub frames: u64,
     /// Frames that did not: a newer one had come, or their picture was broken. Only ever live.
     pub dropped: u64,
+    /// Where more faces were seen than may be followed.
+    pub crowd: Crowd,
+}
+
+/// The fullest picture of which not all faces were followed; zeros if there was none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crowd {
+    /// Faces that were seen.
+    pub seen: usize,
+    /// Those of them that were followed.
+    pub followed: usize,
 }
 
 /// Takes the source's frames through the tracker into the sinks, until the source ends or `stop` is set.
@@ -62,7 +73,7 @@ pub fn run(
         // Has room: the channel was made for this many.
         let _ = empty_in.try_send(Frame::empty());
     }
-    let (live, stills) = (source.is_live(), source.info().stills);
+    let (live, stills, every) = (source.is_live(), source.info().stills, source.info().every);
     let queue = if live { LIVE_QUEUE } else { QUEUE };
     let (frames_in, frames_out) = bounded(queue);
     let (tracked_in, tracked_out) = bounded(queue);
@@ -75,7 +86,7 @@ pub fn run(
         let outlet = Outlet { frames: frames_in, stale };
         let may_go_on = || !stop.load(Ordering::Relaxed) && !over.load(Ordering::Relaxed);
         let capture = scope.spawn(move || capture(source, &empty_out, &outlet, may_go_on));
-        let inference = scope.spawn(move || infer(tracker, stills, &frames_out, &tracked_in));
+        let inference = scope.spawn(move || infer(tracker, (stills, every), &frames_out, &tracked_in));
         let written = catch_unwind(AssertUnwindSafe(|| write(sinks, &tracked_out, &empty_in, live)));
         // This is what tells the other two to end, should they not know.
         over.store(true, Ordering::Relaxed);
@@ -83,8 +94,8 @@ pub fn run(
         (joined(capture.join(), "capture"), joined(inference.join(), "inference"), joined(written, "output"))
     });
     // A later stage's error is the cause: the earlier ones only saw their channel close.
-    let summary = written??;
-    inferred??;
+    let (mut summary, crowd) = (written??, inferred??);
+    summary.crowd = crowd;
     let end = captured?;
     let stopped = stop.load(Ordering::Relaxed);
     // Without any frame there is nothing to complete, unless that is all that there is.
@@ -142,11 +153,20 @@ fn capture(
 
 fn infer(
     tracker: &mut Tracker,
-    stills: bool,
+    (stills, every): (bool, u32),
     frames: &Receiver<Frame>,
     tracked: &Sender<Tracked>,
-) -> Result<()> {
+) -> Result<Crowd> {
+    let (mut crowd, mut next, mut last) = (Crowd::default(), 0, Vec::new());
     for mut frame in frames {
+        frame.held = frame.index < next;
+        if frame.held {
+            if tracked.send(Tracked { frame, faces: last.clone() }).is_err() {
+                break;
+            }
+            continue;
+        }
+        next = frame.index + u64::from(every);
         if stills {
             tracker.reset();
         }
@@ -156,11 +176,17 @@ fn infer(
         let faces = tracker.track(&image, frame.time.seconds())?;
         frame.timing.add_tracker(tracker.timing());
         frame.timing.since(Stage::Track, start);
+        if tracker.unfollowed() > 0 && faces.len() + tracker.unfollowed() > crowd.seen {
+            crowd = Crowd { seen: faces.len() + tracker.unfollowed(), followed: faces.len() };
+        }
+        if every > 1 {
+            last.clone_from(&faces);
+        }
         if tracked.send(Tracked { frame, faces }).is_err() {
             break;
         }
     }
-    Ok(())
+    Ok(crowd)
 }
 
 /// Hands the frames to the sinks. Live, a gap in the frames' numbers is frames that were dropped.
@@ -245,6 +271,7 @@ mod tests {
         let info = SourceInfo {
             files: Vec::new(),
             stills: false,
+            every: 1,
             size: (8, 8),
             frames: None,
             time_base: (1, 25),
@@ -352,7 +379,7 @@ mod tests {
         let mut sink = Record { pause: Duration::from_micros(100), ..Record::default() };
         let summary =
             run_one(&mut counter(300, false, end), &mut tracker(Duration::ZERO, || ()), &mut sink).unwrap();
-        assert_eq!(summary, Summary { frames: 300, dropped: 0 });
+        assert_eq!(summary, Summary { frames: 300, ..Summary::default() });
         assert_eq!(sink.seen, (0..300).collect::<Vec<_>>());
         assert!(sink.finished);
     }

@@ -11,6 +11,7 @@ use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::{Packet, media};
 
+use super::foreign;
 use crate::error::{Blame, Fault};
 
 /// Larger than libav's own, to ask the disk less often.
@@ -33,6 +34,9 @@ pub(crate) fn init() {
 pub(crate) fn open(path: &Path) -> Result<Input> {
     init();
     let file = open_plain(path)?;
+    if let Some(told) = foreign::told(path) {
+        return Err(Fault::Input.error(told));
+    }
     let io = StreamIo::from_read_seek_with_capacity(file, READ_BUFFER)
         .blame(Fault::Input, || format!("cannot read {}", path.display()))?;
     let options = [("protocol_whitelist", "none")].into_iter().collect();

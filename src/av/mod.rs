@@ -4,6 +4,7 @@ pub mod convert;
 pub mod damage;
 pub mod demux;
 pub mod encode;
+pub mod foreign;
 pub mod mux;
 pub mod orient;
 pub mod remux;

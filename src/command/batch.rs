@@ -1,62 +1,82 @@
 //! `facemark annotate` for several videos: one after another, and a broken one does not stop the rest.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 
 use super::common::{Settings, tracker};
 use super::job::Job;
 use crate::cli::Annotate;
-use crate::error::{Blame, Fault, tell};
-use crate::output::{Annotated, Targets};
+use crate::error::{Fault, tell};
+use crate::output::target::means_folder;
+use crate::output::{Annotated, MadeFolder, Targets};
 use crate::source::files::{Files, Pace};
-use crate::source::images::is_picture;
+use crate::source::folder::{Folder, leave_out};
+use crate::source::images::{KINDS, is_moving_gif, is_picture};
 
-/// The endings by which a video in a folder is known.
-const VIDEOS: [&str; 15] = [
-    "3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ts", "webm", "wmv",
-];
 /// Endings that the annotated video can have, too; another one becomes Matroska, which holds nearly everything.
 const KEPT: [&str; 4] = ["m4v", "mkv", "mov", "mp4"];
 
-/// The videos that the arguments mean, if they mean several: a folder that holds some, or more than one file.
-///
-/// # Errors
-/// [`Fault::Input`] if the folder cannot be read, [`Fault::Usage`] for pictures among videos.
-pub(super) fn videos(input: &[PathBuf]) -> Result<Option<Vec<PathBuf>>> {
-    match input {
-        [folder] if folder.is_dir() => {
-            let videos = videos_in(folder)?;
-            Ok((!videos.is_empty()).then_some(videos))
+/// What the arguments name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Input {
+    /// All videos, or all pictures.
+    pub(super) files: Vec<PathBuf>,
+    /// Whether they are videos.
+    pub(super) videos: bool,
+    /// Whether they were found in a folder.
+    pub(super) in_folder: bool,
+    /// How many files of the folder are not among them. They have been named.
+    pub(super) left_out: usize,
+}
+
+impl Input {
+    /// Looks at the arguments: files, or a folder, of which the videos are taken, or the pictures if there are none.
+    ///
+    /// # Errors
+    /// [`Fault::Input`] if the folder cannot be read or holds neither, [`Fault::Usage`] for pictures among videos.
+    pub(super) fn new(input: &[PathBuf]) -> Result<Self> {
+        let given = |videos| Self { files: input.to_vec(), videos, in_folder: false, left_out: 0 };
+        match input {
+            [folder] if folder.is_dir() => Self::in_folder(folder),
+            [file] => Ok(given(!is_picture(file) || is_moving_gif(file))),
+            files if files.iter().all(|file| is_picture(file)) => Ok(given(false)),
+            files if files.iter().any(|file| is_picture(file)) => {
+                Err(Fault::Usage.error("there are pictures among the videos; annotate them apart"))
+            }
+            _ => Ok(given(true)),
         }
-        [_] => Ok(None),
-        files if files.iter().all(|file| is_picture(file)) => Ok(None),
-        files if files.iter().any(|file| is_picture(file)) => {
-            Err(Fault::Usage.error("there are pictures among the videos; annotate them apart"))
+    }
+
+    fn in_folder(folder: &Path) -> Result<Self> {
+        let Folder { videos, pictures, others } = Folder::read(folder)?;
+        let mut left_out = leave_out(&others, "neither video nor picture");
+        if !videos.is_empty() {
+            left_out += leave_out(&pictures, "pictures among videos");
+            return Ok(Self { files: videos, videos: true, in_folder: true, left_out });
         }
-        files => Ok(Some(files.to_vec())),
+        if pictures.is_empty() {
+            let message = format!("there is no video and no {KINDS} picture in {}", folder.display());
+            return Err(Fault::Input.error(message));
+        }
+        Ok(Self { files: pictures, videos: false, in_folder: true, left_out })
+    }
+
+    /// Whether this target is a folder, in which each file gets its own.
+    pub(super) fn is_folder(&self, target: &Path) -> bool {
+        self.in_folder || self.files.len() > 1 || means_folder(target)
     }
 }
 
-fn videos_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let cannot = || format!("cannot read the folder {}", folder.display());
-    let mut videos = Vec::new();
-    let mut pictures = 0;
-    for entry in fs::read_dir(folder).blame(Fault::Input, cannot)? {
-        let path = entry.blame(Fault::Input, cannot)?.path();
-        pictures += usize::from(is_picture(&path));
-        if VIDEOS.contains(&&*ending(&path)) && !path.is_dir() {
-            videos.push(path);
-        }
+/// The part of a summary about files that were left out.
+pub(super) fn also_left_out(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; 1 file left out".to_owned(),
+        _ => format!("; {count} files left out"),
     }
-    if pictures > 0 && !videos.is_empty() {
-        log::warn!("{} holds videos; its {pictures} pictures are left alone", folder.display());
-    }
-    videos.sort();
-    Ok(videos)
 }
 
 fn ending(path: &Path) -> String {
@@ -67,15 +87,10 @@ fn ending(path: &Path) -> String {
 ///
 /// # Errors
 /// What is wrong with the whole; after all videos, the fault of the first one that failed.
-pub(super) fn annotate(
-    videos: &[PathBuf],
-    args: &Annotate,
-    settings: Settings,
-    stop: &AtomicBool,
-) -> Result<()> {
-    let jobs = prepare(videos, args)?;
+pub(super) fn annotate(input: &Input, args: &Annotate, settings: Settings, stop: &AtomicBool) -> Result<()> {
+    let (jobs, _folders) = prepare(input, args)?;
     let pace = if args.live { Pace::Live } else { Pace::Free };
-    let mut tracker = tracker(&args.tracking)?;
+    let mut tracker = tracker(&args.tracking, args.hiding.how().is_some())?;
     let (mut done, mut skipped, mut failures) = (0, 0, Vec::new());
     for job in jobs.iter().filter(|_| !stop.load(Ordering::Relaxed)) {
         if args.resume && job.outputs().exist() {
@@ -83,8 +98,9 @@ pub(super) fn annotate(
             continue;
         }
         tracker.reset();
-        let result =
-            job.open(pace).and_then(|mut source| job.run(source.as_mut(), &mut tracker, settings, stop));
+        let result = job
+            .open(pace, args.reading.adjustment())
+            .and_then(|mut source| job.run(source.as_mut(), &mut tracker, settings, stop));
         match result {
             Ok(_) if stop.load(Ordering::Relaxed) => job.outputs().set_aside(),
             Ok(outcome) => {
@@ -104,7 +120,8 @@ pub(super) fn annotate(
         let (all, failed) = (jobs.len(), failures.len());
         let left = all - done - skipped - failed;
         tell(format_args!(
-            "{all} videos: {done} annotated, {skipped} done before, {failed} failed, {left} not begun or stopped"
+            "{all} videos: {done} annotated, {skipped} done before, {failed} failed, {left} not begun or stopped{}",
+            also_left_out(input.left_out)
         ));
     }
     verdict(&failures, jobs.len())
@@ -118,24 +135,25 @@ fn verdict(failures: &[Error], all: usize) -> Result<()> {
 }
 
 /// What becomes of a video.
-fn targets(video: &Path, args: &Annotate) -> Targets {
+fn targets(video: &Path, input: &Input, args: &Annotate) -> Targets {
     let stem = video.file_stem().unwrap_or_default();
-    let named = |folder: &PathBuf, ending: &str| {
+    let named = |target: &PathBuf, ending: &str| {
+        if target.as_os_str() == "-" || !input.is_folder(target) {
+            return target.clone();
+        }
         let mut name = stem.to_owned();
         name.push(".");
         name.push(ending);
-        folder.join(name)
-    };
-    let lines = |folder: &PathBuf, ending: &str| {
-        if folder.as_os_str() == "-" { folder.clone() } else { named(folder, ending) }
+        target.join(name)
     };
     let own = ending(video);
     let kept = if KEPT.contains(&&*own) { &own } else { "mkv" };
     Targets {
-        annotated: args.output.as_ref().map(|folder| Annotated::Copy(named(folder, kept))),
+        annotated: args.output.as_ref().map(|target| Annotated::Copy(named(target, kept))),
+        jsonl: args.data.jsonl.as_ref().map(|target| named(target, "jsonl")),
+        csv: args.data.csv.as_ref().map(|target| named(target, "csv")),
         show_latency: args.show_latency,
-        jsonl: args.data.jsonl.as_ref().map(|folder| lines(folder, "jsonl")),
-        csv: args.data.csv.as_ref().map(|folder| lines(folder, "csv")),
+        hiding: args.hiding.how(),
         // What is left of a video that was not finished is done again.
         overwrite: args.overwrite || args.resume,
         ..Targets::default()
@@ -143,24 +161,20 @@ fn targets(video: &Path, args: &Annotate) -> Targets {
 }
 
 /// Makes the folders, and refuses what would go wrong with any of the videos beforehand.
-fn prepare(videos: &[PathBuf], args: &Annotate) -> Result<Vec<Job>> {
-    let folders = args.output.iter().chain(args.data.files()).filter(|folder| folder.as_os_str() != "-");
-    let mut n_folders = 0;
-    for folder in folders {
-        n_folders += 1;
-        fs::create_dir_all(folder).blame(Fault::Output, || {
-            format!(
-                "cannot make the folder {}; several videos need folders for their outputs",
-                folder.display()
-            )
-        })?;
-    }
-    if args.resume && n_folders == 0 {
+fn prepare(input: &Input, args: &Annotate) -> Result<(Vec<Job>, Vec<MadeFolder>)> {
+    let files = args.output.iter().chain(args.data.files());
+    let files: Vec<_> = files.filter(|target| target.as_os_str() != "-").collect();
+    if args.resume && files.is_empty() {
         return Err(Fault::Usage.error("--resume needs outputs in files, by which it knows what is done"));
     }
+    let folders = files.into_iter().filter(|target| input.is_folder(target)).map(|folder| {
+        MadeFolder::new(folder)
+            .context("outputs of several videos, and those with a / at the end, need folders")
+    });
+    let folders = folders.collect::<Result<Vec<_>>>()?;
     let mut names = HashSet::new();
     let prepare = |video: &PathBuf| {
-        let targets = targets(video, args);
+        let targets = targets(video, input, args);
         for path in targets.paths().filter(|path| path.as_os_str() != "-") {
             if !names.insert(path.clone()) {
                 let message = format!("two videos would become {}; annotate them apart", path.display());
@@ -169,27 +183,37 @@ fn prepare(videos: &[PathBuf], args: &Annotate) -> Result<Vec<Job>> {
         }
         Job::new(Files::Video(video.clone()), targets)
     };
-    videos.iter().map(prepare).collect()
+    let jobs = input.files.iter().map(prepare).collect::<Result<_>>()?;
+    Ok((jobs, folders))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use std::fs;
+
     #[test]
-    fn folders_of_videos_and_several_videos_are_batches() {
+    fn folders_stand_for_their_videos_or_else_for_their_pictures() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let files = |names: &[&str]| names.iter().map(|name| path(name)).collect::<Vec<_>>();
-        let found = |names: &[&str]| videos(&files(names));
+        let found = |names: &[&str]| Input::new(&files(names));
+        let expected = |names: &[&str], videos, in_folder, left_out| Input {
+            files: files(names),
+            videos,
+            in_folder,
+            left_out,
+        };
+        assert_eq!(Fault::of(&found(&[""]).unwrap_err()), Fault::Input);
         fs::write(path("a.png"), "").unwrap();
-        assert_eq!(found(&[""]).unwrap(), None, "only pictures");
+        assert_eq!(found(&[""]).unwrap(), expected(&["a.png"], false, true, 0));
         fs::write(path("b.MOV"), "").unwrap();
         fs::create_dir(path("c.mp4")).unwrap();
         fs::write(path("a.avi"), "").unwrap();
-        assert_eq!(found(&[""]).unwrap(), Some(files(&["a.avi", "b.MOV"])));
-        assert_eq!(found(&["a.avi", "x"]).unwrap(), Some(files(&["a.avi", "x"])));
-        assert_eq!(found(&["a.avi"]).unwrap(), None);
+        assert_eq!(found(&[""]).unwrap(), expected(&["a.avi", "b.MOV"], true, true, 2));
+        assert_eq!(found(&["a.avi", "x"]).unwrap(), expected(&["a.avi", "x"], true, false, 0));
+        assert_eq!(found(&["a.avi"]).unwrap(), expected(&["a.avi"], true, false, 0));
         assert_eq!(Fault::of(&found(&["a.avi", "a.png"]).unwrap_err()), Fault::Usage);
     }
 }

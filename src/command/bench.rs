@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::common::{Settings, print, tracker};
+use super::common::{Settings, print, tell_crowd, tracker};
 use crate::cli::Bench;
 use crate::error::Fault;
 use crate::output::report::{Subject, WARM_UP, to_json, to_text};
@@ -31,13 +31,14 @@ pub fn bench(args: &Bench, settings: Settings, stop: &AtomicBool) -> Result<()> 
         None if args.live => Pace::Live,
         None => Pace::Free,
     };
-    let mut source = files.open(pace)?;
+    let mut source = files.open(pace, args.reading.adjustment())?;
     let info = source.info().clone();
-    let mut tracker = tracker(&args.tracking)?;
+    let mut tracker = tracker(&args.tracking, info.stills)?;
     let (live, deadline) = (pace != Pace::Free, pace.deadline(&info));
     let run = Run { live, deadline, ..settings.run(&info, &tracker) };
     let mut outputs = outputs.open(run, Vec::new())?;
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut [&mut outputs], stop)?;
+    tell_crowd(&summary);
     let frames = outputs.report().frames();
     if frames <= WARM_UP {
         let message = format!("{frames} frames are too few to measure: the first {WARM_UP} are warm-up");

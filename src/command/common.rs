@@ -12,7 +12,7 @@ use crate::info::SourceInfo;
 use crate::output::data::DataFile;
 use crate::output::target::Target;
 use crate::output::{Annotated, Run};
-use crate::pipeline::Summary;
+use crate::pipeline::{Crowd, Summary};
 
 /// What every command is told.
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +38,14 @@ impl Settings {
     }
 }
 
-/// Loads the nets.
-pub(super) fn tracker(tracking: &Tracking) -> Result<Tracker> {
+/// Loads the nets; all faces are followed if nobody says how many and it is `for_all`.
+pub(super) fn tracker(tracking: &Tracking, for_all: bool) -> Result<Tracker> {
     let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
     let mut detector = catalog::find(&tracking.detector)?.load_detector(tracking.threads.into())?;
     if tracking.small_faces {
         detector = detector.with_small_faces();
     }
-    let tracker = Tracker::with(Box::new(detector), Box::new(model), tracking.options());
+    let tracker = Tracker::with(Box::new(detector), Box::new(model), tracking.options(for_all));
     if tracking.measures && !tracker.measures() {
         let scheme = tracker.scheme().name();
         log::warn!("--measures needs the 68 points of ibug68; {} has those of {scheme}", tracking.model);
@@ -63,6 +63,16 @@ pub(super) fn annotated(
         Some(VideoFormat::Yuv4mpeg) => Annotated::Raw,
         None => otherwise,
     })
+}
+
+/// Says if not all faces were followed.
+pub(super) fn tell_crowd(summary: &Summary) {
+    let Crowd { seen, followed } = summary.crowd;
+    if seen > followed {
+        log::warn!(
+            "{seen} faces were seen at once and only {followed} followed; --max-faces {seen} follows all"
+        );
+    }
 }
 
 /// The line at the end of a run.

@@ -5,10 +5,11 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use facemark::Tracker;
 
-use super::common::{Settings, outcome};
+use super::common::{Settings, outcome, tell_crowd};
 use crate::output::{Outputs, Targets};
 use crate::pipeline;
 use crate::source::Source;
+use crate::source::adjusted::Adjustment;
 use crate::source::files::{Files, Pace};
 
 /// Files to annotate, and outputs that have been checked.
@@ -28,9 +29,9 @@ impl Job {
         &self.outputs
     }
 
-    /// Opens the input.
-    pub(super) fn open(&self, pace: Pace) -> Result<Box<dyn Source>> {
-        self.files.open(pace)
+    /// Opens the input, with this done to its frames.
+    pub(super) fn open(&self, pace: Pace, adjustment: Adjustment) -> Result<Box<dyn Source>> {
+        self.files.open(pace, adjustment)
     }
 
     /// Does it, with the opened input; returns the line for the end.
@@ -44,6 +45,7 @@ impl Job {
         let info = source.info().clone();
         let mut outputs = self.outputs.open(settings.run(&info, tracker), Vec::new())?;
         let summary = pipeline::run(source, tracker, &mut [&mut outputs], stop)?;
+        tell_crowd(&summary);
         Ok(outcome(&summary, outputs.report().frames_with_face(), self.outputs.paths()))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::common::{Settings, annotated, outcome, tracker};
+use super::common::{Settings, annotated, outcome, tell_crowd, tracker};
 use crate::cli::{Live, Switch};
 use crate::error::{Fault, tell};
 use crate::output::report::latencies;
@@ -37,14 +37,15 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     let files = args.input.as_ref().map(|file| Files::new(slice::from_ref(file))).transpose()?;
     let outputs = Outputs::new(targets, files.as_ref())?;
     let server = args.serve.map(|address| Server::bind(address, args.serve_allow_remote)).transpose()?;
+    let adjustment = args.reading.adjustment();
     let source = match &files {
-        Some(files) => Some(files.open(Pace::Live)?),
-        None => camera(args, settings, stop)?,
+        Some(files) => Some(files.open(Pace::Live, adjustment)?),
+        None => camera(args, settings, stop)?.map(|camera| adjustment.of(camera)).transpose()?,
     };
     let Some(mut source) = source else { return Ok(()) };
     let info = source.info().clone();
     let mirrored = args.mirror.map_or(args.input.is_none(), |switch| switch == Switch::On);
-    let mut tracker = tracker(&args.tracking)?;
+    let mut tracker = tracker(&args.tracking, info.stills || args.hiding.how().is_some())?;
     let scheme = tracker.scheme();
     let mut shown: Vec<Box<dyn Sink + '_>> = Vec::new();
     if with_window {
@@ -60,6 +61,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     let run = Run { live: true, deadline: Pace::Live.deadline(&info), ..settings.run(&info, &tracker) };
     let mut opened = outputs.open(run, shown)?;
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut [&mut opened], stop)?;
+    tell_crowd(&summary);
     if !settings.quiet {
         tell(outcome(&summary, opened.report().frames_with_face(), outputs.paths()));
         let sent = sending.and_then(|sending| sending.latencies());
@@ -71,6 +73,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
 fn targets(args: &Live) -> Targets {
     Targets {
         annotated: annotated(&args.output, args.video_format, Annotated::Recording),
+        hiding: args.hiding.how(),
         jsonl: args.data.jsonl.clone(),
         csv: args.data.csv.clone(),
         osc: args.osc.clone(),

@@ -144,7 +144,7 @@ fn to_bytes(Rgb(r, g, b): Rgb) -> Scalar {
     Scalar::new(first, second, third, fourth)
 }
 
-fn mat(plane: &mut Plane) -> opencv::Result<BoxedRefMut<'_, Mat>> {
+pub(super) fn mat(plane: &mut Plane) -> opencv::Result<BoxedRefMut<'_, Mat>> {
     Mat::new_rows_cols_with_data_mut(plane.height() as i32, plane.width() as i32, plane.data_mut())
 }
 

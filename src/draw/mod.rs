@@ -9,6 +9,7 @@ use facemark::geometry::Point;
 use crate::frame::Yuv420;
 
 mod canvas;
+pub mod hide;
 mod panel;
 pub mod view;
 

@@ -20,6 +20,8 @@ const BUFFER: usize = 1 << 16;
 /// radians (OpenFace's names and convention), `eye_left,eye_right,blink,mouth` come before the landmarks.
 pub struct Csv {
     out: Writer<DataFile>,
+    /// The names of the columns, until the first row: a run that is refused leaves nothing.
+    header: Option<Vec<String>>,
     info: SourceInfo,
     scheme: Scheme,
     measures: bool,
@@ -29,20 +31,18 @@ pub struct Csv {
 const MEASURES: [&str; 7] = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth"];
 
 impl Csv {
-    /// Opens the output and writes the header; with `measures` also the measures' columns.
+    /// Opens the output; with `measures` there are also the measures' columns.
     ///
     /// # Errors
     /// [`Fault::Output`] if it cannot be written.
     pub fn create(target: &Target, info: SourceInfo, scheme: Scheme, measures: bool) -> Result<Self> {
         let out = WriterBuilder::new().buffer_capacity(BUFFER).from_writer(DataFile::create(target)?);
-        let mut csv = Self { out, info, scheme, measures };
         let mut header = vec!["frame", "timestamp", "face_id", "confidence", "success"];
         header.extend(MEASURES.iter().filter(|_| measures));
         let mut header: Vec<String> = header.into_iter().map(str::to_owned).collect();
         let column = |axis| (0..scheme.n_points()).map(move |i| format!("{axis}_{i}"));
         header.extend(column('x').chain(column('y')).chain(["file".to_owned()]));
-        csv.row(header)?;
-        Ok(csv)
+        Ok(Self { out, header: Some(header), info, scheme, measures })
     }
 
     fn face(&mut self, tracked: &Tracked, face: Option<&Face>) -> Result<()> {
@@ -65,6 +65,16 @@ impl Csv {
     }
 
     fn row(&mut self, fields: Vec<String>) -> Result<()> {
+        self.begin()?;
+        self.put(fields)
+    }
+
+    /// Writes the header if there is none yet.
+    fn begin(&mut self) -> Result<()> {
+        self.header.take().map_or(Ok(()), |header| self.put(header))
+    }
+
+    fn put(&mut self, fields: Vec<String>) -> Result<()> {
         let written = self.out.write_record(fields).and_then(|()| Ok(self.out.flush()?));
         written.map_err(|error| match error.into_kind() {
             ErrorKind::Io(error) => self.out.get_ref().failure(&error),
@@ -84,6 +94,9 @@ fn measures(measures: Option<&Measures>) -> [String; 7] {
 
 impl Sink for Csv {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+        if tracked.frame.held {
+            return Ok(());
+        }
         if tracked.faces.is_empty() {
             return self.face(tracked, None);
         }
@@ -91,6 +104,7 @@ impl Sink for Csv {
     }
 
     fn finish(&mut self, _: End) -> Result<()> {
+        self.begin()?;
         self.out.get_ref().finish()
     }
 }

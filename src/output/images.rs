@@ -1,7 +1,6 @@
-//! Annotated copies of pictures, under their own names in another folder.
+//! Annotated copies of pictures, under their own names in another folder, or one under a name of its own.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::slice;
@@ -11,35 +10,65 @@ use anyhow::Result;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, RgbImage};
 
+use super::made::MadeFolder;
 use super::partial::write_whole;
 use super::sink::{End, Sink};
-use super::target::FileTarget;
+use super::target::{FileTarget, means_folder};
 use crate::color::to_rgb;
-use crate::error::{Blame, Fault};
+use crate::error::Fault;
 use crate::frame::{Stage, Tracked};
 
+/// The endings of the formats that can be written, and can be read as well.
+pub const ENDINGS: [&str; 9] = ["jpg", "jpeg", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif"];
 /// High enough that thin lines keep clean edges.
 const JPEG_QUALITY: u8 = 95;
 
-/// Writes each picture into a folder, in the format of its own name's ending.
+/// Writes each picture in the format of its name's ending.
 pub struct ImagesSink {
     /// By the frames' indices.
     targets: Vec<FileTarget>,
 }
 
 impl ImagesSink {
-    /// Makes the folder if it is not there, and checks the name that each of the `files` will have in it.
+    /// Checks the name of each picture: of a single one `out`, if that ends as a file's name, and otherwise its own in the
+    /// folder `out`, which is made if it is not there.
     ///
     /// # Errors
     /// [`Fault::Output`] if the folder cannot be made, and as [`FileTarget::new`]; [`Fault::Usage`] if two pictures have
-    /// the same name, or the folder is a file.
-    pub fn check(folder: &Path, files: &[PathBuf], overwrite: bool) -> Result<Vec<FileTarget>> {
+    /// the same name, the folder is a file or has a picture's name, or there is no such format.
+    pub fn check(
+        out: &Path,
+        files: &[PathBuf],
+        overwrite: bool,
+    ) -> Result<(Vec<FileTarget>, Option<MadeFolder>)> {
+        if out.extension().is_some() && !means_folder(out) {
+            return match files {
+                [_] if can_write(out) => Ok((vec![FileTarget::new(out, files, overwrite)?], None)),
+                [_] => Err(Fault::Usage.error(format!(
+                    "{}: name the picture {}, or a folder with a / at its end",
+                    out.display(),
+                    ENDINGS.map(|ending| format!(".{ending}")).join(", ")
+                ))),
+                _ if can_write(out) && !out.is_file() => Err(Fault::Usage.error(format!(
+                    "{0} is the name of one picture; for several, name a folder, or {0}/",
+                    out.display()
+                ))),
+                _ => Self::in_folder(out, files, overwrite),
+            };
+        }
+        Self::in_folder(out, files, overwrite)
+    }
+
+    fn in_folder(
+        folder: &Path,
+        files: &[PathBuf],
+        overwrite: bool,
+    ) -> Result<(Vec<FileTarget>, Option<MadeFolder>)> {
         if folder.is_file() {
             let message = format!("{} is a file; pictures need a folder for -o", folder.display());
             return Err(Fault::Usage.error(message));
         }
-        fs::create_dir_all(folder)
-            .blame(Fault::Output, || format!("cannot make the folder {}", folder.display()))?;
+        let made = MadeFolder::new(folder)?;
         let mut names = HashSet::new();
         let check = |file: &PathBuf| {
             let path = folder.join(file.file_name().unwrap_or_default());
@@ -49,7 +78,7 @@ impl ImagesSink {
             }
             FileTarget::new(&path, slice::from_ref(file), overwrite)
         };
-        files.iter().map(check).collect()
+        Ok((files.iter().map(check).collect::<Result<_>>()?, Some(made)))
     }
 
     /// Pictures under these names, one for each file of the source.
@@ -81,10 +110,17 @@ impl Sink for ImagesSink {
 
 /// Writes the picture in the format that `name` ends in.
 fn encode(picture: &RgbImage, name: &Path, out: &mut (impl Write + Seek)) -> Result<()> {
-    if ImageFormat::from_path(name)? == ImageFormat::Jpeg {
-        picture.write_with_encoder(JpegEncoder::new_with_quality(out, JPEG_QUALITY))?;
-    } else {
-        picture.write_to(out, ImageFormat::Png)?;
+    match ImageFormat::from_path(name)? {
+        ImageFormat::Jpeg => {
+            picture.write_with_encoder(JpegEncoder::new_with_quality(out, JPEG_QUALITY))?;
+        }
+        format => picture.write_to(out, format)?,
     }
     Ok(())
+}
+
+/// Whether there is a format of the name's ending.
+fn can_write(name: &Path) -> bool {
+    let ending = name.extension().unwrap_or_default().to_ascii_lowercase();
+    ENDINGS.iter().any(|known| ending == *known)
 }

@@ -69,6 +69,9 @@ impl Jsonl {
 
 impl Sink for Jsonl {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+        if tracked.frame.held {
+            return Ok(());
+        }
         let line = to_line(tracked, &tracked.faces, &self.info)? + "\n";
         self.file.put(line.as_bytes())
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::draw::hide::Hiding;
 use crate::error::Fault;
 use crate::frame::Stage;
 use crate::source::files::Files;
@@ -15,6 +16,7 @@ pub mod csv;
 pub mod data;
 pub mod images;
 pub mod jsonl;
+mod made;
 pub mod net;
 mod opened;
 pub mod overlay;
@@ -33,8 +35,10 @@ pub mod y4m;
 
 use csv::Csv;
 use jsonl::Jsonl;
+pub use made::MadeFolder;
 use net::{Datagrams, Format};
 pub use opened::{Opened, Run};
+use overlay::Hide;
 use partial::unpublish;
 pub use pictures::Annotated;
 use pictures::Pictures;
@@ -50,6 +54,8 @@ pub struct Targets {
     pub annotated: Option<Annotated>,
     /// Whether the time that each frame's faces took is written into its picture.
     pub show_latency: bool,
+    /// How faces are made unrecognisable in all that shows or holds pictures; then no landmarks are drawn.
+    pub hiding: Option<Hiding>,
     /// Landmarks as JSON lines.
     pub jsonl: Option<PathBuf>,
     /// Landmarks as a table.
@@ -149,10 +155,13 @@ impl Outputs {
         if run.live {
             sinks.push(Box::new(Stamp(Stage::Data)));
         }
-        // People see the picture as it was: what draws into it comes later.
+        if let Some(how) = self.targets.hiding {
+            sinks.push(Box::new(Hide::new(how, info.stills)));
+        }
+        // People see the picture without the overlay: what draws into it comes later.
         sinks.extend(shown);
         if let Some(pictures) = &self.pictures {
-            pictures.open(run, self.targets.show_latency, &mut sinks)?;
+            pictures.open(run, &self.targets, &mut sinks)?;
         }
         // Last, since it tells of all others.
         if let Some(target) = &self.trace {

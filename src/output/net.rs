@@ -68,6 +68,9 @@ impl Datagrams {
 
 impl Sink for Datagrams {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+        if tracked.frame.held {
+            return Ok(());
+        }
         // Faces are left out from the end until the rest fits.
         let mut faces = tracked.faces.len();
         let datagram = loop {

@@ -1,10 +1,13 @@
 //! Annotated pictures: the sinks that draw and write them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 
+use super::Targets;
 use super::images::ImagesSink;
+use super::made::MadeFolder;
 use super::opened::Run;
 use super::overlay::Overlay;
 use super::record::Recording;
@@ -12,13 +15,14 @@ use super::sink::Sink;
 use super::target::{FileTarget, Target};
 use super::video::VideoSink;
 use super::y4m::Y4m;
+use crate::draw::Style;
 use crate::error::Fault;
 use crate::source::files::Files;
 
 /// Where annotated pictures go.
 #[derive(Clone, Debug)]
 pub enum Annotated {
-    /// A copy of the input: a video with its sound and all else, or a folder for pictures.
+    /// A copy of the input: a video with its sound and all else, a picture, or a folder for pictures.
     Copy(PathBuf),
     /// A video that begins with the first frame that comes.
     Recording(PathBuf),
@@ -44,8 +48,11 @@ pub(super) enum Pictures {
     Video(FileTarget, PathBuf),
     Recording(FileTarget),
     Raw(Target),
-    /// A file for each picture.
-    Images(Vec<FileTarget>),
+    /// A file for each picture, and the folder that was made for them.
+    Images {
+        targets: Vec<FileTarget>,
+        _folder: Option<Arc<MadeFolder>>,
+    },
     Nowhere,
 }
 
@@ -62,7 +69,8 @@ impl Pictures {
             (Annotated::Nowhere, _) => Ok(Self::Nowhere),
             (Annotated::Raw(path), _) => Target::new(path, inputs, overwrite).map(Self::Raw),
             (Annotated::Copy(path), Some(Files::Images(files))) => {
-                ImagesSink::check(path, files, overwrite).map(Self::Images)
+                let (targets, folder) = ImagesSink::check(path, files, overwrite)?;
+                Ok(Self::Images { targets, _folder: folder.map(Arc::new) })
             }
             (Annotated::Copy(path), Some(Files::Video(video))) => {
                 Ok(Self::Video(VideoSink::check(path, inputs, overwrite)?, video.clone()))
@@ -77,20 +85,21 @@ impl Pictures {
     pub(super) fn open(
         &self,
         run: Run,
-        show_latency: bool,
+        targets: &Targets,
         sinks: &mut Vec<Box<dyn Sink + '_>>,
     ) -> Result<()> {
         let Run { info, scheme, .. } = run;
+        let style = if targets.hiding.is_some() { Style::Nothing } else { Style::Full };
         if let Self::Recording(target) = self {
             // Draws on its own thread.
-            sinks.push(Box::new(Recording::start(target.clone(), info, scheme)?));
+            sinks.push(Box::new(Recording::start(target.clone(), info, scheme)?.with_style(style)));
             return Ok(());
         }
-        sinks.push(Box::new(Overlay::new(scheme, show_latency)));
+        sinks.push(Box::new(Overlay::new(scheme, style, targets.show_latency)));
         match self {
             Self::Video(target, input) => sinks.push(Box::new(VideoSink::create(target, Some(input), info)?)),
             Self::Raw(target) => sinks.push(Box::new(Y4m::create(target, info.clone())?)),
-            Self::Images(targets) => sinks.push(Box::new(ImagesSink::new(targets.clone()))),
+            Self::Images { targets, .. } => sinks.push(Box::new(ImagesSink::new(targets.clone()))),
             Self::Recording(_) | Self::Nowhere => {}
         }
         Ok(())

@@ -22,6 +22,7 @@ const QUEUE: usize = 4;
 pub struct Recording {
     worker: Option<Worker<Shot, u64>>,
     target: FileTarget,
+    style: Style,
 }
 
 /// A copy of a frame, and how to draw on it.
@@ -38,7 +39,13 @@ impl Recording {
     pub fn start(target: FileTarget, info: &SourceInfo, scheme: Scheme) -> Result<Self> {
         let video = VideoSink::create(&target, None, info)?;
         let encode = move |shots| encode(video, scheme, shots);
-        Ok(Self { worker: Some(Worker::start("recording", QUEUE, encode)?), target })
+        let worker = Worker::start("recording", QUEUE, encode)?;
+        Ok(Self { worker: Some(worker), target, style: Style::Full })
+    }
+
+    /// The same with this drawn where nobody says anything else.
+    pub fn with_style(self, style: Style) -> Self {
+        Self { style, ..self }
     }
 
     /// Takes a copy of the frame; `false` when the recording has failed.
@@ -80,7 +87,7 @@ impl Recording {
 
 impl Sink for Recording {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
-        if self.add(tracked, Style::Full) {
+        if self.add(tracked, self.style) {
             return Ok(());
         }
         self.finish()?;

@@ -22,6 +22,8 @@ const PID: u32 = 1;
 /// Writes each frame's spans at once; keeps nothing.
 pub struct Trace {
     file: DataFile,
+    /// What comes before the first frame, until it comes: a run that is refused leaves nothing.
+    head: Option<String>,
     origin: Instant,
 }
 
@@ -69,13 +71,12 @@ impl Trace {
     /// # Errors
     /// [`Fault::Output`] if it cannot be created.
     pub fn create(target: &Target, origin: Instant) -> Result<Self> {
-        let mut file = DataFile::create(target)?;
+        let file = DataFile::create(target)?;
         let lanes = LANES.iter().enumerate().map(|(tid, name)| {
             to_json(&Event::Lane { name: "thread_name", pid: PID, tid, args: LaneName { name } })
         });
         let lanes = lanes.collect::<Result<Vec<_>>>()?.join(",\n");
-        file.put(format!("[{lanes}").as_bytes())?;
-        Ok(Self { file, origin })
+        Ok(Self { file, head: Some(format!("[{lanes}")), origin })
     }
 
     /// The events of one run of a stage.
@@ -122,7 +123,7 @@ fn to_json(event: &Event) -> Result<String> {
 impl Sink for Trace {
     fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
         let frame = &tracked.frame;
-        let mut text = String::new();
+        let mut text = self.head.take().unwrap_or_default();
         for event in frame.timing.spans().iter().flat_map(|span| self.events(span, frame.index)) {
             text += ",\n";
             text += &to_json(&event)?;
@@ -131,7 +132,8 @@ impl Sink for Trace {
     }
 
     fn finish(&mut self, _: End) -> Result<()> {
-        self.file.put(b"\n]\n")?;
+        let text = self.head.take().unwrap_or_default() + "\n]\n";
+        self.file.put(text.as_bytes())?;
         self.file.finish()
     }
 }

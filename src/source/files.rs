@@ -1,12 +1,14 @@
 //! Files to read: what the arguments mean, and how fast they are read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::slice;
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::images::{ImagesSource, is_picture, pictures_in};
+use super::adjusted::Adjustment;
+use super::folder::{Folder, leave_out};
+use super::images::{ImagesSource, KINDS, is_moving_gif, is_picture};
 use super::paced::Paced;
 use super::video::VideoSource;
 use super::{Source, SourceInfo};
@@ -33,7 +35,7 @@ pub enum Pace {
 }
 
 impl Files {
-    /// Tells a video from pictures. A folder stands for the pictures in it, by name.
+    /// Tells a video from pictures. A folder stands for the pictures in it, by name; what else is in it is named.
     ///
     /// # Errors
     /// [`Fault::Input`] for a folder without pictures or one that cannot be read, [`Fault::Usage`] for several
@@ -41,10 +43,10 @@ impl Files {
     pub fn new(input: &[PathBuf]) -> Result<Self> {
         match input {
             [folder] if folder.is_dir() => Ok(Self::Images(pictures_in(folder)?)),
-            [file] if !is_picture(file) => Ok(Self::Video(file.clone())),
+            [file] if !is_picture(file) || is_moving_gif(file) => Ok(Self::Video(file.clone())),
             files if files.iter().all(|file| is_picture(file)) => Ok(Self::Images(files.to_vec())),
             _ => Err(Fault::Usage
-                .error("several inputs must all be pictures (.jpg, .jpeg, .png) here; give one video")),
+                .error(format!("several inputs must all be pictures ({KINDS}) here; give one video"))),
         }
     }
 
@@ -56,22 +58,36 @@ impl Files {
         }
     }
 
-    /// Opens them.
+    /// Opens them, with this done to their frames.
     ///
     /// # Errors
+    /// [`Fault::Usage`] for an adjustment that pictures do not allow, and
     /// [`Fault::Input`] for a file that is not a video or holds no picture that can be decoded. Pictures are opened one
     /// by one, later.
-    pub fn open(&self, pace: Pace) -> Result<Box<dyn Source>> {
+    pub fn open(&self, pace: Pace, adjustment: Adjustment) -> Result<Box<dyn Source>> {
         let source: Box<dyn Source> = match self {
             Self::Video(path) => Box::new(VideoSource::open(path, 0)?),
             Self::Images(paths) => Box::new(ImagesSource::open(paths.clone())?),
         };
+        let source = adjustment.of(source)?;
         Ok(match pace {
             Pace::Free => source,
             Pace::Live => Box::new(Paced::new(source, None)),
             Pace::Rate(rate) => Box::new(Paced::new(source, Some(rate))),
         })
     }
+}
+
+/// The pictures of a folder, when videos are not wanted.
+fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let Folder { videos, pictures, others } = Folder::read(folder)?;
+    leave_out(&others, "neither video nor picture");
+    leave_out(&videos, "videos");
+    if pictures.is_empty() {
+        let message = format!("there is no {KINDS} picture in {}", folder.display());
+        return Err(Fault::Input.error(message));
+    }
+    Ok(pictures)
 }
 
 impl Pace {

@@ -5,19 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
+use super::whole::{is_animated, is_cut_short};
 use super::{Source, SourceInfo};
+use crate::av::foreign;
 use crate::color::from_rgb;
 use crate::error::{Blame, Fault};
 use crate::frame::{ColorTags, Frame, MediaTime, Stage, Yuv420};
 
 /// The endings of the formats that can be read.
-const ENDINGS: [&str; 3] = ["jpg", "jpeg", "png"];
+const ENDINGS: [&str; 10] = ["jpg", "jpeg", "jfif", "png", "apng", "webp", "bmp", "tif", "tiff", "gif"];
+/// What pictures can be, for messages.
+pub const KINDS: &str = "JPEG, PNG, WebP, BMP, TIFF or GIF";
 /// Pictures have no time; 25 of them count as a second.
 const TIME_BASE: (i32, i32) = (1, 25);
 
-/// JPEG and PNG files. A frame's index is the position of its file in the list, so broken pictures leave a gap.
+/// Picture files. A frame's index is the position of its file in the list, so broken pictures leave a gap.
 pub struct ImagesSource {
     info: SourceInfo,
     next: usize,
@@ -31,7 +35,7 @@ impl ImagesSource {
     /// [`Fault::Input`] when there is no file.
     pub fn open(files: Vec<PathBuf>) -> Result<Self> {
         let Some(first) = files.first() else {
-            return Err(Fault::Input.error("no pictures are given; name JPEG or PNG files"));
+            return Err(Fault::Input.error("no pictures are given; name some"));
         };
         let size = files.iter().find_map(|file| upright_size(file).ok()).unwrap_or_default();
         let mut info = SourceInfo::empty(first);
@@ -86,48 +90,38 @@ impl Source for ImagesSource {
     }
 }
 
-/// Whether the name has the ending of a picture that can be read, and is no folder's.
+/// Whether the name has a picture's ending and is no folder's. Of pictures that are not read, opening tells how to convert
+/// them.
 pub fn is_picture(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-    ENDINGS.iter().any(|known| ending == *known) && !path.is_dir()
+    ENDINGS.iter().chain(&foreign::ENDINGS).any(|known| ending == *known) && !path.is_dir()
 }
 
-/// The pictures in a folder, by name. Other files and folders in it are passed over.
-///
-/// # Errors
-/// [`Fault::Input`] when the folder cannot be read or holds no picture.
-pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let shown = folder.display();
-    let entries = fs::read_dir(folder).blame(Fault::Input, || format!("cannot open the folder {shown}"))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.blame(Fault::Input, || format!("cannot read the folder {shown}"))?.path();
-        if is_picture(&path) {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
-        return Err(Fault::Input.error(format!("there is no JPEG or PNG picture in {shown}")));
-    }
-    files.sort();
-    Ok(files)
+/// Whether the file is a GIF picture that moves, which is a video unless it lies among pictures.
+pub fn is_moving_gif(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    ending.eq_ignore_ascii_case("gif") && path.is_file() && is_animated(path, ImageFormat::Gif)
 }
 
-fn decoder(file: &Path) -> Result<impl ImageDecoder> {
+/// The decoder by the file's content, since endings lie, and the format.
+fn decoder(file: &Path) -> Result<(impl ImageDecoder, Option<ImageFormat>)> {
     let cannot = || format!("cannot read {} as a picture", file.display());
     // A pipe would block on opening.
     if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
         return Err(Fault::Input.error(format!("{} is not a plain file", file.display())));
     }
     let reader = ImageReader::open(file).blame(Fault::Input, || format!("cannot open {}", file.display()))?;
-    // By content, since endings lie.
+    if let Some(told) = foreign::told(file) {
+        return Err(Fault::Input.error(told));
+    }
     let reader = reader.with_guessed_format().blame(Fault::Input, cannot)?;
-    reader.into_decoder().blame(Fault::Input, cannot)
+    let format = reader.format();
+    Ok((reader.into_decoder().blame(Fault::Input, cannot)?, format))
 }
 
 fn upright_size(file: &Path) -> Result<(usize, usize)> {
     use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    let mut decoder = decoder(file)?;
+    let (mut decoder, _) = decoder(file)?;
     let (width, height) = decoder.dimensions();
     let (width, height) = (width as usize, height as usize);
     Ok(match decoder.orientation()? {
@@ -139,7 +133,14 @@ fn upright_size(file: &Path) -> Result<(usize, usize)> {
 /// Reads a picture into `image` and turns it upright as its EXIF data says.
 fn read(file: &Path, image: &mut Yuv420) -> Result<()> {
     let cannot = || format!("cannot read {} as a picture", file.display());
-    let mut decoder = decoder(file)?;
+    let (mut decoder, format) = decoder(file)?;
+    if format == Some(ImageFormat::Jpeg) && is_cut_short(file).blame(Fault::Input, cannot)? {
+        let message = "the file is cut short, its end is missing; copy it again";
+        return Err(Fault::Input.error(message)).blame(Fault::Input, cannot);
+    }
+    if format.is_some_and(|format| is_animated(file, format)) {
+        log::warn!("{} is animated; only its first picture is annotated", file.display());
+    }
     let orientation = decoder.orientation().blame(Fault::Input, cannot)?;
     let mut picture = DynamicImage::from_decoder(decoder).blame(Fault::Input, cannot)?;
     picture.apply_orientation(orientation);

@@ -5,11 +5,14 @@ use anyhow::Result;
 use crate::frame::Frame;
 pub use crate::info::SourceInfo;
 
+pub mod adjusted;
 pub mod camera;
 pub mod files;
+pub mod folder;
 pub mod images;
 pub mod paced;
 pub mod video;
+mod whole;
 
 /// A supply of frames: a file, a list of pictures, a camera.
 pub trait Source: Send {

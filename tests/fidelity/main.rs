@@ -16,6 +16,8 @@ mod faces;
 mod fixtures;
 mod fuzz;
 mod geometry;
+mod hidden;
+mod inputs;
 mod models;
 mod mutate;
 mod names;

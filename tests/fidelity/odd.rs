@@ -59,7 +59,7 @@ fn odd_inputs_and_surroundings() {
     place.refuse("annotate in.mp4 --jsonl - --model empty.onnx", 5, "empty.onnx");
     place.refuse("annotate in.mp4 --jsonl - --model folder.onnx", 5, "folder.onnx");
     place.refuse("annotate in.mp4 --jsonl - --model pipe.onnx", 5, "pipe.onnx");
-    place.refuse("annotate in.mp4 -o ..", 2, "..");
+    place.refuse("annotate in.mp4 -o out..", 2, "out..");
     place.refuse("annotate in.mp4 -o a.mp4", 6, "exists");
     // A picture is told and passed over, whatever it is.
     let run = place.run("", "annotate pipe.jpg --jsonl -");

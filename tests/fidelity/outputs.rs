@@ -170,7 +170,6 @@ fn refused_before_anything_is_read() {
     symlink(&clip, bench.path("soft.mp4")).unwrap();
     symlink(bench.path("nonsense.mp4"), bench.path("soft-nonsense.mp4")).unwrap();
     symlink("nowhere", bench.path("dangling.mp4")).unwrap();
-    fs::create_dir(bench.path("folder.mp4")).unwrap();
     for name in ["old.mp4", "old.jsonl", "old.csv"] {
         fs::write(bench.path(name), "precious").unwrap();
     }
@@ -186,7 +185,6 @@ fn refused_before_anything_is_read() {
         ("nonsense.mp4", "--jsonl", "old.jsonl", false, "exists"),
         ("nonsense.mp4", "--csv", "old.csv", false, "exists"),
         ("nonsense.mp4", "-o", "dangling.mp4", false, "exists"),
-        ("nonsense.mp4", "-o", "folder.mp4", true, "is a folder"),
         ("nonsense.mp4", "-o", "no/where.mp4", false, "there is no folder"),
         ("nonsense.mp4", "--jsonl", "no/where.jsonl", false, "there is no folder"),
     ] {

@@ -5,7 +5,8 @@ use std::fs;
 use facemark_cli::error::Fault;
 use facemark_cli::frame::{ColorTags, Stage};
 use facemark_cli::source::Source;
-use facemark_cli::source::images::{ImagesSource, pictures_in};
+use facemark_cli::source::folder::Folder;
+use facemark_cli::source::images::ImagesSource;
 use facemark_cli::source::video::VideoSource;
 
 use crate::support::{Bench, assert_times, bytes, decode, difference, frames, set_matrix, times};
@@ -186,7 +187,7 @@ fn pictures_come_one_by_one_and_broken_ones_are_remembered() {
     bench.ffmpeg("-f lavfi -i color=white:size=64x48 -frames:v 1 -q:v 2 c.jpg");
     fs::write(bench.path("b.jpg"), "no picture").unwrap();
     fs::write(bench.path("notes.txt"), "no picture either").unwrap();
-    let files = pictures_in(&bench.path("")).unwrap();
+    let files = Folder::read(&bench.path("")).unwrap().pictures;
     assert_eq!(files, ["a.png", "b.jpg", "c.jpg"].map(|name| bench.path(name)));
     let mut source = ImagesSource::open(files).unwrap();
     let (frames, end) = frames(&mut source);

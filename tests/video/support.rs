@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::Result;
-use facemark_cli::frame::{Frame, MediaTime, Timing, Yuv420};
+use facemark_cli::frame::Frame;
 use facemark_cli::output::{End, video::VideoSink};
 use facemark_cli::source::{Source, SourceInfo, video::VideoSource};
 use tempfile::TempDir;
@@ -112,13 +111,7 @@ pub fn assert_times(found: &[f64], expected: &[f64], tolerance: f64) {
 }
 
 pub fn new_frame() -> Frame {
-    Frame {
-        index: 0,
-        time: MediaTime { ticks: 0, base: (1, 1) },
-        captured: Instant::now(),
-        image: Yuv420::default(),
-        timing: Timing::default(),
-    }
+    Frame::empty()
 }
 
 /// All frames of a source, and how it ended.

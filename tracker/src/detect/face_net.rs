@@ -16,7 +16,7 @@ use crate::onnx::spec::DetectorSpec;
 /// look, in which the face is upright and has the size that suits the net best.
 const MIN_SEEN: f32 = 0.3;
 /// At most this many places get a second look, those with the highest scores.
-const MAX_CANDIDATES: usize = 64;
+const MAX_CANDIDATES: usize = 512;
 /// [`FaceNet`] reports a face if its score, the mean of both looks, is at least this.
 pub const MIN_SCORE: f32 = 0.6;
 /// The side of the square that the second look covers, in face sizes.

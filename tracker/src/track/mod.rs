@@ -48,7 +48,7 @@ pub struct Options {
     /// Whether to look for small faces, too: 15 px and more in a picture of 640×480 instead of 30 px. Looking
     /// for faces then takes seven times as long. Default: false.
     pub small_faces: bool,
-    /// How many faces to follow at most; the detector's highest scores come first. Default: 4.
+    /// How many faces to follow at most, [`usize::MAX`] for all; the detector's highest scores come first. Default: 4.
     pub max_faces: usize,
     /// While all known faces are in view, the detector looks for new ones once in this many frames; 0 counts
     /// as 1. Default: 10.
@@ -94,6 +94,8 @@ pub struct Tracker {
     scene: Scene,
     next_id: u32,
     frames_since_detection: u32,
+    /// Faces that the last picture showed beyond those that may be followed.
+    unfollowed: usize,
     timing: Timing,
 }
 
@@ -139,6 +141,7 @@ impl Tracker {
             scene: Scene::new(),
             next_id: 1,
             frames_since_detection: 0,
+            unfollowed: 0,
             timing: Timing::default(),
         }
     }
@@ -156,6 +159,7 @@ impl Tracker {
             return Err(Error::Time(seconds));
         }
         self.timing.clear();
+        self.unfollowed = 0;
         // Taken out while `self` is borrowed.
         let (mut spare, mut stretch) = (mem::take(&mut self.spare), self.stretch.take());
         let luma = image.as_luma(&mut spare);
@@ -186,6 +190,12 @@ impl Tracker {
     /// How long each stage took for the last picture.
     pub fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    /// How many faces the detector saw in the last picture beyond the [`Options::max_faces`] that are followed; 0 where it
+    /// was not asked.
+    pub fn unfollowed(&self) -> usize {
+        self.unfollowed
     }
 
     /// Which landmark is which.
@@ -226,8 +236,10 @@ impl Tracker {
         self.lost.retain(|lost| (0.0..=MEMORY).contains(&(time - lost.seen)));
         self.frames_since_detection = self.frames_since_detection.saturating_add(1);
         let all_seen = !self.tracks.is_empty() && self.lost.is_empty();
-        let is_due = !all_seen || self.frames_since_detection >= self.options.redetect_every;
-        if is_due && self.has_room() {
+        let is_turn = self.frames_since_detection >= self.options.redetect_every;
+        let is_due = !all_seen || is_turn;
+        // Without room, faces are only counted.
+        if is_due && (self.has_room() || is_turn) {
             self.look_for_faces(luma)?;
         }
         let mut faces = Vec::with_capacity(self.tracks.len());
@@ -263,7 +275,9 @@ impl Tracker {
     /// Adds a track for each detection: that of a lost face that is back, or a new one.
     fn take_in(&mut self, found: &[Detection]) {
         let mut news: Vec<Region> = found.iter().map(|face| face.region).collect();
-        news.truncate(self.options.max_faces.saturating_sub(self.tracks.len()));
+        let room = self.options.max_faces.saturating_sub(self.tracks.len());
+        self.unfollowed = news.len().saturating_sub(room);
+        news.truncate(room);
         let lost: Vec<Region> = self.lost.iter().map(|track| track.region).collect();
         let again = pair(&lost, &news);
         let mut lost: Vec<Option<Track>> = self.lost.drain(..).map(Some).collect();
