@@ -16,8 +16,15 @@ fn media(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("media").join(name)
 }
 
+/// The program. It hears signals even if this test run was started with them ignored, as by nohup.
+fn command() -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT,TERM", FACEMARK]);
+    command
+}
+
 fn facemark<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
-    Command::new(FACEMARK).args(args).stdin(Stdio::null()).output().expect("facemark starts")
+    command().args(args).stdin(Stdio::null()).output().expect("facemark starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -327,7 +334,7 @@ fn ctrl_c_completes_the_outputs() {
     // Live, the clip takes five seconds: a good while to be interrupted in.
     let args = ["annotate", clip.to_str().unwrap(), "--live", "--quiet", "-o", &video, "--jsonl", &jsonl];
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let mut child = Command::new(FACEMARK).args(args).arg("--overwrite").spawn().unwrap();
+        let mut child = command().args(args).arg("--overwrite").spawn().unwrap();
         let begun = || fs::metadata(path("out.jsonl.partial")).is_ok_and(|file| file.len() > 0);
         while !begun() && child.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(10));
@@ -346,7 +353,7 @@ fn ctrl_c_completes_the_outputs() {
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let clip = media("talker.mp4");
-    let mut child = Command::new(FACEMARK)
+    let mut child = command()
         .args(["annotate", clip.to_str().unwrap(), "--jsonl", "-", "--quiet", "--model", "nose"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

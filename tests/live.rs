@@ -16,7 +16,9 @@ fn clip() -> PathBuf {
 }
 
 fn facemark(args: &[&str]) -> Command {
-    let mut command = Command::new(FACEMARK);
+    // It hears signals even if this test run was started with them ignored, as by nohup.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT,TERM", FACEMARK]);
     command.args(args).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").stdin(Stdio::null());
     command
 }

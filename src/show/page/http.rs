@@ -1,5 +1,4 @@
-//! As much of HTTP as a page needs: one GET a connection, everything bounded, and nobody served who came from another
-//! site.
+//! As much of HTTP as a page needs: one GET per connection, everything bounded, and nothing for other sites.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpStream};
@@ -7,10 +6,10 @@ use std::time::{Duration, Instant};
 
 /// The longest request that is read.
 const LONGEST: usize = 8192;
-/// A request has to be complete after this.
+/// A request must be complete within this time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What matters of a request.
+/// The parts of a request that matter here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Request {
     method: String,
@@ -21,12 +20,12 @@ pub(super) struct Request {
     site: Option<String>,
 }
 
-/// Why a request is not served: the status line's end.
+/// Why a request is refused, as a status code with its reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal(pub(super) &'static str);
 
 impl Request {
-    /// Reads a request to the end of its head.
+    /// Reads a request up to the end of its head.
     pub(super) fn read(stream: &mut TcpStream) -> io::Result<Result<Self, Refusal>> {
         let start = Instant::now();
         let mut head = Vec::new();
@@ -41,16 +40,18 @@ impl Request {
                 0 => return Err(ErrorKind::UnexpectedEof.into()),
                 n => head.extend_from_slice(&buffer[..n]),
             }
+            if head.len() > LONGEST {
+                return Ok(Err(Refusal("431 Request Header Fields Too Large")));
+            }
             match Self::parse(&head) {
                 Ok(Some(request)) => return Ok(Ok(request)),
-                Ok(None) if head.len() <= LONGEST => {}
-                Ok(None) => return Ok(Err(Refusal("431 Request Header Fields Too Large"))),
+                Ok(None) => {}
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
     }
 
-    /// `None` while the head is not complete.
+    /// `None` while the head is incomplete.
     fn parse(head: &[u8]) -> Result<Option<Self>, Refusal> {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut parsed = httparse::Request::new(&mut headers);
@@ -76,8 +77,8 @@ impl Request {
         Ok(Some(request))
     }
 
-    /// Refuses what a browser sends in the name of another site. A name that an attacker made point here (DNS
-    /// rebinding) stands in `Host`; a page elsewhere stands in `Origin` or is told by `Sec-Fetch-Site`.
+    /// Refuses what a browser sends on behalf of another site. `Host` gives away a name that an attacker has pointed
+    /// here (DNS rebinding); `Origin` and `Sec-Fetch-Site` give away a page elsewhere.
     pub(super) fn check(&self, remote: bool) -> Result<(), Refusal> {
         if self.method != "GET" {
             return Err(Refusal("405 Method Not Allowed"));
@@ -89,7 +90,7 @@ impl Request {
         let foreign = self.origin.as_ref().is_some_and(|origin| *origin != format!("http://{host}"));
         // "none" is the address bar.
         let elsewhere = self.site.as_ref().is_some_and(|site| site != "same-origin" && site != "none");
-        // A link from elsewhere to the page itself does no harm.
+        // A link from another site to the page itself does no harm.
         if foreign || elsewhere && self.path != "/" {
             return Err(Refusal("403 Forbidden"));
         }
@@ -105,7 +106,7 @@ fn host_name(host: &str) -> &str {
     }
 }
 
-/// Whether a name can only mean this machine. Where other machines may look, that includes all addresses, and names
+/// Whether a name can only mean this machine. If other machines may watch, that includes all addresses, and names
 /// that nobody can register: single words and `.local`.
 fn is_ours(name: &str, remote: bool) -> bool {
     match name.parse::<IpAddr>() {
@@ -115,7 +116,7 @@ fn is_ours(name: &str, remote: bool) -> bool {
     }
 }
 
-/// Sends a short answer whole.
+/// Sends a complete short answer.
 pub(super) fn answer(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) -> io::Result<()> {
     begin(stream, status, &format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()))?;
     stream.write_all(body)

@@ -1,5 +1,5 @@
 //! The live picture on a page: a small web server. Each viewer has a thread and a slot that holds only the newest
-//! picture, so a slow one misses pictures and holds nobody up.
+//! picture, so a slow viewer misses pictures and holds nobody up.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,12 +29,12 @@ mod viewer;
 use encode::{Shot, Shown, encode};
 use viewer::serve;
 
-/// So many streams are served at once.
+/// How many streams are served at once.
 const VIEWERS: usize = 8;
-/// So many connections are held at once, requests that are still being read included.
+/// How many connections are open at once, including those whose request is still being read.
 const CONNECTIONS: usize = 32;
 
-/// A server that has its address and does not answer yet.
+/// A server that has taken its address but does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -43,7 +43,7 @@ pub struct Server {
 
 /// What the threads share.
 struct Hub {
-    /// What the page has to know beforehand, as JSON.
+    /// What the page needs to know first, as JSON.
     info: String,
     remote: bool,
     over: AtomicBool,
@@ -54,7 +54,7 @@ struct Hub {
     sending: Sending,
 }
 
-/// How long pictures took from their capture until they were with the viewers' connections: what comes after that, the
+/// How long pictures took from capture until they were handed to the viewers' connections. What comes after that, the
 /// network and the browser, cannot be seen from here.
 #[derive(Clone, Debug)]
 pub struct Sending(Arc<Mutex<Histogram<u64>>>);
@@ -66,12 +66,12 @@ impl Sending {
 
     fn add(&self, time: Duration) {
         if let Ok(mut times) = self.0.lock() {
-            // Grows by itself; without memory for that the time is left out.
+            // The histogram grows as needed; if there is no memory for that, this time is left out.
             let _ = times.record(nanoseconds(time));
         }
     }
 
-    /// One line about all pictures that were sent so far, if any were.
+    /// One line about all pictures sent so far, if there were any.
     pub fn latencies(&self) -> Option<String> {
         let times = self.0.lock().ok()?;
         Some(format!("from capture to sending: {}; {} pictures sent", in_words(&times)?, times.len()))
@@ -83,7 +83,7 @@ pub struct Page {
     hub: Arc<Hub>,
     address: SocketAddr,
     shots: SlotIn<Shot>,
-    /// Copies that were not needed any more, for their memory.
+    /// Copies that are no longer needed, to reuse their memory.
     used: SlotOut<Shot>,
     spare: Option<Shot>,
     info: SourceInfo,
@@ -92,7 +92,7 @@ pub struct Page {
 }
 
 impl Server {
-    /// Takes the address. Port 0 means any free one.
+    /// Takes the address. Port 0 means any free port.
     ///
     /// # Errors
     /// [`Fault::Usage`] for an address that other machines can reach, unless `allow_remote`; [`Fault::Output`] if the
@@ -110,7 +110,7 @@ impl Server {
         })?;
         let address = listener.local_addr().blame(Fault::Output, || "cannot serve")?;
         if remote {
-            log::warn!("everybody who can reach {address} can watch: there is no password and no encryption");
+            log::warn!("anybody who can reach {address} can watch: there is no password and no encryption");
         }
         Ok(Self { listener, address, remote })
     }
@@ -120,7 +120,7 @@ impl Server {
         self.address
     }
 
-    /// Begins to answer, for frames of a source like this.
+    /// Starts to answer, for frames of a source like this.
     ///
     /// # Errors
     /// If the system has no thread left.
@@ -145,7 +145,7 @@ impl Server {
     }
 }
 
-/// What the page has to know: names, sizes, which landmarks are joined.
+/// What the page needs to know: the video's name, the shape of its pixels, which landmarks are joined.
 fn about(info: &SourceInfo, scheme: Scheme, mirrored: bool) -> String {
     let contours: Vec<_> = scheme
         .contours()
@@ -164,14 +164,14 @@ fn accept(listener: &TcpListener, hub: &Arc<Hub>) {
         }
         match stream {
             Ok(stream) => {
-                // Beyond the limit the connection is closed at once; so it is without a thread for it.
+                // A connection beyond the limit, or without a thread, is closed at once.
                 let Some(place) = Place::take(hub, |hub| &hub.connections, CONNECTIONS) else { continue };
                 let served = spawn("page viewer", move || serve(stream, &place));
                 if let Err(error) = served {
                     log::debug!("{error:#}");
                 }
             }
-            // Too many open files, most likely: some will be closed.
+            // Most likely too many files are open; wait until some are closed.
             Err(error) => {
                 log::debug!("a connection failed: {error}");
                 thread::sleep(Duration::from_millis(100));
@@ -180,7 +180,7 @@ fn accept(listener: &TcpListener, hub: &Arc<Hub>) {
     }
 }
 
-/// One of a limited number of places; given back when dropped.
+/// One of a limited number of places, given back when dropped.
 struct Place {
     hub: Arc<Hub>,
     counter: fn(&Hub) -> &AtomicUsize,
@@ -201,7 +201,7 @@ impl Drop for Place {
 }
 
 impl Page {
-    /// How long sending takes; to be asked at the end.
+    /// How long sending takes; to be read at the end.
     pub fn sending(&self) -> Sending {
         self.hub.sending.clone()
     }
@@ -236,7 +236,7 @@ impl Sink for Page {
 impl Drop for Page {
     fn drop(&mut self) {
         self.hub.over.store(true, Ordering::Relaxed);
-        // Wakes the thread that waits for connections, so that it sees the end.
+        // Wakes the thread that waits for connections, so that it notices the end.
         let _ = TcpStream::connect_timeout(&self.address, Duration::from_millis(100));
     }
 }

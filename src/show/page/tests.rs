@@ -116,6 +116,11 @@ fn other_hosts_and_long_requests_are_refused() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 431");
+    // A complete one is refused, too.
+    for (length, status) in [(8000, "200"), (8300, "431")] {
+        let headers = format!("Host: localhost\r\nX: {}\r\n", "x".repeat(length));
+        assert!(get(&page, "/", &headers).0.contains(status), "{length}");
+    }
 }
 
 #[test]
