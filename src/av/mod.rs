@@ -6,6 +6,8 @@ pub mod demux;
 pub mod encode;
 pub mod mux;
 pub mod orient;
+pub(crate) mod reader;
 pub mod remux;
 pub mod tags;
+pub(crate) mod timeline;
 pub mod writer;

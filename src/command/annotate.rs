@@ -20,12 +20,13 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     if args.output.is_none() && args.data.files().next().is_none() {
         return Err(Fault::Usage.error("nothing to write; pass -o FILE, --jsonl FILE or --csv FILE"));
     }
+    let part = args.part()?;
     if let Some(videos) = batch::videos(&args.input)? {
         if args.video_format.is_some() || args.trace.is_some() {
             let message = "--format and --trace are for one video, not for several or a folder of them";
             return Err(Fault::Usage.error(message));
         }
-        return batch::annotate(&videos, args, settings, stop);
+        return batch::annotate(&videos, args, part, settings, stop);
     }
     if args.resume {
         return Err(Fault::Usage.error("--resume is for several videos or a folder of them"));
@@ -40,7 +41,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         ..Targets::default()
     };
     let job = Job::new(Files::new(&args.input)?, targets)?;
-    let mut source = job.open(if args.live { Pace::Live } else { Pace::Free })?;
+    let mut source = job.open(if args.live { Pace::Live } else { Pace::Free }, part)?;
     let mut tracker = tracker(&args.tracking)?;
     let outcome = job.run(source.as_mut(), &mut tracker, settings, stop)?;
     if !settings.quiet {

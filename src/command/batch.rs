@@ -12,6 +12,7 @@ use super::job::Job;
 use crate::cli::Annotate;
 use crate::error::{Blame, Fault, tell};
 use crate::output::{Annotated, Targets};
+use crate::source::Part;
 use crate::source::files::{Files, Pace};
 use crate::source::images::is_picture;
 
@@ -63,13 +64,14 @@ fn ending(path: &Path) -> String {
     path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
-/// Annotates each video into the folders that the outputs name.
+/// Annotates each video, or `part` of each, into the folders that the outputs name.
 ///
 /// # Errors
 /// What is wrong with the whole; after all videos, the fault of the first one that failed.
 pub(super) fn annotate(
     videos: &[PathBuf],
     args: &Annotate,
+    part: Part,
     settings: Settings,
     stop: &AtomicBool,
 ) -> Result<()> {
@@ -83,8 +85,9 @@ pub(super) fn annotate(
             continue;
         }
         tracker.reset();
-        let result =
-            job.open(pace).and_then(|mut source| job.run(source.as_mut(), &mut tracker, settings, stop));
+        let result = job
+            .open(pace, part)
+            .and_then(|mut source| job.run(source.as_mut(), &mut tracker, settings, stop));
         match result {
             Ok(_) if stop.load(Ordering::Relaxed) => job.outputs().set_aside(),
             Ok(outcome) => {

@@ -10,6 +10,7 @@ use crate::error::Fault;
 use crate::output::report::{Subject, WARM_UP, to_json, to_text};
 use crate::output::{Annotated, Outputs, Run, Targets};
 use crate::pipeline;
+use crate::source::Part;
 use crate::source::files::{Files, Pace};
 
 /// Measures every stage and prints the report.
@@ -31,7 +32,7 @@ pub fn bench(args: &Bench, settings: Settings, stop: &AtomicBool) -> Result<()> 
         None if args.live => Pace::Live,
         None => Pace::Free,
     };
-    let mut source = files.open(pace)?;
+    let mut source = files.open(pace, Part::default())?;
     let info = source.info().clone();
     let mut tracker = tracker(&args.tracking)?;
     let run = Run {

@@ -8,8 +8,8 @@ use facemark::Tracker;
 use super::common::{Settings, outcome};
 use crate::output::{Outputs, Run, Targets};
 use crate::pipeline;
-use crate::source::Source;
 use crate::source::files::{Files, Pace};
+use crate::source::{Part, Source};
 
 /// Files to annotate, and outputs that have been checked.
 pub(super) struct Job {
@@ -28,9 +28,9 @@ impl Job {
         &self.outputs
     }
 
-    /// Opens the input.
-    pub(super) fn open(&self, pace: Pace) -> Result<Box<dyn Source>> {
-        self.files.open(pace)
+    /// Opens the input, or `part` of it.
+    pub(super) fn open(&self, pace: Pace, part: Part) -> Result<Box<dyn Source>> {
+        self.files.open(pace, part)
     }
 
     /// Does it, with the opened input; returns the line for the end.

@@ -13,9 +13,9 @@ use crate::output::{Annotated, Outputs, Run, Sink, Targets};
 use crate::pipeline;
 use crate::show::page::Server;
 use crate::show::window::Window;
-use crate::source::Source;
 use crate::source::camera::{About, CameraSource, Mode};
 use crate::source::files::{Files, Pace};
+use crate::source::{Part, Source};
 
 /// Shows a camera's picture, or a file at its own speed, with its landmarks.
 ///
@@ -38,7 +38,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     let outputs = Outputs::new(targets, files.as_ref())?;
     let server = args.serve.map(|address| Server::bind(address, args.serve_allow_remote)).transpose()?;
     let source = match &files {
-        Some(files) => Some(files.open(Pace::Live)?),
+        Some(files) => Some(files.open(Pace::Live, Part::default())?),
         None => camera(args, settings, stop)?,
     };
     let Some(mut source) = source else { return Ok(()) };

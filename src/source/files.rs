@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::images::{ImagesSource, is_picture, pictures_in};
 use super::paced::Paced;
 use super::video::VideoSource;
-use super::{Source, SourceInfo};
+use super::{Part, Source, SourceInfo};
 use crate::error::Fault;
 
 /// The files of one run.
@@ -56,14 +56,17 @@ impl Files {
         }
     }
 
-    /// Opens them.
+    /// Opens them, or `part` of a video.
     ///
     /// # Errors
-    /// [`Fault::Input`] for a file that is not a video or holds no picture that can be decoded. Pictures are opened one
-    /// by one, later.
-    pub fn open(&self, pace: Pace) -> Result<Box<dyn Source>> {
+    /// [`Fault::Input`] for a file that is not a video or holds no picture that can be decoded in that part. Pictures
+    /// are opened one by one, later; [`Fault::Usage`] for a part of them.
+    pub fn open(&self, pace: Pace, part: Part) -> Result<Box<dyn Source>> {
         let source: Box<dyn Source> = match self {
-            Self::Video(path) => Box::new(VideoSource::open(path, 0)?),
+            Self::Video(path) => Box::new(VideoSource::open_part(path, 0, part)?),
+            Self::Images(_) if part != Part::default() => {
+                return Err(Fault::Usage.error("pictures have no times; --start and --end are for videos"));
+            }
             Self::Images(paths) => Box::new(ImagesSource::open(paths.clone())?),
         };
         Ok(match pace {

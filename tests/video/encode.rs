@@ -8,8 +8,8 @@ use facemark_cli::output::End;
 use facemark_cli::source::{Source, video::VideoSource};
 
 use crate::support::{
-    Bench, assert_times, bytes, checksums, convert, create, decode, difference, new_frame, probe, set_matrix,
-    times, transcode,
+    Bench, assert_times, bytes, checksums, convert, create, decode, difference, probe, set_matrix, times,
+    transcode,
 };
 
 /// Matroska counts milliseconds.
@@ -177,7 +177,7 @@ fn a_run_that_is_cut_short_cuts_the_sound() {
     let (input, out) = (bench.movie("in.mp4"), bench.path("out.mp4"));
     let mut source = VideoSource::open(&input, 0).unwrap();
     let mut sink = create(&out, &input, source.info(), false).unwrap();
-    let mut frame = new_frame();
+    let mut frame = Frame::empty();
     for _ in 0..20 {
         assert!(source.next(&mut frame).unwrap());
         sink.write(&frame).unwrap();
@@ -228,7 +228,7 @@ fn what_was_written_before_a_failure_elsewhere_is_kept_as_partial() {
     let (input, out) = (bench.movie("in.mp4"), bench.path("out.mp4"));
     let mut source = VideoSource::open(&input, 0).unwrap();
     let mut sink = create(&out, &input, source.info(), false).unwrap();
-    let mut frame = new_frame();
+    let mut frame = Frame::empty();
     for _ in 0..20 {
         assert!(source.next(&mut frame).unwrap());
         sink.write(&frame).unwrap();

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::Result;
-use facemark_cli::frame::{Frame, MediaTime, Timing, Yuv420};
+use facemark_cli::frame::Frame;
 use facemark_cli::output::{End, video::VideoSink};
 use facemark_cli::source::{Source, SourceInfo, video::VideoSource};
 use tempfile::TempDir;
@@ -111,21 +110,11 @@ pub fn assert_times(found: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
-pub fn new_frame() -> Frame {
-    Frame {
-        index: 0,
-        time: MediaTime { ticks: 0, base: (1, 1) },
-        captured: Instant::now(),
-        image: Yuv420::default(),
-        timing: Timing::default(),
-    }
-}
-
 /// All frames of a source, and how it ended.
 pub fn frames(source: &mut impl Source) -> (Vec<Frame>, Result<()>) {
     let mut frames = Vec::new();
     loop {
-        let mut frame = new_frame();
+        let mut frame = Frame::empty();
         match source.next(&mut frame) {
             Ok(true) => frames.push(frame),
             Ok(false) => return (frames, Ok(())),
@@ -158,7 +147,7 @@ pub fn transcode(input: &Path, output: &Path) -> (Result<()>, Result<()>) {
         Ok(sink) => sink,
         Err(error) => return (Ok(()), Err(error)),
     };
-    let mut frame = new_frame();
+    let mut frame = Frame::empty();
     loop {
         match source.next(&mut frame) {
             Ok(true) => {
