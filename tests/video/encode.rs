@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use facemark_cli::error::Fault;
+use facemark_cli::frame::Frame;
 use facemark_cli::output::End;
 use facemark_cli::source::{Source, video::VideoSource};
 
@@ -220,6 +221,23 @@ fn broken_sound_does_not_stop_the_pictures() {
         convert(&bench.path("in.ts"), &bench.path(name));
         assert_eq!(decode(&bench.path(name)).len(), 60, "{name}");
     }
+}
+
+#[test]
+fn frames_that_players_would_hide_are_noticed() {
+    let bench = Bench::new();
+    let (input, out) = (bench.movie("in.mp4"), bench.path("out.mp4"));
+    let mut source = VideoSource::open(&input, 0).unwrap();
+    let mut sink = create(&out, &input, source.info(), false).unwrap();
+    let mut frame = Frame::empty();
+    while source.next(&mut frame).unwrap() {
+        // The first second lies before zero, which MP4's edit list leaves out.
+        frame.time.ticks -= i64::from(frame.time.base.1);
+        sink.write(&frame).unwrap();
+    }
+    let error = sink.finish(End::Complete).unwrap_err();
+    assert!(error.to_string().contains("of the 60 written are readable"), "{error}");
+    assert!(!out.exists());
 }
 
 #[test]
