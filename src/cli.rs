@@ -10,6 +10,8 @@ use facemark::face::Smoothing;
 
 use crate::catalog;
 use crate::draw::hide;
+use crate::error::Fault;
+use crate::source::Part;
 use crate::source::adjusted::Adjustment;
 use crate::source::camera::{Encoding, Wanted};
 
@@ -102,6 +104,13 @@ pub struct Annotate {
         value_name = "FORMAT"
     )]
     pub video_format: Option<VideoFormat>,
+    /// Begin with the first frame at this time or later, in seconds or [HH:]MM:SS[.fff] since the video's begin. The
+    /// annotated video begins there; times in the data stay those of the whole.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
+    pub start: Option<f64>,
+    /// End with the last frame before this time.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
+    pub end: Option<f64>,
     /// Leave out the videos whose outputs are all there: goes on with a batch that was broken off.
     #[arg(long)]
     pub resume: bool,
@@ -130,6 +139,22 @@ pub struct Annotate {
     /// How to track.
     #[command(flatten)]
     pub tracking: Tracking,
+}
+
+impl Annotate {
+    /// The part of the videos that is wanted.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] for a part that is empty.
+    pub fn part(&self) -> anyhow::Result<Part> {
+        let (start, end) = (self.start, self.end);
+        if end.is_some_and(|end| end <= start.unwrap_or(0.0)) {
+            return Err(
+                Fault::Usage.error("nothing lies between --start and --end; give an end after the start")
+            );
+        }
+        Ok(Part { start, end })
+    }
 }
 
 /// Arguments of `bench`.
@@ -271,6 +296,27 @@ pub enum CameraFormat {
     Yuyv,
     /// Raw pictures, as some built-in cameras have.
     Nv12,
+}
+
+/// Seconds, or hours, minutes and seconds with colons between.
+fn parse_time(text: &str) -> Result<f64, String> {
+    let hint = || "write it like 83.5 or 1:23.5 or 0:01:23.5".to_owned();
+    let parts: Vec<&str> = text.split(':').collect();
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if parts.len() > 3 || !parts.iter().all(|part| is_number(part)) {
+        return Err(hint());
+    }
+    let mut time = 0.0;
+    for (i, part) in parts.iter().enumerate() {
+        let is_last = i + 1 == parts.len();
+        let number: f64 = part.parse().map_err(|_| hint())?;
+        if (!is_last && part.contains('.')) || (i > 0 && number >= 60.0) {
+            return Err(hint());
+        }
+        time = time * 60.0 + number;
+    }
+    // Longer than any video, and still exact in ticks.
+    if time < 1e9 { Ok(time) } else { Err(hint()) }
 }
 
 fn parse_size(text: &str) -> Result<(u32, u32), String> {
@@ -467,6 +513,19 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_seconds_or_have_colons() {
+        for (text, time) in
+            [("0", 0.0), ("83.5", 83.5), ("1:23.5", 83.5), ("01:01:23.25", 3683.25), ("90", 90.0)]
+        {
+            assert_eq!(parse_time(text), Ok(time));
+        }
+        for bad in ["", ":", "1:", "-1", "1:60", "1.5:00", "1:2:3:4", "nan", "inf", "1e3", "5s", "9999999999"]
+        {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use facemark::{Face, Plane};
 /// Floating-point seconds would not survive the way from input to output unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaTime {
-    /// Number of ticks since the stream's zero. May be negative.
+    /// Number of ticks since the film began. May be negative.
     pub ticks: i64,
     /// Length of one tick in seconds as a fraction, numerator and denominator, both positive.
     pub base: (i32, i32),
@@ -243,6 +243,8 @@ pub struct Frame {
     pub index: u64,
     /// When it is to be shown.
     pub time: MediaTime,
+    /// How long it is to be shown, in ticks of its time; 0 where that is not known.
+    pub length: i64,
     /// When it became available, on the monotonic clock. Latencies count from here.
     pub captured: Instant,
     /// The upright picture.
@@ -259,6 +261,7 @@ impl Frame {
         Self {
             index: 0,
             time: MediaTime { ticks: 0, base: (1, 1) },
+            length: 0,
             captured: Instant::now(),
             image: Yuv420::default(),
             timing: Timing::default(),
@@ -268,8 +271,9 @@ impl Frame {
 
     /// Becomes the same as `other`, keeping the planes' memory.
     pub fn copy_from(&mut self, other: &Self) {
-        let Self { index, time, captured, image, timing, held } = other;
-        (self.index, self.time, self.captured, self.held) = (*index, *time, *captured, *held);
+        let Self { index, time, length, captured, image, timing, held } = other;
+        (self.index, self.time, self.length) = (*index, *time, *length);
+        (self.captured, self.held) = (*captured, *held);
         self.timing.copy_from(timing);
         self.image.copy_from(image);
     }

@@ -20,6 +20,12 @@ pub struct SourceInfo {
     pub frames: Option<u64>,
     /// Length of a tick of the frames' times, in seconds.
     pub time_base: (i32, i32),
+    /// What the file's own clock shows, in seconds, where the frames' times are 0.
+    pub start: f64,
+    /// The time of the first frame in ticks, where only a part of the file is wanted that begins there.
+    pub begin: Option<i64>,
+    /// Where the part of the file that is wanted ends, in ticks; `None` at the file's own end.
+    pub end: Option<i64>,
     /// Nominal frames a second.
     pub frame_rate: Option<(i32, i32)>,
     /// Width to height of one upright pixel, where the source says so.
@@ -40,6 +46,9 @@ impl SourceInfo {
             size: (0, 0),
             frames: None,
             time_base: (1, 25),
+            start: 0.0,
+            begin: None,
+            end: None,
             frame_rate: None,
             pixel_aspect: None,
             color: ColorTags::UNSPECIFIED,

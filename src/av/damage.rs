@@ -17,27 +17,31 @@ use crate::error::Fault;
 const SLACK_US: i64 = 500_000;
 /// … or this share of the whole, if that is more.
 const SLACK_SHARE: i64 = 100;
+/// Demuxers and parsers notice up to so many packets late that a recording broke off.
+const BEFORE_JOINT: u32 = 3;
 
-/// Whether a Matroska file ends before its segment does, which libav takes for an ordinary end. Errors mean no.
-fn is_cut_matroska(path: &Path) -> std::io::Result<bool> {
+/// Whether a Matroska file ends before its segment does, which libav takes for an ordinary end. `None` for other files
+/// and where the segment does not say how long it is.
+fn is_cut_matroska(path: &Path) -> std::io::Result<Option<bool>> {
     const EBML: u64 = 0x1A45_DFA3;
     const SEGMENT: u64 = 0x1853_8067;
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     if number(&mut file, false)? != EBML {
-        return Ok(false);
+        return Ok(None);
     }
     let header = number(&mut file, true)?;
     file.seek(SeekFrom::Current(i64::try_from(header).unwrap_or(i64::MAX)))?;
     if number(&mut file, false)? != SEGMENT {
-        return Ok(false);
+        return Ok(None);
     }
     let start = file.stream_position()?;
     let size = number(&mut file, true)?;
     let width = file.stream_position()? - start;
     // All ones: the length was not known when the file was begun.
     let is_known = size != (1 << (7 * width)) - 1;
-    Ok(is_known && size > length - file.stream_position()?)
+    let left = length - file.stream_position()?;
+    Ok(is_known.then_some(size > left))
 }
 
 /// Whether the index of an MP4 file tells of packets behind the file's end, which libav passes over in silence.
@@ -79,19 +83,26 @@ pub(crate) struct Damage {
     seen_end: i64,
     /// Whether the file is shorter than its header says.
     lacks_bytes: bool,
+    /// Whether all of the file is there for certain: what its header promises besides is the length of its last frame.
+    is_whole: bool,
     /// The time of the packet read last from the video stream.
     time: f64,
     /// Packets before the first key frame and pictures before the first whole one do not count: a file that was cut
     /// out of a longer one may begin with the rest of a group of pictures.
     seen_key: bool,
     seen_whole: bool,
+    /// Times of broken packets among the last ones, and how many came since. Just before a joint of recordings that only
+    /// means that packets are missing in between.
+    suspects: Vec<f64>,
+    since_suspect: u32,
     errors: u64,
     first: Option<(f64, String)>,
     last: Option<String>,
 }
 
 impl Damage {
-    pub(crate) fn new(path: &Path, input: &Input) -> Self {
+    /// For a file whose packets come in film time, 0 of which is at `shift` microseconds by its own clock.
+    pub(crate) fn new(path: &Path, input: &Input, shift: i64) -> Self {
         // SAFETY: the context is open and outlives this function.
         let method = unsafe { (*input.as_ptr()).duration_estimation_method };
         let known =
@@ -99,15 +110,19 @@ impl Damage {
         // SAFETY: as above.
         let start = unsafe { (*input.as_ptr()).start_time };
         let start = if start == ffi::AV_NOPTS_VALUE { 0 } else { start };
+        let is_cut = is_cut_matroska(path).unwrap_or(None);
         Self {
             path: path.to_owned(),
             // MP4 and Matroska count it from zero, even where the streams begin later.
-            promised_end: known.then(|| start.min(0) + input.duration()),
+            promised_end: known.then(|| start.min(0) + input.duration() - shift),
             seen_end: i64::MIN,
-            lacks_bytes: is_cut_matroska(path).unwrap_or(false) || is_cut_mp4(path, input).unwrap_or(false),
+            lacks_bytes: is_cut == Some(true) || is_cut_mp4(path, input).unwrap_or(false),
+            is_whole: is_cut == Some(false),
             time: 0.0,
             seen_key: false,
             seen_whole: false,
+            suspects: Vec::new(),
+            since_suspect: 0,
             errors: 0,
             first: None,
             last: None,
@@ -125,10 +140,29 @@ impl Damage {
         if !ours {
             return;
         }
+        self.since_suspect += 1;
+        if self.since_suspect > BEFORE_JOINT {
+            self.settle();
+        }
         self.seen_key |= packet.is_key();
         self.time = time.map_or(self.time, |time| time as f64 * f64::from(base));
-        if packet.is_corrupt() {
+        if packet.is_corrupt() && self.seen_key {
+            self.suspects.push(self.time);
+            self.since_suspect = 0;
+        } else if packet.is_corrupt() {
             self.note("a broken packet".into());
+        }
+    }
+
+    /// Takes note that another recording follows on the packet before.
+    pub(crate) fn joint(&mut self) {
+        self.suspects.clear();
+    }
+
+    /// Counts broken packets that were not the last ones before a joint.
+    fn settle(&mut self) {
+        for time in std::mem::take(&mut self.suspects) {
+            self.note_at(time, "a broken packet".into());
         }
     }
 
@@ -153,9 +187,16 @@ impl Damage {
     }
 
     fn note(&mut self, what: String) {
+        self.note_at(self.time, what);
+    }
+
+    fn note_at(&mut self, time: f64, what: String) {
         if self.seen_key {
             self.errors += 1;
-            self.first.get_or_insert_with(|| (self.time, what.clone()));
+            // Broken packets are counted a little later than what the decoder says of them.
+            if self.first.as_ref().is_none_or(|first| time < first.0) {
+                self.first = Some((time, what.clone()));
+            }
         }
         self.last = Some(what);
     }
@@ -171,22 +212,38 @@ impl Damage {
         }
     }
 
+    /// Where the last picture ends by the header of a file that is whole, microseconds. `tagged` is what the stream
+    /// itself says; without that, the whole file's end counts if it comes after all packets.
+    pub(crate) fn last_picture_end(&self, tagged: Option<i64>) -> Option<i64> {
+        let end = self.promised_end.filter(|_| self.is_whole)?;
+        tagged.map(|tagged| tagged.min(end)).or((end > self.seen_end).then_some(end))
+    }
+
     /// The judgement at the end, after `frames` delivered frames.
-    pub(crate) fn verdict(&self, frames: u64) -> Result<()> {
+    pub(crate) fn verdict(&mut self, frames: u64) -> Result<()> {
+        self.verdict_so_far(frames)?;
+        let shown = self.path.display();
+        let seen = self.seen_end as f64 / 1e6;
+        let promised = self.promised_end.filter(|_| self.seen_end > i64::MIN).unwrap_or(self.seen_end);
+        let lacks_time = promised.saturating_sub(self.seen_end) > SLACK_US.max(promised / SLACK_SHARE);
+        if self.lacks_bytes || (lacks_time && !self.is_whole) {
+            return Err(Fault::EndedEarly.error(format!(
+                "{shown} is cut off: it ends at {seen:.3} s of {:.3} s; {frames} frames could be read",
+                promised as f64 / 1e6
+            )));
+        }
+        Ok(())
+    }
+
+    /// The judgement before the end of the file, where no more of it is wanted.
+    pub(crate) fn verdict_so_far(&mut self, frames: u64) -> Result<()> {
+        self.settle();
         let shown = self.path.display();
         if let Some((time, reason)) = &self.first {
             let (errors, s) = (self.errors, if self.errors == 1 { "" } else { "s" });
             return Err(Fault::EndedEarly.error(format!(
                 "{shown} is damaged: {errors} error{s}, the first near {time:.3} s ({reason}); \
                  {frames} frames could be read"
-            )));
-        }
-        let seen = self.seen_end as f64 / 1e6;
-        let promised = self.promised_end.filter(|_| self.seen_end > i64::MIN).unwrap_or(self.seen_end);
-        if promised.saturating_sub(self.seen_end) > SLACK_US.max(promised / SLACK_SHARE) || self.lacks_bytes {
-            return Err(Fault::EndedEarly.error(format!(
-                "{shown} is cut off: it ends at {seen:.3} s of {:.3} s; {frames} frames could be read",
-                promised as f64 / 1e6
             )));
         }
         Ok(())

@@ -9,7 +9,7 @@ use anyhow::Result;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::format::stream::{Disposition, Stream};
-use ffmpeg_next::{Packet, media};
+use ffmpeg_next::{Packet, media, packet::Ref as _};
 
 use super::foreign;
 use crate::error::{Blame, Fault};
@@ -80,7 +80,7 @@ fn kinds(input: &Input) -> String {
     if kinds.is_empty() { "an empty header".into() } else { kinds.join(" and ") }
 }
 
-/// Reads a video file from end to end and counts the frames of its video stream.
+/// Reads a video file from end to end and counts the frames that a player shows: an edit list may hide some.
 pub(crate) fn count_frames(path: &Path) -> Result<u64> {
     let mut input = open(path)?;
     let video = best_video(&input, path)?.index();
@@ -89,12 +89,22 @@ pub(crate) fn count_frames(path: &Path) -> Result<u64> {
     loop {
         let mut packet = Packet::empty();
         match packet.read(&mut input) {
-            Ok(()) if packet.stream() == video && packet.size() > 0 && !packet.is_corrupt() => frames += 1,
+            Ok(()) if packet.stream() == video && is_shown(&packet) => frames += 1,
             Ok(()) => {}
             // The end or a break; what comes before it is readable.
             Err(_) => return Ok(frames),
         }
     }
+}
+
+fn is_shown(packet: &Packet) -> bool {
+    packet.size() > 0 && !packet.is_corrupt() && !is_trimmed(packet)
+}
+
+/// Whether an edit list leaves a packet out: it is only there to be decoded.
+pub(crate) fn is_trimmed(packet: &Packet) -> bool {
+    // SAFETY: the packet is alive.
+    unsafe { (*packet.as_ptr()).flags & ffmpeg::ffi::AV_PKT_FLAG_DISCARD != 0 }
 }
 
 fn open_plain(path: &Path) -> Result<File> {

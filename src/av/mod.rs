@@ -7,6 +7,8 @@ pub mod encode;
 pub mod foreign;
 pub mod mux;
 pub mod orient;
+pub(crate) mod reader;
 pub mod remux;
 pub mod tags;
+pub(crate) mod timeline;
 pub mod writer;

@@ -5,15 +5,17 @@ use std::path::Path;
 use anyhow::Result;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
-use ffmpeg_next::format::context::{Input, Output};
-use ffmpeg_next::format::stream::Stream;
+use ffmpeg_next::format::context::Output;
+use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::{Packet, Rational, Rescale as _, ffi, media};
 
-use super::demux;
+use super::demux::is_trimmed;
 use super::encode::Encoder;
 use super::mux::{Mux, means_packet};
+use super::reader::{MICROSECONDS, Reader};
 use super::tags;
 use crate::error::Fault;
+use crate::info::SourceInfo;
 
 /// The end of a file for a demuxer that finds nothing but errors.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
@@ -27,11 +29,14 @@ const LONGEST_LEAD_IN: f64 = 10.0;
 
 /// The second reader on the input, which copies packets as they are.
 pub(crate) struct Remux {
-    input: Input,
+    reader: Reader,
     /// By the input's stream index; `None` for streams that are not copied.
     tracks: Vec<Option<Track>>,
-    /// Read already, but later than what is wanted so far.
+    /// Read already, but later than what is wanted so far. Its times are those of the output.
     pending: Option<Packet>,
+    /// Film time at which the output begins, in microseconds, and whether the film began earlier.
+    origin: i64,
+    is_part: bool,
 }
 
 /// One stream that is copied.
@@ -44,30 +49,59 @@ struct Track {
     delay: (i64, Rational),
     /// Whether packets had to be left out.
     damaged: bool,
+    /// Pictures, sound, subtitles; covers count as attachments.
+    kind: media::Type,
+    /// Whether the output's container can hide packets before zero.
+    hides: bool,
+    /// Whether the output begins within the input: what comes before its zero is left out.
+    is_part: bool,
+    /// Where the wanted part ends in the output, in ticks of the input.
+    end: Option<i64>,
+    /// Whether a packet was copied that is neither trimmed nor before the wanted part.
+    begun: bool,
+    /// The packet trimmed last: the first one that is heard may need it to warm up the decoder.
+    lead: Option<Packet>,
 }
 
 impl Remux {
-    /// Gives the output a stream for the encoder and one for each stream to copy, in the input's order.
+    /// Gives the output a stream for the encoder and one for each stream to copy, in the input's order, as far as they
+    /// lie in the part of the input that `info` describes.
     /// Also returns the index of the video stream in the output.
-    pub(crate) fn prepare(path: &Path, output: &mut Output, encoder: &Encoder) -> Result<(Self, usize)> {
-        let mut input = demux::open(path)?;
-        let video = demux::best_video(&input, path)?.index();
+    pub(crate) fn prepare(
+        path: &Path,
+        output: &mut Output,
+        encoder: &Encoder,
+        info: &SourceInfo,
+    ) -> Result<(Self, usize)> {
+        let mut reader = Reader::open(path)?;
+        let base = Rational(info.time_base.0, info.time_base.1);
+        let micro = |ticks: i64| ticks.rescale(base, MICROSECONDS);
+        let origin = info.begin.map_or(0, micro);
+        let end = info.end.map(|end| micro(end) - origin);
         let mut tracks = Vec::new();
         let mut video_output = 0;
-        for stream in input.streams() {
+        for stream in reader.input().streams() {
             tracks.push(None);
-            if stream.index() == video {
+            if stream.index() == reader.video() {
                 let mut out = output.add_stream_with(encoder.context())?;
                 video_output = out.index();
                 tags::describe(&mut out, &stream, true);
             } else if wanted(&stream, output) {
-                tracks[stream.index()] = Some(add_track(&stream, output, path)?);
+                let mut track = add_track(&stream, output, path)?;
+                track.is_part = info.begin.is_some();
+                track.end = end.map(|end| end.rescale(MICROSECONDS, stream.time_base()));
+                tracks[stream.index()] = Some(track);
             }
         }
-        tags::copy_tags(&input, output);
-        tags::copy_chapters(&input, output)?;
-        demux::discard(&mut input, |index| tracks[index].is_none());
-        Ok((Self { input, tracks, pending: None }, video_output))
+        tags::copy_tags(reader.input(), output);
+        tags::copy_chapters(reader.input(), output, reader.start() + origin, end)?;
+        reader.discard(|index| tracks[index].is_none());
+        // A subtitle that begins long before the part may last into it.
+        let is_text = |track: &Track| track.kind == media::Type::Subtitle;
+        if info.begin.is_some() && !tracks.iter().flatten().any(is_text) {
+            reader.seek(origin);
+        }
+        Ok((Self { reader, tracks, pending: None, origin, is_part: info.begin.is_some() }, video_output))
     }
 
     /// To be called once the output's header is written, which settles its time bases.
@@ -81,19 +115,26 @@ impl Remux {
 
     /// Where streams begin later than at zero, and the ticks in which they count: for the muxer's precision.
     pub(crate) fn late_starts(&self) -> impl Iterator<Item = Rational> {
-        self.input.streams().filter_map(|stream| {
-            let start = stream.start_time();
-            (start != ffi::AV_NOPTS_VALUE && start > 0).then(|| stream.time_base())
+        self.reader.input().streams().filter_map(|stream| {
+            let is_late = self.is_part || self.film_start(&stream).is_some_and(|start| start > 0.0);
+            is_late.then(|| stream.time_base())
         })
     }
 
     /// Whether the pictures begin at zero or later and nothing else long before it.
     pub(crate) fn starts_near_zero(&self) -> bool {
-        self.input.streams().all(|stream| {
-            let earliest = if self.tracks[stream.index()].is_none() { 0.0 } else { -LONGEST_LEAD_IN };
-            let start = stream.start_time();
-            start == ffi::AV_NOPTS_VALUE || start as f64 * f64::from(stream.time_base()) >= earliest
-        })
+        self.is_part
+            || self.reader.input().streams().all(|stream| {
+                let earliest = if self.tracks[stream.index()].is_none() { 0.0 } else { -LONGEST_LEAD_IN };
+                self.film_start(&stream).is_none_or(|start| start >= earliest)
+            })
+    }
+
+    /// Where a stream begins in film time, in seconds.
+    fn film_start(&self, stream: &Stream) -> Option<f64> {
+        let start = stream.start_time();
+        let shift = self.reader.start().rescale(MICROSECONDS, stream.time_base());
+        (start != ffi::AV_NOPTS_VALUE).then(|| (start - shift) as f64 * f64::from(stream.time_base()))
     }
 
     /// Copies all packets up to `limit`, in ticks of `base`; to the end without one.
@@ -113,15 +154,20 @@ impl Remux {
         Ok(())
     }
 
-    /// The next packet. A break in the input ends it here; the source reports it.
+    /// The next packet, in times of the output. A break in the input ends it here; the source reports it.
     fn next(&mut self) -> Option<Packet> {
         if let Some(packet) = self.pending.take() {
             return Some(packet);
         }
         for _ in 0..MAX_ERRORS_IN_A_ROW {
-            let mut packet = Packet::empty();
-            match packet.read(&mut self.input) {
-                Ok(()) => return Some(packet),
+            match self.reader.read() {
+                Ok(mut packet) => {
+                    let track = self.tracks.get(packet.stream()).and_then(Option::as_ref);
+                    let origin = track.map_or(0, |track| self.origin.rescale(MICROSECONDS, track.input_base));
+                    packet.set_pts(packet.pts().map(|time| time - origin));
+                    packet.set_dts(packet.dts().map(|time| time - origin));
+                    return Some(packet);
+                }
                 Err(ffmpeg::Error::InvalidData) => {}
                 Err(_) => return None,
             }
@@ -131,8 +177,56 @@ impl Remux {
 }
 
 impl Track {
-    /// Writes the packet. One that the muxer does not understand is left out, since it is broken in the input already.
+    /// Writes the packet if the output is to have it.
     fn copy(&mut self, mut packet: Packet, mux: &mut Mux) -> Result<()> {
+        if !self.is_in_part(&mut packet) {
+            return Ok(());
+        }
+        if self.kind == media::Type::Audio && is_trimmed(&packet) {
+            let is_before_zero = packet.pts().is_some_and(|pts| pts + packet.duration() <= 0);
+            if !(self.begun || self.hides && is_before_zero) {
+                self.lead = Some(packet);
+                return Ok(());
+            }
+            if self.begun {
+                return Ok(());
+            }
+        } else {
+            self.begun = true;
+        }
+        if let Some(lead) = self.lead.take()
+            && lead.pts().is_some_and(|pts| pts + lead.duration() <= 0)
+        {
+            self.write(lead, mux)?;
+        }
+        self.write(packet, mux)
+    }
+
+    /// Whether the packet lies in the part of the input that is wanted. Subtitles are shortened to it.
+    fn is_in_part(&self, packet: &mut Packet) -> bool {
+        let Some(time) = packet.pts().or(packet.dts()) else { return true };
+        if self.end.is_some_and(|end| time >= end) {
+            return false;
+        }
+        if !self.is_part {
+            return true;
+        }
+        match self.kind {
+            media::Type::Subtitle if time < 0 && time + packet.duration() > 0 => {
+                packet.set_duration(time + packet.duration());
+                packet.set_pts(Some(0));
+                packet.set_dts(Some(0));
+                true
+            }
+            // Pictures can be decoded from a key frame on.
+            media::Type::Video => time >= 0 && (self.begun || packet.is_key()),
+            media::Type::Attachment => true,
+            _ => time >= 0,
+        }
+    }
+
+    /// Writes the packet. One that the muxer does not understand is left out, since it is broken in the input already.
+    fn write(&mut self, mut packet: Packet, mux: &mut Mux) -> Result<()> {
         self.readdress(&mut packet);
         match mux.write(&packet) {
             Err(error) if means_packet(error) => {
@@ -248,6 +342,16 @@ fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track>
         last_dts: None,
         delay,
         damaged: false,
+        kind: if stream.disposition().contains(Disposition::ATTACHED_PIC) {
+            media::Type::Attachment
+        } else {
+            stream.parameters().medium()
+        },
+        hides: !is_matroska,
+        is_part: false,
+        end: None,
+        begun: false,
+        lead: None,
     };
     Ok(track)
 }

@@ -4,10 +4,11 @@ use std::ffi::CStr;
 use std::ptr::null;
 
 use anyhow::Result;
-use ffmpeg_next::ffi;
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::format::stream::{Stream, StreamMut};
+use ffmpeg_next::{Rescale as _, ffi};
 
+use super::reader::MICROSECONDS;
 use crate::error::{Blame, Fault};
 
 /// Tags that tell about the old file, not about what it shows.
@@ -68,14 +69,31 @@ unsafe fn copy_dictionary(
     }
 }
 
-/// Copies the chapters with their titles.
-pub(crate) fn copy_chapters(input: &Input, output: &mut Output) -> Result<()> {
+/// Where a stream of a Matroska file ends by its tags, in microseconds: `DURATION` is `HH:MM:SS.fraction`.
+pub(crate) fn end(stream: &Stream) -> Option<i64> {
+    let tags = stream.metadata();
+    let mut parts = tags.get("DURATION")?.trim().splitn(3, ':');
+    let (hours, minutes) = (parts.next()?.parse::<u32>().ok()?, parts.next()?.parse::<u32>().ok()?);
+    let seconds: f64 = parts.next()?.parse().ok()?;
+    Some(((f64::from(hours) * 3600.0 + f64::from(minutes) * 60.0 + seconds) * 1e6).round() as i64)
+}
+
+/// Copies the chapters with their titles. `origin` is the input's time at which the output begins, and `end` the
+/// output's time at which it ends, in microseconds.
+pub(crate) fn copy_chapters(input: &Input, output: &mut Output, origin: i64, end: Option<i64>) -> Result<()> {
     for (id, chapter) in (1..).zip(input.chapters()) {
+        let base = chapter.time_base();
+        let (origin, last) =
+            (origin.rescale(MICROSECONDS, base), end.map(|end| end.rescale(MICROSECONDS, base)));
+        let (from, to) = (chapter.start().saturating_sub(origin), chapter.end().saturating_sub(origin));
+        if (to <= 0 && origin > 0) || last.is_some_and(|last| from >= last) {
+            continue;
+        }
         let tags = chapter.metadata();
         let title = tags.get("title").unwrap_or_default();
-        output
-            .add_chapter(id, chapter.time_base(), chapter.start(), chapter.end(), title)
-            .blame(Fault::Output, || "cannot copy the chapters")?;
+        let from = if origin > 0 { from.max(0) } else { from };
+        let to = last.map_or(to, |last| to.min(last));
+        output.add_chapter(id, base, from, to, title).blame(Fault::Output, || "cannot copy the chapters")?;
     }
     Ok(())
 }

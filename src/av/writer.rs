@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use ffmpeg_next::format::Flags;
-use ffmpeg_next::{Dictionary, Rational};
+use ffmpeg_next::{Dictionary, Packet, Rational};
 
 use super::encode::Encoder;
 use super::mux::{self, Mux};
@@ -32,9 +32,16 @@ pub(crate) struct VideoWriter {
     /// Index of the video stream in the output, and its time base there.
     stream: usize,
     base: Rational,
-    /// Ticks between frames at the nominal rate, for the end of the last one.
+    /// The source's time that is 0 in the output, and where the wanted part ends in the output; all in ticks.
+    origin: i64,
+    end: Option<i64>,
+    /// When the last frame is shown in the output, and how long.
     last_ticks: i64,
+    last_length: i64,
+    /// Ticks between frames at the nominal rate, for frames that do not say how long they are shown.
     step: i64,
+    /// How much later the first picture is shown than decoded.
+    delay: Option<i64>,
 }
 
 /// Where a video is written.
@@ -60,7 +67,7 @@ impl VideoWriter {
         let encoder = Encoder::open(info, global_header)?;
         let (mut remux, stream) = match input {
             Some(input) => {
-                let (remux, stream) = Remux::prepare(input, &mut output, &encoder)?;
+                let (remux, stream) = Remux::prepare(input, &mut output, &encoder, info)?;
                 (Some(remux), stream)
             }
             None => (None, output.add_stream_with(encoder.context()).blame(Fault::Output, cannot)?.index()),
@@ -75,22 +82,49 @@ impl VideoWriter {
             remux.start(mux.output());
         }
         let base = mux.output().stream(stream).map_or(encoder.base(), |stream| stream.time_base());
-        Ok(Self { mux, encoder, remux, stream, base, last_ticks: 0, step: info.frame_ticks() })
+        let (origin, step) = (info.begin.unwrap_or(0), info.frame_ticks());
+        let end = info.end.map(|end| end - origin);
+        Ok(Self {
+            mux,
+            encoder,
+            remux,
+            stream,
+            base,
+            origin,
+            end,
+            last_ticks: 0,
+            last_length: step,
+            step,
+            delay: None,
+        })
     }
 
     /// Writes a frame, and the sound and the like up to its time.
     pub(crate) fn write(&mut self, frame: &Frame) -> Result<()> {
-        self.encoder.send(&frame.image, frame.time.ticks)?;
-        self.last_ticks = frame.time.ticks;
-        self.drain()?;
-        self.copy_until(Some(frame.time.ticks))
+        self.last_ticks = frame.time.ticks - self.origin;
+        self.last_length = if frame.length > 0 { frame.length } else { self.step };
+        self.encoder.send(&frame.image, self.last_ticks)?;
+        while let Some(packet) = self.encoder.receive()? {
+            self.put(packet)?;
+        }
+        self.copy_until(Some(self.last_ticks))
     }
 
     /// Completes the final file. Sound and the like end with the last frame if `cut`, else at their own ends.
     pub(crate) fn finish(&mut self, cut: bool) -> Result<()> {
         self.encoder.finish()?;
-        self.drain()?;
-        self.copy_until(cut.then_some(self.last_ticks + self.step))?;
+        let end = self.last_ticks + self.last_length;
+        let mut next = self.encoder.receive()?;
+        while let Some(mut packet) = next {
+            next = self.encoder.receive()?;
+            if let (None, Some(dts)) = (&next, packet.dts()) {
+                // In MP4 a stream lasts as long as its decoding does, which began earlier by the delay.
+                let delay = self.delay.unwrap_or(packet.pts().map_or(0, |pts| pts - dts));
+                packet.set_duration((end - delay - dts).max(0));
+            }
+            self.put(packet)?;
+        }
+        self.copy_until(if cut { Some(end) } else { self.end })?;
         Ok(self.mux.finish()?)
     }
 
@@ -101,17 +135,18 @@ impl VideoWriter {
         self.mux.finish_journal();
     }
 
-    /// Writes what the encoder has ready.
-    fn drain(&mut self) -> Result<()> {
-        while let Some(mut packet) = self.encoder.receive()? {
-            // A video with no length for its last frame ends, for MP4 players, before it.
-            if self.remux.is_none() && packet.duration() == 0 {
-                packet.set_duration(self.step);
-            }
-            packet.rescale_ts(self.encoder.base(), self.base);
-            packet.set_stream(self.stream);
-            self.mux.write(&packet)?;
+    /// Writes a packet of the encoder.
+    fn put(&mut self, mut packet: Packet) -> Result<()> {
+        if let (Some(pts), Some(dts)) = (packet.pts(), packet.dts()) {
+            self.delay.get_or_insert(pts - dts);
         }
+        // How long the others are shown follows from their times.
+        if packet.pts() == Some(self.last_ticks) {
+            packet.set_duration(packet.duration().max(self.last_length));
+        }
+        packet.rescale_ts(self.encoder.base(), self.base);
+        packet.set_stream(self.stream);
+        self.mux.write(&packet)?;
         Ok(())
     }
 

@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::batch::{self, Input, also_left_out};
-use super::common::{Settings, annotated, tracker};
-use super::job::Job;
 use crate::cli::Annotate;
-use crate::error::{Fault, tell};
+use crate::error::{tell, Fault};
 use crate::output::target::means_folder;
 use crate::output::{Annotated, MadeFolder, Targets};
 use crate::source::files::{Files, Pace};
+use super::batch::{self, Input, also_left_out};
+use super::common::{Settings, annotated, tracker};
+use super::job::Job;
 
 /// Finds landmarks and writes what was asked for.
 ///
@@ -22,6 +22,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     if args.output.is_none() && args.data.files().next().is_none() {
         return Err(Fault::Usage.error("nothing to write; pass -o FILE, --jsonl FILE or --csv FILE"));
     }
+    let part = args.part()?;
     let input = Input::new(&args.input)?;
     let mut files = args.output.iter().chain(args.data.files());
     if input.videos && files.any(|target| input.is_folder(target)) {
@@ -29,7 +30,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
             let message = "--format and --trace are for one video, not for several or a folder of them";
             return Err(Fault::Usage.error(message));
         }
-        return batch::annotate(&input, args, settings, stop);
+        return batch::annotate(&input, args, part, settings, stop);
     }
     if args.resume {
         return Err(Fault::Usage.error("--resume is for several videos or a folder of them"));
@@ -60,7 +61,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     };
     let job = Job::new(files, targets)?;
     let pace = if args.live { Pace::Live } else { Pace::Free };
-    let mut source = job.open(pace, args.reading.adjustment())?;
+    let mut source = job.open(pace, part, args.reading.adjustment())?;
     let mut tracker = tracker(&args.tracking, !input.videos || args.hiding.how().is_some())?;
     let outcome = job.run(source.as_mut(), &mut tracker, settings, stop)?;
     if !settings.quiet {

@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Error, Result};
 
-use super::common::{Settings, tracker};
-use super::job::Job;
 use crate::cli::Annotate;
-use crate::error::{Fault, tell};
+use crate::error::{tell, Fault};
 use crate::output::target::means_folder;
 use crate::output::{Annotated, MadeFolder, Targets};
+use crate::source::Part;
 use crate::source::files::{Files, Pace};
-use crate::source::folder::{Folder, leave_out};
-use crate::source::images::{KINDS, is_moving_gif, is_picture};
+use crate::source::folder::{leave_out, Folder};
+use crate::source::images::{is_moving_gif, is_picture, KINDS};
+use super::common::{Settings, tracker};
+use super::job::Job;
 
 /// Endings that the annotated video can have, too; another one becomes Matroska, which holds nearly everything.
 const KEPT: [&str; 4] = ["m4v", "mkv", "mov", "mp4"];
@@ -83,11 +84,17 @@ fn ending(path: &Path) -> String {
     path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
-/// Annotates each video into the folders that the outputs name.
+/// Annotates each video, or `part` of each, into the folders that the outputs name.
 ///
 /// # Errors
 /// What is wrong with the whole; after all videos, the fault of the first one that failed.
-pub(super) fn annotate(input: &Input, args: &Annotate, settings: Settings, stop: &AtomicBool) -> Result<()> {
+pub(super) fn annotate(
+    input: &Input,
+    args: &Annotate,
+    part: Part,
+    settings: Settings,
+    stop: &AtomicBool,
+) -> Result<()> {
     let (jobs, _folders) = prepare(input, args)?;
     let pace = if args.live { Pace::Live } else { Pace::Free };
     let mut tracker = tracker(&args.tracking, args.hiding.how().is_some())?;
@@ -99,7 +106,7 @@ pub(super) fn annotate(input: &Input, args: &Annotate, settings: Settings, stop:
         }
         tracker.reset();
         let result = job
-            .open(pace, args.reading.adjustment())
+            .open(pace, part, args.reading.adjustment())
             .and_then(|mut source| job.run(source.as_mut(), &mut tracker, settings, stop));
         match result {
             Ok(_) if stop.load(Ordering::Relaxed) => job.outputs().set_aside(),
@@ -189,9 +196,9 @@ fn prepare(input: &Input, args: &Annotate) -> Result<(Vec<Job>, Vec<MadeFolder>)
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     use std::fs;
+
+    use super::*;
 
     #[test]
     fn folders_stand_for_their_videos_or_else_for_their_pictures() {

@@ -4,13 +4,14 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::common::{Settings, print, tell_crowd, tracker};
 use crate::cli::Bench;
 use crate::error::Fault;
-use crate::output::report::{Subject, WARM_UP, to_json, to_text};
+use crate::output::report::{to_json, to_text, Subject, WARM_UP};
 use crate::output::{Annotated, Outputs, Run, Targets};
 use crate::pipeline;
+use crate::source::Part;
 use crate::source::files::{Files, Pace};
+use super::common::{Settings, print, tell_crowd, tracker};
 
 /// Measures every stage and prints the report.
 ///
@@ -31,7 +32,7 @@ pub fn bench(args: &Bench, settings: Settings, stop: &AtomicBool) -> Result<()> 
         None if args.live => Pace::Live,
         None => Pace::Free,
     };
-    let mut source = files.open(pace, args.reading.adjustment())?;
+    let mut source = files.open(pace, Part::default(), args.reading.adjustment())?;
     let info = source.info().clone();
     let mut tracker = tracker(&args.tracking, info.stills)?;
     let (live, deadline) = (pace != Pace::Free, pace.deadline(&info));

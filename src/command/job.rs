@@ -5,12 +5,12 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use facemark::Tracker;
 
-use super::common::{Settings, outcome, tell_crowd};
 use crate::output::{Outputs, Targets};
 use crate::pipeline;
-use crate::source::Source;
 use crate::source::adjusted::Adjustment;
 use crate::source::files::{Files, Pace};
+use crate::source::{Part, Source};
+use super::common::{Settings, outcome, tell_crowd};
 
 /// Files to annotate, and outputs that have been checked.
 pub(super) struct Job {
@@ -29,9 +29,9 @@ impl Job {
         &self.outputs
     }
 
-    /// Opens the input, with this done to its frames.
-    pub(super) fn open(&self, pace: Pace, adjustment: Adjustment) -> Result<Box<dyn Source>> {
-        self.files.open(pace, adjustment)
+    /// Opens the input, or `part` of it, with this done to its frames.
+    pub(super) fn open(&self, pace: Pace, part: Part, adjustment: Adjustment) -> Result<Box<dyn Source>> {
+        self.files.open(pace, part, adjustment)
     }
 
     /// Does it, with the opened input; returns the line for the end.

@@ -5,17 +5,17 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use super::common::{Settings, annotated, outcome, tell_crowd, tracker};
 use crate::cli::{Live, Switch};
-use crate::error::{Fault, tell};
+use crate::error::{tell, Fault};
 use crate::output::report::latencies;
 use crate::output::{Annotated, Outputs, Run, Sink, Targets};
 use crate::pipeline;
 use crate::show::page::Server;
 use crate::show::window::Window;
-use crate::source::Source;
 use crate::source::camera::{About, CameraSource, Mode};
 use crate::source::files::{Files, Pace};
+use crate::source::{Part, Source};
+use super::common::{Settings, annotated, outcome, tell_crowd, tracker};
 
 /// Shows a camera's picture, or a file at its own speed, with its landmarks.
 ///
@@ -39,7 +39,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     let server = args.serve.map(|address| Server::bind(address, args.serve_allow_remote)).transpose()?;
     let adjustment = args.reading.adjustment();
     let source = match &files {
-        Some(files) => Some(files.open(Pace::Live, adjustment)?),
+        Some(files) => Some(files.open(Pace::Live, Part::default(), adjustment)?),
         None => camera(args, settings, stop)?.map(|camera| adjustment.of(camera)).transpose()?,
     };
     let Some(mut source) = source else { return Ok(()) };

@@ -18,6 +18,8 @@ const BUFFER: usize = 1 << 16;
 /// Writes `frame,timestamp,face_id,confidence,success,x_0…,y_0…,file`. As in OpenFace a frame without a face has
 /// one row with `success` 0 and zeros; unlike there, frames count from 0. With measures, `pose_Rx,pose_Ry,pose_Rz` in
 /// radians (OpenFace's names and convention), `eye_left,eye_right,blink,mouth` come before the landmarks.
+/// Times count from the film's begin; where the file's own clock shows something else there, a last column `start`
+/// says what, in seconds.
 pub struct Csv {
     out: Writer<DataFile>,
     /// The names of the columns, until the first row: a run that is refused leaves nothing.
@@ -42,6 +44,7 @@ impl Csv {
         let mut header: Vec<String> = header.into_iter().map(str::to_owned).collect();
         let column = |axis| (0..scheme.n_points()).map(move |i| format!("{axis}_{i}"));
         header.extend(column('x').chain(column('y')).chain(["file".to_owned()]));
+        header.extend((info.start != 0.0).then(|| "start".to_owned()));
         Ok(Self { out, header: Some(header), info, scheme, measures })
     }
 
@@ -61,6 +64,7 @@ impl Csv {
         row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).x)));
         row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).y)));
         row.push(self.info.file(tracked.frame.index).to_string_lossy().into_owned());
+        row.extend((self.info.start != 0.0).then(|| format!("{:.6}", self.info.start)));
         self.row(row)
     }
 

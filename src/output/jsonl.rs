@@ -16,6 +16,8 @@ use crate::info::SourceInfo;
 /// Writes `{"file":…,"frame":…,"time":…,"faces":[{"id":…,"score":…,"box":[x,y,w,h],"points":[[x,y],…]}]}`
 /// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers. With measures a face
 /// also has `"pose":{"pitch":…,"yaw":…,"roll":…}` in degrees, `"eyes":[left,right]`, `"blink":…` and `"mouth":…`.
+/// Times count from the film's begin; where the file's own clock shows something else there, `"start":…` after `time`
+/// says what, in seconds.
 pub struct Jsonl {
     file: DataFile,
     info: SourceInfo,
@@ -26,6 +28,8 @@ struct Line<'a> {
     file: &'a str,
     frame: u64,
     time: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<f64>,
     faces: Vec<LineFace>,
 }
 
@@ -87,7 +91,8 @@ pub(crate) fn to_line(tracked: &Tracked, faces: &[Face], info: &SourceInfo) -> R
     let file = info.file(frame.index).to_string_lossy();
     let time = round(frame.time.seconds(), 1e6);
     let faces = faces.iter().map(LineFace::new).collect();
-    let line = Line { file: &file, frame: frame.index, time, faces };
+    let start = (info.start != 0.0).then(|| round(info.start, 1e6));
+    let line = Line { file: &file, frame: frame.index, time, start, faces };
     serde_json::to_string(&line).blame(Fault::Failure, || "turning a frame into JSON")
 }
 

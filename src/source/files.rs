@@ -11,7 +11,7 @@ use super::folder::{Folder, leave_out};
 use super::images::{ImagesSource, KINDS, is_moving_gif, is_picture};
 use super::paced::Paced;
 use super::video::VideoSource;
-use super::{Source, SourceInfo};
+use super::{Part, Source, SourceInfo};
 use crate::error::Fault;
 
 /// The files of one run.
@@ -58,15 +58,18 @@ impl Files {
         }
     }
 
-    /// Opens them, with this done to their frames.
+    /// Opens them, or `part` of a video, with this done to their frames.
     ///
     /// # Errors
-    /// [`Fault::Usage`] for an adjustment that pictures do not allow, and
-    /// [`Fault::Input`] for a file that is not a video or holds no picture that can be decoded. Pictures are opened one
-    /// by one, later.
-    pub fn open(&self, pace: Pace, adjustment: Adjustment) -> Result<Box<dyn Source>> {
+    /// [`Fault::Usage`] for an adjustment or a part that pictures do not allow, and
+    /// [`Fault::Input`] for a file that is not a video or holds no picture that can be decoded in that part. Pictures
+    /// are opened one by one, later.
+    pub fn open(&self, pace: Pace, part: Part, adjustment: Adjustment) -> Result<Box<dyn Source>> {
         let source: Box<dyn Source> = match self {
-            Self::Video(path) => Box::new(VideoSource::open(path, 0)?),
+            Self::Video(path) => Box::new(VideoSource::open_part(path, 0, part)?),
+            Self::Images(_) if part != Part::default() => {
+                return Err(Fault::Usage.error("pictures have no times; --start and --end are for videos"));
+            }
             Self::Images(paths) => Box::new(ImagesSource::open(paths.clone())?),
         };
         let source = adjustment.of(source)?;

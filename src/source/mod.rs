@@ -14,6 +14,15 @@ pub mod paced;
 pub mod video;
 mod whole;
 
+/// The part of a video that is wanted, in seconds since its begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Part {
+    /// The first frame is the first one at this time or later.
+    pub start: Option<f64>,
+    /// The last frame is the last one before this time.
+    pub end: Option<f64>,
+}
+
 /// A supply of frames: a file, a list of pictures, a camera.
 pub trait Source: Send {
     /// Waits a moment for the next frame; `false` if there is none yet. Whoever asks may give up in between, so only

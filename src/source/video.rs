@@ -1,21 +1,22 @@
-//! Video files through libav, decoded to upright planes with the stream's own time stamps.
+//! Video files through libav, decoded to upright planes with times in ticks of the stream.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::{Id, threading};
-use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::Stream;
 use ffmpeg_next::frame::Video;
-use ffmpeg_next::{Packet, decoder, frame, packet};
+use ffmpeg_next::{Packet, Rational, Rescale as _, decoder, frame, packet};
 
-use super::{Source, SourceInfo};
+use super::{Part, Source, SourceInfo};
 use crate::av::convert::{self, Converter};
 use crate::av::damage::Damage;
-use crate::av::demux;
 use crate::av::orient::Orientation;
+use crate::av::reader::{MICROSECONDS, Reader};
+use crate::av::{tags, timeline};
 use crate::error::{Blame, Fault};
 use crate::frame::{Frame, MediaTime, Stage};
 
@@ -23,22 +24,32 @@ use crate::frame::{Frame, MediaTime, Stage};
 const MAX_THREADS: usize = 4;
 /// The end of a file for a demuxer that finds nothing but errors.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
+/// While looking for the key frame before a time, packets since the last one are kept, but not more than these.
+const MAX_HELD: usize = 5_000;
+/// Times in seconds are rounded to this in the data, so they may be given like that.
+const ROUNDING: f64 = 1e-6;
 
 /// A video file.
 pub struct VideoSource {
     info: SourceInfo,
-    input: Input,
-    stream: usize,
+    reader: Reader,
     decoder: decoder::Opened,
-    /// The picture that the decoder gave last.
+    /// Packets that were read while the first frame was looked for.
+    held: VecDeque<Packet>,
+    /// The picture that the decoder gave last: the next frame.
     raw: Video,
-    /// Whether `raw` still waits to be delivered: the first picture is decoded on opening.
-    pending: bool,
+    /// Its time, or `None` if there is no further frame.
+    upcoming: Option<i64>,
+    /// The picture of the frame that is delivered. It is known how long it is shown once the next one is decoded.
+    current: Video,
     raw_size: (u32, u32),
     orientation: Orientation,
     converter: Converter,
     damage: Damage,
+    /// The time of the picture that was decoded last, be it wanted or not.
     last_ticks: Option<i64>,
+    /// Whether a picture came that is behind the wanted part.
+    is_past_end: bool,
     index: u64,
 }
 
@@ -48,46 +59,149 @@ impl VideoSource {
     /// # Errors
     /// [`Fault::Input`] when the file is not a video or holds no picture that can be decoded.
     pub fn open(path: &Path, threads: usize) -> Result<Self> {
-        let input = demux::open(path)?;
-        let stream = demux::best_video(&input, path)?;
-        let decoder = open_decoder(&stream, threads, path)?;
-        let stream = stream.index();
+        Self::open_part(path, threads, Part::default())
+    }
+
+    /// Opens a part of a file, as [`open`](Self::open) does a whole one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`Fault::Input`] when no frame is in that part.
+    pub fn open_part(path: &Path, threads: usize, part: Part) -> Result<Self> {
+        let reader = Reader::open(path)?;
+        let mut info = SourceInfo::empty(path);
+        let decoder = match reader.input().stream(reader.video()) {
+            Some(stream) => {
+                info.time_base = (stream.time_base().0, stream.time_base().1);
+                open_decoder(&stream, threads, path)?
+            }
+            None => return Err(Fault::Failure.error("the stream of pictures is lost")),
+        };
+        info.start = reader.start() as f64 / timeline::SECOND as f64;
+        info.begin = part.start.filter(|&start| start > 0.0).map(|start| first_tick(start, info.time_base));
+        info.end = part.end.map(|end| first_tick(end, info.time_base));
         let mut source = Self {
-            info: SourceInfo::empty(path),
-            damage: Damage::new(path, &input),
-            input,
-            stream,
+            damage: Damage::new(path, reader.input(), reader.start()),
+            info,
+            reader,
             decoder,
+            held: VecDeque::new(),
             raw: Video::empty(),
-            pending: false,
+            upcoming: None,
+            current: Video::empty(),
             raw_size: (0, 0),
             orientation: Orientation::default(),
             converter: Converter::default(),
             last_ticks: None,
+            is_past_end: false,
             index: 0,
         };
-        if !source.decode() {
-            return Err(source.damage.nothing());
+        if let Some(begin) = source.info.begin {
+            source.skip_to(begin);
         }
-        source.pending = true;
+        source.advance();
+        if source.upcoming.is_none() {
+            return Err(source.nothing(part));
+        }
+        if source.info.begin.is_some() {
+            source.info.begin = source.upcoming;
+        }
         source.describe();
         Ok(source)
+    }
+
+    /// Reads up to a time, and keeps the packets since the last key frame before it.
+    fn skip_to(&mut self, begin: i64) {
+        self.reader.seek(begin.rescale(self.base(), MICROSECONDS));
+        let mut errors = 0;
+        while errors < MAX_ERRORS_IN_A_ROW && self.held.len() < MAX_HELD {
+            match self.reader.read() {
+                Ok(packet) if packet.stream() == self.reader.video() && packet.size() > 0 => {
+                    if packet.is_key() && packet.pts().or(packet.dts()).is_some_and(|time| time <= begin) {
+                        self.held.clear();
+                    }
+                    let is_past = packet.dts().or(packet.pts()).is_some_and(|time| time > begin);
+                    self.held.push_back(packet);
+                    if is_past {
+                        return;
+                    }
+                }
+                Ok(_) => {}
+                Err(ffmpeg::Error::InvalidData) => errors += 1,
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Decodes up to the next frame of the wanted part.
+    fn advance(&mut self) {
+        self.upcoming = None;
+        while !self.is_past_end && self.decode() {
+            let ticks = self.ticks();
+            self.last_ticks = Some(ticks);
+            self.is_past_end = self.info.end.is_some_and(|end| ticks >= end);
+            if !self.is_past_end && self.info.begin.is_none_or(|begin| ticks >= begin) {
+                self.upcoming = Some(ticks);
+                return;
+            }
+        }
+    }
+
+    /// How long the frame at `ticks` is shown, after which `upcoming` comes.
+    fn length(&self, ticks: i64) -> i64 {
+        let last = |last: i64| last.max(ticks) - ticks;
+        let length = match (self.upcoming, self.last_ticks.filter(|_| self.is_past_end)) {
+            (Some(next), _) | (None, Some(next)) => last(next),
+            (None, None) => {
+                let stream = self.reader.input().stream(self.reader.video());
+                let tagged =
+                    stream.and_then(|stream| tags::end(&stream)).map(|end| end - self.reader.start());
+                let end = self.damage.last_picture_end(tagged);
+                let promised = end.map_or(0, |end| last(end.rescale(MICROSECONDS, self.base())));
+                self.current.packet().duration.max(promised)
+            }
+        };
+        self.info.end.map_or(length, |end| length.min(last(end)))
+    }
+
+    fn base(&self) -> Rational {
+        Rational(self.info.time_base.0, self.info.time_base.1)
+    }
+
+    /// The error for a part without a frame.
+    fn nothing(&self, part: Part) -> anyhow::Error {
+        let shown = self.info.files[0].display();
+        let Some(last) = self.last_ticks else { return self.damage.nothing() };
+        let last = MediaTime { ticks: last, base: self.info.time_base }.seconds();
+        match (part.start, part.end) {
+            (Some(start), Some(end)) if self.is_past_end => {
+                Fault::Input.error(format!("{shown} has no frame between {start} s and {end} s"))
+            }
+            (Some(start), _) => Fault::Input
+                .error(format!("{shown} has no frame at {start} s or later; its last one is at {last:.3} s")),
+            _ => {
+                Fault::Input.error(format!("{shown} has no frame so early; its first one is at {last:.3} s"))
+            }
+        }
     }
 
     /// Fills in what the header and the first picture tell.
     fn describe(&mut self) {
         self.raw_size = (self.raw.width(), self.raw.height());
-        let Some(stream) = self.input.stream(self.stream) else { return };
+        let Some(stream) = self.reader.input().stream(self.reader.video()) else { return };
         self.orientation = orientation(&stream, &self.raw);
         let size = self.orientation.turn(self.raw_size);
         let rate = [stream.avg_frame_rate(), stream.rate()].into_iter().find(|rate| rate.0 > 0 && rate.1 > 0);
         self.info.size = (size.0 as usize, size.1 as usize);
-        self.info.time_base = (stream.time_base().0, stream.time_base().1);
         self.info.frame_rate = rate.map(|rate| (rate.0, rate.1));
         self.info.frames = u64::try_from(stream.frames()).ok().filter(|&frames| frames > 0).or_else(|| {
-            let seconds = self.input.duration() as f64 / f64::from(ffmpeg::ffi::AV_TIME_BASE);
+            let seconds = self.reader.input().duration() as f64 / f64::from(ffmpeg::ffi::AV_TIME_BASE);
             rate.map(|rate| (seconds * f64::from(rate)).round() as u64).filter(|&frames| frames > 0)
         });
+        if let (Some(frames), Some(rate)) = (self.info.frames, rate) {
+            let frame = |ticks: i64| (ticks as f64 * f64::from(self.base()) * f64::from(rate)).round() as u64;
+            let end = self.info.end.map_or(frames, |end| frame(end).min(frames));
+            self.info.frames = Some(end.saturating_sub(self.info.begin.map_or(0, frame)));
+        }
         self.info.pixel_aspect = pixel_aspect(&stream, &self.raw).map(|aspect| self.orientation.turn(aspect));
         self.info.color = convert::color_tags(&self.raw);
         self.info.range_stated = convert::range(&self.raw).is_some();
@@ -119,13 +233,18 @@ impl VideoSource {
     fn feed(&mut self) {
         let mut errors = 0;
         loop {
-            let mut packet = Packet::empty();
-            match packet.read(&mut self.input) {
-                Ok(()) => {
-                    let Some(stream) = self.input.stream(packet.stream()) else { continue };
-                    self.damage.packet(&packet, stream.time_base(), packet.stream() == self.stream);
+            let joints = self.reader.breaks().len();
+            let packet = self.held.pop_front().map_or_else(|| self.reader.read(), Ok);
+            if self.reader.breaks().len() > joints {
+                self.damage.joint();
+            }
+            match packet {
+                Ok(packet) => {
+                    let Some(stream) = self.reader.input().stream(packet.stream()) else { continue };
+                    let ours = packet.stream() == self.reader.video();
+                    self.damage.packet(&packet, stream.time_base(), ours);
                     // To the decoder a packet without data would be the end of the stream.
-                    if packet.stream() == self.stream && packet.size() > 0 {
+                    if ours && packet.size() > 0 {
                         if let Err(error) = self.decoder.send_packet(&packet) {
                             self.damage.undecoded(error);
                         }
@@ -162,7 +281,7 @@ impl VideoSource {
 
     fn size_changed(&self, time: MediaTime) -> anyhow::Error {
         let ((width, height), (new_width, new_height)) =
-            (self.raw_size, (self.raw.width(), self.raw.height()));
+            (self.raw_size, (self.current.width(), self.current.height()));
         Fault::EndedEarly.error(format!(
             "{}: the picture changes from {width}×{height} to {new_width}×{new_height} at {:.3} s; \
              split the file there and give the parts one by one",
@@ -175,17 +294,25 @@ impl VideoSource {
 impl Source for VideoSource {
     fn next(&mut self, frame: &mut Frame) -> Result<bool> {
         let start = Instant::now();
-        if !std::mem::take(&mut self.pending) && !self.decode() {
-            return self.damage.verdict(self.index).map(|()| false);
-        }
-        frame.time = MediaTime { ticks: self.ticks(), base: self.info.time_base };
-        if (self.raw.width(), self.raw.height()) != self.raw_size {
+        let Some(ticks) = self.upcoming else {
+            return match self.is_past_end {
+                true => self.damage.verdict_so_far(self.index),
+                false => self.damage.verdict(self.index),
+            }
+            .map(|()| false);
+        };
+        std::mem::swap(&mut self.raw, &mut self.current);
+        self.advance();
+        frame.time = MediaTime { ticks, base: self.info.time_base };
+        frame.length = self.length(ticks);
+        if (self.current.width(), self.current.height()) != self.raw_size {
             return Err(self.size_changed(frame.time));
         }
-        self.converter.convert(&self.raw, self.orientation, &mut frame.image).blame(Fault::Input, || {
-            format!("cannot convert the pictures of {}", self.info.files[0].display())
-        })?;
-        self.last_ticks = Some(frame.time.ticks);
+        self.converter
+            .convert(&self.current, self.orientation, &mut frame.image)
+            .blame(Fault::Input, || {
+                format!("cannot convert the pictures of {}", self.info.files[0].display())
+            })?;
         frame.index = self.index;
         self.index += 1;
         frame.captured = Instant::now();
@@ -197,6 +324,35 @@ impl Source for VideoSource {
     fn info(&self) -> &SourceInfo {
         &self.info
     }
+}
+
+impl Drop for VideoSource {
+    /// Says once, however the run ends, where the file's clock changed.
+    fn drop(&mut self) {
+        if let Some(places) = places(self.reader.breaks()) {
+            let shown = self.info.files[0].display();
+            log::warn!(
+                "{shown}: its time stamps start anew or jump at {places}; the parts follow without a gap"
+            );
+        }
+    }
+}
+
+/// Times in words, a few of them; `None` without any.
+fn places(times: &[i64]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let seconds = |&time: &i64| format!("{:.3} s", time as f64 / timeline::SECOND as f64);
+    let shown: Vec<_> = times.iter().take(SHOWN).map(seconds).collect();
+    match times.len().saturating_sub(SHOWN) {
+        0 if shown.is_empty() => None,
+        0 => Some(shown.join(", ")),
+        more => Some(format!("{} and {more} more times", shown.join(", "))),
+    }
+}
+
+/// The first tick at a time or later.
+fn first_tick(seconds: f64, base: (i32, i32)) -> i64 {
+    ((seconds - ROUNDING) * f64::from(base.1) / f64::from(base.0)).ceil() as i64
 }
 
 fn open_decoder(stream: &Stream, threads: usize, path: &Path) -> Result<decoder::Opened> {

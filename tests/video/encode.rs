@@ -4,12 +4,13 @@ use std::fs;
 use std::process::Command;
 
 use facemark_cli::error::Fault;
+use facemark_cli::frame::Frame;
 use facemark_cli::output::End;
 use facemark_cli::source::{Source, video::VideoSource};
 
 use crate::support::{
-    Bench, assert_times, bytes, checksums, convert, create, decode, difference, new_frame, probe, set_matrix,
-    times, transcode,
+    Bench, assert_times, bytes, checksums, convert, create, decode, difference, probe, set_matrix, times,
+    transcode,
 };
 
 /// Matroska counts milliseconds.
@@ -177,7 +178,7 @@ fn a_run_that_is_cut_short_cuts_the_sound() {
     let (input, out) = (bench.movie("in.mp4"), bench.path("out.mp4"));
     let mut source = VideoSource::open(&input, 0).unwrap();
     let mut sink = create(&out, &input, source.info(), false).unwrap();
-    let mut frame = new_frame();
+    let mut frame = Frame::empty();
     for _ in 0..20 {
         assert!(source.next(&mut frame).unwrap());
         sink.write(&frame).unwrap();
@@ -223,12 +224,29 @@ fn broken_sound_does_not_stop_the_pictures() {
 }
 
 #[test]
+fn frames_that_players_would_hide_are_noticed() {
+    let bench = Bench::new();
+    let (input, out) = (bench.movie("in.mp4"), bench.path("out.mp4"));
+    let mut source = VideoSource::open(&input, 0).unwrap();
+    let mut sink = create(&out, &input, source.info(), false).unwrap();
+    let mut frame = Frame::empty();
+    while source.next(&mut frame).unwrap() {
+        // The first second lies before zero, which MP4's edit list leaves out.
+        frame.time.ticks -= i64::from(frame.time.base.1);
+        sink.write(&frame).unwrap();
+    }
+    let error = sink.finish(End::Complete).unwrap_err();
+    assert!(error.to_string().contains("of the 60 written are readable"), "{error}");
+    assert!(!out.exists());
+}
+
+#[test]
 fn what_was_written_before_a_failure_elsewhere_is_kept_as_partial() {
     let bench = Bench::new();
     let (input, out) = (bench.movie("in.mp4"), bench.path("out.mp4"));
     let mut source = VideoSource::open(&input, 0).unwrap();
     let mut sink = create(&out, &input, source.info(), false).unwrap();
-    let mut frame = new_frame();
+    let mut frame = Frame::empty();
     for _ in 0..20 {
         assert!(source.next(&mut frame).unwrap());
         sink.write(&frame).unwrap();

@@ -110,15 +110,11 @@ pub fn assert_times(found: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
-pub fn new_frame() -> Frame {
-    Frame::empty()
-}
-
 /// All frames of a source, and how it ended.
 pub fn frames(source: &mut impl Source) -> (Vec<Frame>, Result<()>) {
     let mut frames = Vec::new();
     loop {
-        let mut frame = new_frame();
+        let mut frame = Frame::empty();
         match source.next(&mut frame) {
             Ok(true) => frames.push(frame),
             Ok(false) => return (frames, Ok(())),
@@ -151,7 +147,7 @@ pub fn transcode(input: &Path, output: &Path) -> (Result<()>, Result<()>) {
         Ok(sink) => sink,
         Err(error) => return (Ok(()), Err(error)),
     };
-    let mut frame = new_frame();
+    let mut frame = Frame::empty();
     loop {
         match source.next(&mut frame) {
             Ok(true) => {
