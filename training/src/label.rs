@@ -8,7 +8,8 @@ use facemark::geometry::Point;
 use facemark::model::Landmarker;
 
 use crate::dataset::{self, Sample, Source, table};
-use crate::eval::{self, Look};
+use crate::eval::find::{Found, find_all, load_model};
+use crate::eval::looks::Look;
 use crate::files::write_atomically;
 
 /// What became of the faces.
@@ -26,15 +27,15 @@ pub struct Counts {
 /// # Errors
 /// If model or photos cannot be read, the table cannot be written, or no face is left.
 pub fn label(model: &Path, data: &Source, at_most: f64, output: &Path) -> Result<Counts> {
-    let mut model = eval::load_model(model)?;
+    let mut model = load_model(model)?;
     let scheme = model.spec().scheme;
     let mut samples = dataset::load_for_training(data, scheme)?;
     samples.retain(|sample| !sample.held_out);
     let looks: Vec<_> =
         samples.iter().map(|sample| Some(Look { region: sample.region, twice: true })).collect();
-    let found = eval::find_all(&mut model, &samples, &looks)?;
+    let found = find_all(&mut model, &samples, &looks)?;
     let found = samples.iter().zip(found.into_iter().flatten());
-    let agreed = |(_, found): &(&Sample, eval::Found)| 100.0 * found.error.nme() <= at_most;
+    let agreed = |(_, found): &(&Sample, Found)| 100.0 * found.error.nme() <= at_most;
     let faces: Vec<(PathBuf, Vec<Point>)> = found
         .filter(agreed)
         .map(|(sample, found)| {

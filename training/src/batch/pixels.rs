@@ -4,6 +4,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 use rand::RngExt;
 use rand::rngs::StdRng;
+use rand_distr::StandardNormal;
 
 use super::regions::symmetric;
 use crate::recipe::Augment;
@@ -20,7 +21,7 @@ pub fn spoil(pixels: &mut [u8], width: usize, how: &Augment, rng: &mut StdRng) {
     let noise = how.noise * rng.random::<f32>();
     for pixel in pixels.iter_mut() {
         let value = f32::from(exposure[usize::from(*pixel)]);
-        *pixel = (value + noise * normal(rng)).round() as u8;
+        *pixel = (value + noise * rng.sample::<f32, _>(StandardNormal)).round() as u8;
     }
     if rng.random::<f32>() < how.jpeg {
         compress(pixels, width, rng.random_range(10..50));
@@ -28,7 +29,7 @@ pub fn spoil(pixels: &mut [u8], width: usize, how: &Augment, rng: &mut StdRng) {
 }
 
 /// What is left after JPEG at a quality of 1 to 100. Crops that cannot be compressed stay as they are.
-pub fn compress(pixels: &mut [u8], width: usize, quality: u8) {
+fn compress(pixels: &mut [u8], width: usize, quality: u8) {
     let mut jpeg = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut jpeg, quality);
     let (w, h) = (width as u32, (pixels.len() / width) as u32);
@@ -70,7 +71,7 @@ fn exposure(how: &Augment, rng: &mut StdRng) -> [u8; 256] {
 }
 
 /// A Gaussian blur, `sigma` in pixels; edges go on.
-pub fn blur(pixels: &mut [u8], width: usize, sigma: f32) {
+fn blur(pixels: &mut [u8], width: usize, sigma: f32) {
     let radius = (2.5 * sigma).ceil() as usize;
     if radius == 0 {
         return;
@@ -97,18 +98,12 @@ fn smoothed(weights: &[f32], total: f32, i: usize, n: usize, at: impl Fn(usize) 
     (sum + weights[0] * at(i)) / total
 }
 
-/// Nearly normal with deviation 1, within ±3.5: four bytes summed, cheap enough for every pixel.
-pub fn normal(rng: &mut StdRng) -> f32 {
-    // A byte's mean is 127.5 and its variance (256² - 1) / 12; four of them double the deviation of one.
-    let sum: u16 = rng.random::<[u8; 4]>().into_iter().map(u16::from).sum();
-    (f32::from(sum) - 510.0) / 147.8
-}
-
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::recipe::Start;
 
     #[test]
     fn a_blurred_dot_is_a_gaussian() {
@@ -123,11 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn noise_has_its_deviation() {
+    fn noise_has_the_deviation_that_the_recipe_allows() {
+        let how = Augment { noise: 8.0, ..Augment::none(Start::Face) };
         let mut rng = StdRng::seed_from_u64(1);
-        let values: Vec<f32> = (0..10_000).map(|_| normal(&mut rng)).collect();
-        let squares: f32 = values.iter().map(|v| v * v).sum();
-        assert!((squares / 10_000.0 - 1.0).abs() < 0.05);
-        assert!((values.iter().sum::<f32>() / 10_000.0).abs() < 0.05);
+        // Each crop has noise of 0 to 8 grey levels.
+        let deviations = (0..40).map(|_| {
+            let mut pixels = vec![128; 1000];
+            spoil(&mut pixels, 50, &how, &mut rng);
+            let squares: f32 = pixels.iter().map(|&v| (f32::from(v) - 128.0).powi(2)).sum();
+            (squares / 1000.0).sqrt()
+        });
+        let deviations: Vec<f32> = deviations.collect();
+        let largest = deviations.iter().copied().fold(0.0, f32::max);
+        assert!(largest > 6.5 && largest < 8.6, "{deviations:?}");
+        assert!((deviations.iter().sum::<f32>() / 40.0 - 4.0).abs() < 1.0, "{deviations:?}");
     }
 }

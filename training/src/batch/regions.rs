@@ -58,7 +58,7 @@ pub fn jittered(sample: &Sample, framing: &Framing, how: &Augment, rng: &mut Std
 
 /// Uniform between `-limit` and `limit`.
 pub fn symmetric(rng: &mut StdRng, limit: f32) -> f32 {
-    limit * (2.0 * rng.random::<f32>() - 1.0)
+    rng.random_range(-limit..=limit)
 }
 
 #[cfg(test)]

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, value_parser};
+use facemark::detect::FaceNet;
+use serde::Serialize;
 
 use crate::dataset::{Reading, Source};
-use crate::eval::{self, Given};
+use crate::eval::looks::Given;
+use crate::eval::{faces, landmarks, record};
 
 #[derive(Args)]
 pub struct Eval {
@@ -36,6 +39,10 @@ pub struct Eval {
     /// List so many of the worst faces.
     #[arg(long, default_value_t = 5, value_name = "N")]
     worst: usize,
+    /// Write the result into the model's file, too, into its training record: as `test`, or as `test_boxes` if a detector's
+    /// boxes were given. Nothing else in the file changes.
+    #[arg(long)]
+    record: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -44,29 +51,54 @@ pub struct Eval {
 impl Eval {
     /// Does what was asked for.
     pub fn run(self) -> Result<()> {
-        let Self { model, data, reading, given, boxes, looks, small_faces, held_out, worst: n_worst, json } =
-            self;
-        let data = Source::new(data, reading);
-        if let Some(mut detector) = eval::faces::load(&model)? {
-            if small_faces {
-                detector = detector.with_small_faces();
-            }
-            let job = eval::faces::Job { data, boxes, held_out, n_worst };
-            let report = eval::faces::evaluate(&mut detector, &job)?;
-            if json {
-                println!("{}", serde_json::to_string(&report)?);
-            } else {
-                report.print();
-            }
-            return Ok(());
+        match faces::load(&self.model)? {
+            Some(detector) => self.run_detector(detector),
+            None => self.run_landmarks(),
         }
-        let twice = looks.map_or(boxes.is_some(), |n| n == 2);
-        let report = eval::evaluate(&eval::Job { model, data, given, boxes, twice, held_out, n_worst })?;
+    }
+
+    fn run_detector(self, mut detector: FaceNet) -> Result<()> {
+        let Self { model, data, reading, boxes, small_faces, held_out, worst: n_worst, record, json, .. } =
+            self;
+        if small_faces {
+            detector = detector.with_small_faces();
+        }
+        let job = faces::Job { data: Source::new(data, reading), boxes, held_out, n_worst };
+        let report = faces::evaluate(&mut detector, &job)?;
         if json {
-            println!("{}", serde_json::to_string(&report)?);
+            print_json(&report)?;
         } else {
             report.print();
         }
-        Ok(())
+        if record { record::record(&model, record::TEST, &report.in_short(&job.data.path)) } else { Ok(()) }
     }
+
+    fn run_landmarks(self) -> Result<()> {
+        let Self {
+            model, data, reading, given, boxes, looks, held_out, worst: n_worst, record, json, ..
+        } = self;
+        let key = if boxes.is_some() { record::TEST_BOXES } else { record::TEST };
+        let twice = looks.map_or(boxes.is_some(), |n| n == 2);
+        let job = landmarks::Job {
+            model: model.clone(),
+            data: Source::new(data, reading),
+            given,
+            boxes,
+            twice,
+            held_out,
+            n_worst,
+        };
+        let report = landmarks::evaluate(&job)?;
+        if json {
+            print_json(&report)?;
+        } else {
+            report.print();
+        }
+        if record { record::record(&model, key, &report.in_short) } else { Ok(()) }
+    }
+}
+
+fn print_json(report: &impl Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string(report)?);
+    Ok(())
 }

@@ -11,8 +11,10 @@ use facemark::crop::crop;
 use facemark::detect::{Detection, Detector, FaceNet};
 use facemark::face::Scheme;
 use facemark::geometry::{Affine, Point, Region};
+use facemark::onnx::spec::Spec;
 use serde::Serialize;
 
+use super::record::set_name;
 use crate::batch::scene::Placed;
 use crate::dataset::photos::{self, KnownFace, Photo};
 use crate::dataset::{self, Part, Source};
@@ -84,7 +86,11 @@ struct Row {
 /// Loads an ONNX file to be run on one thread, if it is a face detector.
 pub fn load(file: &Path) -> Result<Option<FaceNet>> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(FaceNet::from_bytes(&bytes, 1).ok())
+    let load = || match Spec::of_file(&bytes)? {
+        Spec::FaceDetector(_) => FaceNet::from_bytes(&bytes, 1).map(Some),
+        Spec::Landmarks(_) => Ok(None),
+    };
+    load().with_context(|| file.display().to_string())
 }
 
 /// Runs a detector on photos.
@@ -247,6 +253,13 @@ impl Report {
             by_roll: Vec::new(),
             missed: Vec::new(),
         }
+    }
+
+    /// The result in few words, for the model's file.
+    pub fn in_short(&self, data: &Path) -> String {
+        let Recall { found, of } = self.annotated;
+        let share = 100.0 * found as f64 / of.max(1) as f64;
+        format!("{share:.2} % of the faces found ({}, {of} faces)", set_name(data))
     }
 
     /// Prints the figures for people.

@@ -1,7 +1,8 @@
 //! The detector's loss.
 
+use burn::nn::loss::SmoothL1LossConfig;
 use burn::tensor::Tensor;
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::{log_sigmoid, sigmoid};
 use burn::tensor::backend::Backend;
 use facemark::detect::grid::{STRIDES, VALUES};
 
@@ -47,7 +48,8 @@ impl Focal {
         is_none: Tensor<B, 3>,
     ) -> Tensor<B, 1> {
         let p = sigmoid(logit.clone());
-        let (if_face, if_none) = cross_entropies(logit);
+        // -ln p and -ln(1 - p).
+        let (if_face, if_none) = (-log_sigmoid(logit.clone()), -log_sigmoid(-logit));
         let faces = share * (-p.clone() + 1.0).powf_scalar(self.gamma) * if_face * self.alpha;
         let others = is_none * p.powf_scalar(self.gamma) * if_none * (1.0 - self.alpha);
         (faces + others).sum()
@@ -65,26 +67,13 @@ impl Focal {
         let unit = (-targets.clone().narrow(1, 3, 1)).exp();
         let roll = targets.narrow(1, 4, 2);
         let has_roll = (roll.clone() * roll).sum_dim(1).greater_elem(0.5).float();
-        let way = self.smooth_l1(error.clone().narrow(1, 1, 2) * unit);
-        let size = self.smooth_l1(error.clone().narrow(1, 3, 1));
-        let roll = self.smooth_l1(error.narrow(1, 4, 2) * has_roll);
+        let smooth = SmoothL1LossConfig::new().with_beta(self.beta).init();
+        let smooth_l1 = |error: Tensor<B, 3>| smooth.forward(error.clone(), error.zeros_like());
+        let way = smooth_l1(error.clone().narrow(1, 1, 2) * unit);
+        let size = smooth_l1(error.clone().narrow(1, 3, 1));
+        let roll = smooth_l1(error.narrow(1, 4, 2) * has_roll);
         ((way.sum_dim(1) + size + roll.sum_dim(1)) * share).sum()
     }
-
-    /// Squared below `beta` and linear above, with slope 1.
-    fn smooth_l1<B: Backend>(&self, error: Tensor<B, 3>) -> Tensor<B, 3> {
-        let beta = self.beta;
-        let size = error.abs();
-        let parabola = size.clone().square() / (2.0 * beta);
-        parabola.mask_where(size.clone().greater_elem(beta), size - beta / 2.0)
-    }
-}
-
-/// What the logit of a face's probability p costs where there is one, -ln p, and where there is none, -ln(1 - p).
-pub fn cross_entropies<B: Backend, const D: usize>(logit: Tensor<B, D>) -> (Tensor<B, D>, Tensor<B, D>) {
-    // -ln p = ln(1 + e^-x), written so that no power overflows.
-    let common = (-logit.clone().abs()).exp().log1p();
-    (relu(-logit.clone()) + common.clone(), relu(logit) + common)
 }
 
 /// `[n, values]` of all grids → `[n, numbers per cell, cells]`.

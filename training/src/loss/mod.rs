@@ -2,12 +2,12 @@
 
 pub mod focal;
 
+use burn::nn::loss::{BinaryCrossEntropyLossConfig, MseLoss, Reduction, SmoothL1LossConfig};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use facemark::onnx::spec::ModelSpec;
 
 use crate::recipe::Loss;
-use focal::cross_entropies;
 
 /// The mean loss over all coordinates, and over the nets' certainty that there is a face if they tell it; where there is
 /// none, the points do not count.
@@ -24,10 +24,10 @@ pub fn landmark_loss<B: Backend>(
     let (points, present) = (targets.clone().narrow(1, 0, n), targets.narrow(1, n, 1));
     let (found, logit) = (found.clone().narrow(1, 0, n), found.narrow(1, n, 1));
     let absent = -present.clone() + 1.0;
-    let found = found * present.clone() + points.clone() * absent.clone();
-    let (if_face, if_none) = cross_entropies(logit);
-    let certainty = if_face * present.clone() + if_none * absent;
-    loss(found, points, kind) / present.mean().clamp_min(0.1) + certainty.mean() * PRESENCE_WEIGHT
+    let found = found * present.clone() + points.clone() * absent;
+    let entropy = BinaryCrossEntropyLossConfig::new().with_logits(true).init(&logit.device());
+    let certainty = entropy.forward(logit, present.clone().int());
+    loss(found, points, kind) / present.mean().clamp_min(0.1) + certainty * PRESENCE_WEIGHT
 }
 
 /// Keeps what a new net's certainty costs, ln 2, below what its landmarks cost when they are good, some 0.03.
@@ -35,26 +35,25 @@ const PRESENCE_WEIGHT: f32 = 0.02;
 
 /// The mean loss over all coordinates.
 fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> Tensor<B, 1> {
-    let error = found - targets;
     match loss {
-        Loss::Mse => error.square().mean(),
+        Loss::Mse => MseLoss::new().forward(found, targets, Reduction::Mean),
         Loss::SmoothL1 { beta } => {
-            let beta = f64::from(beta);
-            let size = error.abs();
-            let parabola = size.clone().square() / (2.0 * beta);
-            parabola.mask_where(size.clone().greater_elem(beta), size - beta / 2.0).mean()
+            let loss = SmoothL1LossConfig::new().with_beta(beta).init();
+            loss.forward_with_reduction(found, targets, Reduction::Mean)
         }
-        Loss::Wing { width, curvature } => {
-            let (w, c) = (f64::from(width), f64::from(curvature));
-            let size = error.abs();
-            // Chosen so that both pieces meet at the width.
-            let offset = w - w * (1.0 + w / c).ln();
-            let bent = (size.clone() / c + 1.0).log() * w;
-            let straight = size.clone() - offset;
-            bent.mask_where(size.greater_elem(w), straight).mean()
-        }
+        Loss::Wing { width, curvature } => wing(found - targets, width.into(), curvature.into()).mean(),
         Loss::Focal { .. } => unreachable!("recipes are checked: this loss is for detectors"),
     }
+}
+
+/// Of each error; see [`Loss::Wing`].
+fn wing<B: Backend>(error: Tensor<B, 2>, width: f64, curvature: f64) -> Tensor<B, 2> {
+    let size = error.abs();
+    // Chosen so that both pieces meet at the width.
+    let offset = width - width * (1.0 + width / curvature).ln();
+    let bent = (size.clone() / curvature + 1.0).log() * width;
+    let straight = size.clone() - offset;
+    bent.mask_where(size.greater_elem(width), straight)
 }
 
 #[cfg(all(test, feature = "flex"))]

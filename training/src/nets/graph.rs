@@ -9,15 +9,11 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use clap::ValueEnum;
 use half::f16;
-use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
-    type_proto,
-};
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 use super::layer::Window;
+use super::proto::{Value, int, value_info, window_attributes};
 use super::quantise::quantise;
 use super::walk::{Runner, cell_centers, next};
 use super::weights::Weights;
@@ -31,14 +27,6 @@ pub enum Storage {
     F16,
     /// A byte each, with a scale per output channel.
     Int8,
-}
-
-/// What flows between two layers.
-#[derive(Clone, Debug)]
-pub struct Value {
-    name: String,
-    /// Without the batch: channels, height, width, or the number of values.
-    size: Vec<usize>,
 }
 
 /// What a node of the graph does.
@@ -276,13 +264,6 @@ impl<B: Backend> Runner for Graph<'_, B> {
     }
 }
 
-impl Value {
-    /// A net's input.
-    pub fn input(name: &str, [height, width]: [usize; 2]) -> Self {
-        Self { name: name.to_owned(), size: vec![1, height, width] }
-    }
-}
-
 /// What a window that moves over `x` gives.
 fn windowed(x: &Value, Window { size, stride, pad }: Window) -> Vec<usize> {
     let side = |i: usize| (x.size[i + 1] + 2 * pad - size[i]) / stride[i] + 1;
@@ -291,39 +272,6 @@ fn windowed(x: &Value, Window { size, stride, pad }: Window) -> Vec<usize> {
 
 fn title(Window { size: [height, width], stride, .. }: Window) -> String {
     format!("{height}×{width}, step {}", stride[0].max(stride[1]))
-}
-
-fn window_attributes(Window { size, stride, pad }: Window) -> Vec<AttributeProto> {
-    vec![ints("kernel_shape", &size), ints("strides", &stride), ints("pads", &[pad; 4])]
-}
-
-/// An attribute of one integer.
-fn int(name: &str, value: usize) -> AttributeProto {
-    let r#type = AttributeType::Int as i32;
-    AttributeProto { name: name.to_owned(), r#type, i: value as i64, ..AttributeProto::default() }
-}
-
-/// An attribute of several integers.
-fn ints(name: &str, values: &[usize]) -> AttributeProto {
-    let ints = values.iter().map(|&value| value as i64).collect();
-    AttributeProto {
-        name: name.to_owned(),
-        r#type: AttributeType::Ints as i32,
-        ints,
-        ..AttributeProto::default()
-    }
-}
-
-/// A value's name and shape, for one crop.
-fn value_info(value: &Value) -> ValueInfoProto {
-    let dim = |&dim: &usize| Dimension {
-        value: Some(dimension::Value::DimValue(dim as i64)),
-        ..Dimension::default()
-    };
-    let shape = TensorShapeProto { dim: std::iter::once(&1).chain(&value.size).map(dim).collect() };
-    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape: Some(shape) };
-    let r#type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
-    ValueInfoProto { name: value.name.clone(), r#type: Some(r#type), ..ValueInfoProto::default() }
 }
 
 /// The padding on every side.

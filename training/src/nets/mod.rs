@@ -10,6 +10,7 @@ mod net;
 mod norm;
 mod nose;
 mod onnx;
+mod proto;
 mod quantise;
 mod resnet18;
 mod run;

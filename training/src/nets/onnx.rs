@@ -5,8 +5,9 @@ use facemark::onnx::spec::{DetectorSpec, ModelSpec, Spec};
 use prost::Message;
 use tract_onnx::pb::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
-use super::graph::{Graph, Step, Storage, Value};
+use super::graph::{Graph, Step, Storage};
 use super::net::Net;
+use super::proto::Value;
 use super::walk::walk;
 
 /// Name of the graph's input.

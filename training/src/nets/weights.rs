@@ -10,6 +10,7 @@ use super::layer::{Kind, Start, Weighted, Window};
 use super::norm::NormedConv;
 
 /// A layer that learns, with its weights.
+#[allow(clippy::large_enum_variant, reason = "a net has a few dozen of them")]
 #[derive(Module, Debug)]
 pub enum Weights<B: Backend> {
     /// See [`Kind::Conv`].

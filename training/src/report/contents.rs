@@ -17,7 +17,8 @@ use super::photos::{self, OwnPhoto};
 use crate::batch::crops::{augmented, plain};
 use crate::batch::{Example, regions};
 use crate::dataset::{self, Sample, Source};
-use crate::eval::{self, Given, Look};
+use crate::eval::find::{self, find_all};
+use crate::eval::looks::{Given, Look, look, looks_title};
 use crate::export::{self, Which};
 use crate::metrics::Summary;
 use crate::nets::{Step, Storage};
@@ -75,13 +76,13 @@ pub fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::D
     let mut held_out = Vec::new();
     for (given, twice) in protocols(recipe.augment.start) {
         let looks: Result<Vec<Option<Look>>> =
-            validation.iter().map(|sample| eval::look(sample, &spec, given, twice).map(Some)).collect();
+            validation.iter().map(|sample| look(sample, &spec, given, twice).map(Some)).collect();
         let looks = looks?;
-        let found = eval::find_all(&mut model, &validation, &looks)?;
+        let found = find_all(&mut model, &validation, &looks)?;
         // The mean shape is that of the first look: once is enough.
-        let baseline = if twice { None } else { eval::baseline(&found, spec.scheme) };
-        let title = format!("{}, {}", given.title(), eval::looks_title(twice));
-        results.push((title, eval::summary(&found, spec.scheme), baseline));
+        let baseline = if twice { None } else { find::baseline(&found, spec.scheme) };
+        let title = format!("{}, {}", given.title(), looks_title(twice));
+        results.push((title, find::summary(&found, spec.scheme), baseline));
         // The pictures show the first protocol.
         if held_out.is_empty() {
             held_out = faces(&validation, &looks, found, &spec);

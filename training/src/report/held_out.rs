@@ -7,7 +7,8 @@ use super::traits::traits;
 use crate::batch::Example;
 use crate::batch::crops::plain;
 use crate::dataset::Sample;
-use crate::eval::{Found, Look};
+use crate::eval::find::Found;
+use crate::eval::looks::Look;
 
 /// A held-out face with what the net found.
 pub struct HeldOut {

@@ -1,0 +1,195 @@
+//! A picture in the making: what is drawn into it, and what can still be seen of its faces.
+
+use std::ops::Range;
+
+use facemark::Plane;
+use facemark::crop::{Framing, crop};
+use facemark::geometry::{Affine, Point, Region, bounds};
+
+use super::area::Area;
+use super::layer::Layer;
+use crate::dataset::photos::Photo;
+
+/// A face in a picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Placed {
+    /// Where, in pixels from the picture's upper left edge.
+    pub region: Region,
+    /// Whether its roll is known.
+    pub has_roll: bool,
+    /// Whether enough of it can be seen to demand that it be found.
+    pub is_clear: bool,
+}
+
+/// A face must be found if this share of it is seen …
+const CLEAR: f32 = 0.5;
+/// … and is none if less than this is.
+const GONE: f32 = 0.2;
+/// Smallest face in pixels that must be found.
+const SMALLEST: f32 = 7.0;
+
+/// Points of a face that are looked at to know how much of it is seen, along each side.
+const PROBES: usize = 5;
+
+/// A face in the picture, and where it can still be seen.
+pub struct Face<'a> {
+    pub photo: &'a Photo,
+    /// In the photo.
+    pub source: Region,
+    /// In the picture.
+    pub region: Region,
+    has_roll: bool,
+    seen: Vec<Point>,
+}
+
+/// A picture in the making.
+pub struct Canvas<'a> {
+    pub picture: Plane,
+    /// All faces that were drawn.
+    pub faces: Vec<Face<'a>>,
+}
+
+impl<'a> Canvas<'a> {
+    /// A black picture.
+    pub fn new(width: usize, height: usize) -> Self {
+        let mut picture = Plane::default();
+        picture.resize(width, height);
+        Self { picture, faces: Vec::new() }
+    }
+
+    /// Width and height in pixels.
+    pub fn sides(&self) -> (f32, f32) {
+        (self.picture.width() as f32, self.picture.height() as f32)
+    }
+
+    /// Whether a photo would cover the whole picture.
+    pub fn is_covered_by(&self, layer: &Layer) -> bool {
+        let (width, height) = self.sides();
+        [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)]
+            .into_iter()
+            .all(|(x, y)| layer.holds(Point::new(x, y)))
+    }
+
+    /// Draws a photo and notes its faces.
+    pub fn draw(&mut self, layer: &Layer<'a>, is_cut: bool) {
+        self.stamp(layer, is_cut);
+        self.cover(|p| !is_cut || layer.holds(p));
+        for face in &layer.photo.faces {
+            let region = layer.region(&face.region);
+            let seen = probes(&region).filter(|&p| self.shows(p) && (!is_cut || layer.holds(p))).collect();
+            let has_roll = face.has_roll;
+            self.faces.push(Face { photo: layer.photo, source: face.region, region, has_roll, seen });
+        }
+    }
+
+    fn shows(&self, p: Point) -> bool {
+        let (width, height) = self.sides();
+        (0.0..width).contains(&p.x) && (0.0..height).contains(&p.y)
+    }
+
+    /// Notes that some places no longer show what they did.
+    pub fn cover(&mut self, is_covered: impl Fn(Point) -> bool) {
+        self.faces.iter_mut().for_each(|face| face.seen.retain(|&p| !is_covered(p)));
+    }
+
+    /// Puts a photo's pixels into the picture: within its edges, or everywhere with the edges going on.
+    pub fn stamp(&mut self, layer: &Layer, is_cut: bool) {
+        let (w, h) = (layer.photo.luma.width(), layer.photo.luma.height());
+        let (right, bottom) = (w as f32 - 0.5, h as f32 - 0.5);
+        let corners = [(-0.5, -0.5), (right, -0.5), (-0.5, bottom), (right, bottom)];
+        let corners = corners.map(|(x, y)| layer.to_canvas.apply(Point::new(x, y)));
+        let (columns, rows) = if is_cut {
+            self.box_around(&corners)
+        } else {
+            (0..self.picture.width(), 0..self.picture.height())
+        };
+        self.put(columns, rows, &layer.photo.luma, &layer.to_photo, |p| !is_cut || layer.holds(p));
+    }
+
+    /// Columns and rows of the picture that some points span.
+    fn box_around(&self, points: &[Point]) -> (Range<usize>, Range<usize>) {
+        let (min, max) = bounds(points.iter().copied());
+        let span = |low: f32, high: f32, side: usize| {
+            (low.floor().max(0.0) as usize).min(side)..(high.ceil().max(0.0) as usize).min(side)
+        };
+        (span(min.x, max.x, self.picture.width()), span(min.y, max.y, self.picture.height()))
+    }
+
+    /// Resamples a part of the picture from `source` where `is_inside`.
+    fn put(
+        &mut self,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        source: &Plane,
+        to_source: &Affine,
+        is_inside: impl Fn(Point) -> bool,
+    ) {
+        let (w, h) = (columns.len(), rows.len());
+        if w == 0 || h == 0 {
+            return;
+        }
+        let (left, top) = (columns.start as f32, rows.start as f32);
+        let unit_to_canvas = Affine { rows: [[w as f32, 0.0, left], [0.0, h as f32, top]] };
+        let mut pixels = vec![0; w * h];
+        crop(source.luma(), &unit_to_canvas.then(to_source), w, &mut pixels);
+        for (y, line) in rows.zip(pixels.chunks_exact(w)) {
+            for (x, &pixel) in columns.clone().zip(line) {
+                if is_inside(Point::new(x as f32 + 0.5, y as f32 + 0.5)) {
+                    let i = y * self.picture.width() + x;
+                    self.picture.data_mut()[i] = pixel;
+                }
+            }
+        }
+    }
+
+    /// Fills an area with a part of a photo, stretched over it.
+    pub fn fill(&mut self, area: &Area, source: &Plane, part: &Region) {
+        let (columns, rows) = self.box_around(&area.corners());
+        let [a, b] = area.half;
+        let framing = Framing { width: 1.0, height: b / a, shift_x: 0.0, shift_y: 0.0 };
+        let to_source = area.to_unit().then(&framing.crop_to_image(part));
+        self.put(columns, rows, source, &to_source, |p| area.holds(p));
+        self.cover(|p| area.holds(p));
+    }
+
+    /// The faces of which something is left.
+    pub fn faces(&self) -> Vec<Placed> {
+        let share = |face: &Face| face.seen.len() as f32 / (PROBES * PROBES) as f32;
+        let placed = |face: &Face| Placed {
+            region: face.region,
+            has_roll: face.has_roll,
+            is_clear: share(face) >= CLEAR && face.region.size >= SMALLEST,
+        };
+        self.faces.iter().filter(|face| share(face) >= GONE).map(placed).collect()
+    }
+}
+
+/// A grid of points within a region.
+pub fn probes(region: &Region) -> impl Iterator<Item = Point> + use<> {
+    let Region { center, size, angle } = *region;
+    (0..PROBES * PROBES).map(move |i| {
+        let at = |i: usize| size * ((i as f32 + 0.5) / PROBES as f32 - 0.5);
+        let p = Point::new(at(i % PROBES), at(i / PROBES)).rotated(angle);
+        Point::new(center.x + p.x, center.y + p.y)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layer::tests::{REGION, photo};
+    use super::*;
+
+    #[test]
+    fn hidden_faces_are_let_go() {
+        let photo = photo();
+        let mut canvas = Canvas::new(256, 192);
+        let layer = Layer::new(&photo, REGION.center, Point::new(128.0, 96.0), 1.0, 0.0, false);
+        canvas.draw(&layer, true);
+        assert!(canvas.faces()[0].is_clear);
+        // Its right 60 %, then nearly all of it.
+        canvas.cover(|p| p.x > 120.0);
+        assert!(!canvas.faces()[0].is_clear);
+        canvas.cover(|p| p.x > 97.0);
+        assert_eq!(canvas.faces(), []);
+    }
+}

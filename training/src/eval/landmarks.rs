@@ -1,0 +1,225 @@
+//! Measures a landmark model.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use facemark::Timing;
+use facemark::model::{LandmarkModel, Landmarker};
+use facemark::onnx::spec::ModelSpec;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde::Serialize;
+
+use super::find::{Found, baseline, find_all, load_model, milliseconds, summary};
+use super::looks::{Given, Look, look, looks_by, looks_title};
+use super::record::set_name;
+use crate::batch::regions::elsewhere;
+use crate::dataset::{self, Sample, Source};
+use crate::metrics::{Summary, mean};
+
+/// What to measure.
+pub struct Job {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// The annotated photos.
+    pub data: Source,
+    /// Where the faces are said to be.
+    pub given: Given,
+    /// A detector's boxes, in place of `given`.
+    pub boxes: Option<PathBuf>,
+    /// Whether to look twice, as the tracker does at a new face.
+    pub twice: bool,
+    /// Whether to use held-out faces only.
+    pub held_out: bool,
+    /// How many of the worst faces to list.
+    pub n_worst: usize,
+}
+
+/// A model's errors on a data set, and those of the mean shape in its place.
+#[derive(Serialize)]
+pub struct Report {
+    /// The model file.
+    model: String,
+    /// The data folder.
+    data: String,
+    /// Where the faces were said to be.
+    given: String,
+    /// How many crops were looked at for a face: with two, the first one's landmarks only place the second.
+    looks: u8,
+    /// Milliseconds to load the file and make it ready to run.
+    load_ms: f64,
+    /// Milliseconds for a face, cropping included, on one thread: the median.
+    face_ms: f64,
+    /// What the model achieves.
+    #[serde(flatten)]
+    summary: Summary,
+    /// How well it tells faces from their surroundings, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence: Option<Presence>,
+    /// The faces with the greatest errors.
+    worst: Vec<Worst>,
+    /// The faces that the detector missed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missed_faces: Vec<String>,
+    /// What the training set's mean shape achieves, put into the same crops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_shape: Option<Summary>,
+    /// The result in few words, for the model's file.
+    #[serde(skip)]
+    pub in_short: String,
+}
+
+/// A net's certainty that there is a face, in crops of faces and in as many of what is beside them, far too large or far too
+/// small.
+#[derive(Serialize)]
+struct Presence {
+    /// Share of faces that it takes for faces, per cent.
+    faces: f64,
+    /// Share of the others that it does not, per cent.
+    others: f64,
+    /// How often it is surer of a face than of one of the others, per cent.
+    auc: f64,
+}
+
+/// A face that the model did badly on.
+#[derive(Serialize)]
+struct Worst {
+    /// The annotation's path below the data folder.
+    face: String,
+    /// Its NME in per cent.
+    nme: f64,
+}
+
+/// Runs a model on annotated faces.
+pub fn evaluate(job: &Job) -> Result<Report> {
+    let started = Instant::now();
+    let mut model = load_model(&job.model)?;
+    let load_ms = milliseconds(started);
+    let spec = model.spec().clone();
+    let mut samples = dataset::load(&job.data, spec.scheme)?;
+    samples.retain(|sample| sample.held_out || !job.held_out);
+    ensure!(!samples.is_empty(), "no face in {} is held out", job.data.path.display());
+    let (looks, given) = looks(job, &samples, &spec)?;
+    let found = find_all(&mut model, &samples, &looks)?;
+    let mut times: Vec<f64> = found.iter().flatten().map(|found| found.ms).collect();
+    times.sort_by(f64::total_cmp);
+    let presence = presence(&mut model, &samples)?;
+    let missed = samples.iter().zip(&looks).filter(|(_, look)| look.is_none());
+    let summary = summary(&found, spec.scheme);
+    Ok(Report {
+        in_short: in_short(job, &summary),
+        load_ms,
+        face_ms: times.get(times.len() / 2).copied().unwrap_or(f64::NAN),
+        model: job.model.display().to_string(),
+        data: job.data.path.display().to_string(),
+        given,
+        looks: 1 + u8::from(job.twice),
+        presence,
+        worst: worst(&samples, &found, job.n_worst),
+        missed_faces: missed.map(|(sample, _)| sample.name.clone()).collect(),
+        summary,
+        mean_shape: baseline(&found, spec.scheme),
+    })
+}
+
+fn presence(model: &mut LandmarkModel, samples: &[Sample]) -> Result<Option<Presence>> {
+    if !model.spec().presence {
+        return Ok(None);
+    }
+    let mut rng = StdRng::seed_from_u64(1);
+    let (mut faces, mut others) = (Vec::new(), Vec::new());
+    for sample in samples {
+        let mut certainty = |region| -> Result<f32> {
+            let found = model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?;
+            found.presence.context("the model does not tell whether there is a face")
+        };
+        faces.push(certainty(sample.region)?);
+        others.push(certainty(elsewhere(&sample.region, &mut rng))?);
+    }
+    let share = |values: &[f32], is_right: fn(f32) -> bool| {
+        100.0 * values.iter().filter(|&&value| is_right(value)).count() as f64 / values.len() as f64
+    };
+    let pairs =
+        faces.iter().flat_map(|face| others.iter().map(move |other| f64::from(u8::from(face > other))));
+    Ok(Some(Presence {
+        faces: share(&faces, |value| value >= 0.5),
+        others: share(&others, |value| value < 0.5),
+        auc: 100.0 * mean(pairs),
+    }))
+}
+
+/// The looks that the protocol allows, `None` for faces that the detector missed, and the protocol's name.
+fn looks(job: &Job, samples: &[Sample], spec: &ModelSpec) -> Result<(Vec<Option<Look>>, String)> {
+    if let Some(boxes) = &job.boxes {
+        let (looks, learnt) = looks_by(boxes, samples, job.twice)?;
+        return Ok((looks, format!("a detector's boxes, placed as on {learnt}")));
+    }
+    let looks = samples.iter().map(|sample| look(sample, spec, job.given, job.twice).map(Some));
+    Ok((looks.collect::<Result<_>>()?, job.given.title().to_owned()))
+}
+
+/// For example `3.26 % (lfpw/testset, 224 faces, given boxes)`.
+fn in_short(job: &Job, summary: &Summary) -> String {
+    let Summary { n, missed, nme_mean, .. } = summary;
+    let faces = if job.held_out { "held-out faces" } else { "faces" };
+    let given = match &job.boxes {
+        Some(_) if *missed > 0 => format!("a detector's boxes, {missed} missed"),
+        Some(_) => "a detector's boxes".to_owned(),
+        None => job.given.in_short().to_owned(),
+    };
+    // Two are usual with a detector's boxes, one elsewhere.
+    let looks = if job.twice == job.boxes.is_some() {
+        String::new()
+    } else {
+        format!(", {}", looks_title(job.twice))
+    };
+    format!("{nme_mean:.2} % ({}, {} {faces}, given {given}{looks})", set_name(&job.data.path), n + missed)
+}
+
+fn worst(samples: &[Sample], found: &[Option<Found>], n: usize) -> Vec<Worst> {
+    let faces = samples.iter().zip(found).filter_map(|(sample, found)| {
+        Some(Worst { face: sample.name.clone(), nme: 100.0 * found.as_ref()?.error.nme() })
+    });
+    let mut faces: Vec<Worst> = faces.collect();
+    faces.sort_by(|a, b| b.nme.total_cmp(&a.nme));
+    faces.truncate(n);
+    faces
+}
+
+impl Report {
+    /// Prints the figures for people.
+    pub fn print(&self) {
+        let Summary { n, missed, .. } = self.summary;
+        let Self { model, data, given, looks, .. } = self;
+        let looks = looks_title(*looks == 2);
+        println!("{model} on {} faces of {data}, given {given}, {looks}", n + missed);
+        println!("loaded in {:.0} ms, {:.2} ms a face", self.load_ms, self.face_ms);
+        if missed > 0 {
+            let share = 100.0 * missed as f64 / (n + missed) as f64;
+            println!("the detector missed {missed} faces ({share:.1} %), which count as above 8 %");
+        }
+        print_summary("", &self.summary);
+        for (part, nme) in &self.summary.regions {
+            println!("  {part:<12} {:6.2} %", nme.as_f64().unwrap_or(f64::NAN));
+        }
+        if let Some(Presence { faces, others, auc }) = &self.presence {
+            println!(
+                "knows {faces:.1} % of the faces and {others:.1} % of what is beside them, AUC {auc:.2} %"
+            );
+        }
+        if let Some(mean_shape) = &self.mean_shape {
+            print_summary("mean shape: ", mean_shape);
+        }
+        self.worst.iter().for_each(|Worst { face, nme }| println!("  worst: {face} {nme:.1} %"));
+        self.missed_faces.iter().for_each(|face| println!("  missed: {face}"));
+    }
+}
+
+fn print_summary(title: &str, summary: &Summary) {
+    let Summary { nme_mean, nme_median, nme_p90, failure_8, auc_8, pixels, relative_mse, .. } = summary;
+    println!(
+        "{title}NME {nme_mean:.2} %, median {nme_median:.2}, P90 {nme_p90:.2}, above 8 %: {failure_8:.1} %, AUC@8 % {auc_8:.1}"
+    );
+    println!("{title}mean point error {pixels:.2} px, relative MSE {relative_mse:.6}");
+}
