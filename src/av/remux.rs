@@ -183,12 +183,12 @@ impl Track {
             return Ok(());
         }
         if self.kind == media::Type::Audio && is_trimmed(&packet) {
-            let is_before_zero = packet.pts().is_some_and(|pts| pts + packet.duration() <= 0);
-            if !(self.begun || self.hides && is_before_zero) {
-                self.lead = Some(packet);
+            if self.begun {
                 return Ok(());
             }
-            if self.begun {
+            let is_before_zero = packet.pts().is_some_and(|pts| pts + packet.duration() <= 0);
+            if !self.hides || !is_before_zero {
+                self.lead = Some(packet);
                 return Ok(());
             }
         } else {

@@ -56,7 +56,7 @@ fn uneven_times_stay_uneven() {
 fn odd_clocks_and_late_starts_are_exact() {
     let bench = Bench::new();
     bench.movie("a.mp4");
-    // NTSC's clock; MPEG-TS, which starts late; sound that starts later than the pictures and the other way round.
+    // NTSC's clock; MPEG-TS, whose clock starts late; sound that starts later than the pictures and the other way round.
     bench.ffmpeg("-r 30000/1001 -i a.mp4 -an -c:v libx264 -video_track_timescale 30000 ntsc.mp4");
     bench.ffmpeg("-i a.mp4 -c copy late.ts");
     bench.ffmpeg("-i a.mp4 -itsoffset 0.5 -i a.mp4 -map 0:v -map 1:a -c copy sound_late.mp4");
@@ -64,9 +64,16 @@ fn odd_clocks_and_late_starts_are_exact() {
     for name in ["ntsc.mp4", "late.ts", "sound_late.mp4", "pictures_late.mp4"] {
         let (input, out) = (bench.path(name), bench.path("out.mp4"));
         convert(&input, &out);
-        assert_times(&times(&out, "v"), &times(&input, "v"), 2e-6);
-        assert_times(&times(&out, "a"), &times(&input, "a"), 12e-6);
-        assert_eq!(decode(&out).len(), times(&input, "v").len(), "{name}: read again");
+        let (mut pictures, mut sound) = (times(&input, "v"), times(&input, "a"));
+        if name == "late.ts" {
+            // The output begins at zero with what begins first.
+            let start = pictures[0].min(sound[0]);
+            assert!(start > 1.0);
+            pictures.iter_mut().chain(&mut sound).for_each(|time| *time -= start);
+        }
+        assert_times(&times(&out, "v"), &pictures, 2e-6);
+        assert_times(&times(&out, "a"), &sound, 12e-6);
+        assert_eq!(decode(&out).len(), pictures.len(), "{name}: read again");
         fs::remove_file(out).unwrap();
     }
 }
