@@ -45,7 +45,11 @@ fn pictures_of_all_kinds() {
     photo(&bench);
     for kind in ["jpg", "png", "webp", "bmp", "tiff", "gif"] {
         let name = format!("a.{kind}");
-        let more = if kind == "webp" { "-c:v libwebp" } else { "-q:v 2" };
+        let more = match kind {
+            "webp" => "-c:v libwebp",
+            "tiff" => "-pix_fmt rgb24",
+            _ => "-q:v 2",
+        };
         bench.ffmpeg(&format!("-i face.jpg -vf scale=256:256 {more} -frames:v 1 {name}"));
         let found = run(&bench, &format!("annotate {name} --jsonl - -o out/"));
         assert_eq!(
