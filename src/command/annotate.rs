@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
-use crate::cli::Annotate;
-use crate::error::{tell, Fault};
-use crate::output::target::means_folder;
-use crate::output::{Annotated, MadeFolder, Targets};
-use crate::source::files::{Files, Pace};
 use super::batch::{self, Input, also_left_out};
 use super::common::{Settings, annotated, tracker};
 use super::job::Job;
+use crate::cli::Annotate;
+use crate::error::{Fault, tell};
+use crate::output::target::means_folder;
+use crate::output::{Annotated, MadeFolder, Targets};
+use crate::source::files::{Files, Pace};
 
 /// Finds landmarks and writes what was asked for.
 ///

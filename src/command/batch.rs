@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Error, Result};
 
+use super::common::{Settings, tracker};
+use super::job::Job;
 use crate::cli::Annotate;
-use crate::error::{tell, Fault};
+use crate::error::{Fault, tell};
 use crate::output::target::means_folder;
 use crate::output::{Annotated, MadeFolder, Targets};
 use crate::source::Part;
 use crate::source::files::{Files, Pace};
-use crate::source::folder::{leave_out, Folder};
-use crate::source::images::{is_moving_gif, is_picture, KINDS};
-use super::common::{Settings, tracker};
-use super::job::Job;
+use crate::source::folder::{Folder, leave_out};
+use crate::source::images::{KINDS, is_moving_gif, is_picture};
 
 /// Endings that the annotated video can have, too; another one becomes Matroska, which holds nearly everything.
 const KEPT: [&str; 4] = ["m4v", "mkv", "mov", "mp4"];

@@ -4,14 +4,14 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
+use super::common::{Settings, print, tell_crowd, tracker};
 use crate::cli::Bench;
 use crate::error::Fault;
-use crate::output::report::{to_json, to_text, Subject, WARM_UP};
+use crate::output::report::{Subject, WARM_UP, to_json, to_text};
 use crate::output::{Annotated, Outputs, Run, Targets};
 use crate::pipeline;
 use crate::source::Part;
 use crate::source::files::{Files, Pace};
-use super::common::{Settings, print, tell_crowd, tracker};
 
 /// Measures every stage and prints the report.
 ///

@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
+use super::common::print;
 use crate::cli::Devices;
 use crate::error::{Blame, Fault};
-use crate::source::camera::{list, Found, Mode};
-use super::common::print;
+use crate::source::camera::{Found, Mode, list};
 
 /// Prints the cameras and what they can be set to.
 ///
@@ -44,8 +44,8 @@ fn describe(camera: &Found) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::source::camera::Encoding;
     use super::*;
+    use crate::source::camera::Encoding;
 
     #[test]
     fn a_camera_is_listed_with_its_rates_fastest_first() {

@@ -5,12 +5,12 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 use facemark::Tracker;
 
+use super::common::{Settings, outcome, tell_crowd};
 use crate::output::{Outputs, Targets};
 use crate::pipeline;
 use crate::source::adjusted::Adjustment;
 use crate::source::files::{Files, Pace};
 use crate::source::{Part, Source};
-use super::common::{Settings, outcome, tell_crowd};
 
 /// Files to annotate, and outputs that have been checked.
 pub(super) struct Job {

@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 
+use super::common::{Settings, annotated, outcome, tell_crowd, tracker};
 use crate::cli::{Live, Switch};
-use crate::error::{tell, Fault};
+use crate::error::{Fault, tell};
 use crate::output::report::latencies;
 use crate::output::{Annotated, Outputs, Run, Sink, Targets};
 use crate::pipeline;
@@ -15,7 +16,6 @@ use crate::show::window::Window;
 use crate::source::camera::{About, CameraSource, Mode};
 use crate::source::files::{Files, Pace};
 use crate::source::{Part, Source};
-use super::common::{Settings, annotated, outcome, tell_crowd, tracker};
 
 /// Shows a camera's picture, or a file at its own speed, with its landmarks.
 ///

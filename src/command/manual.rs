@@ -3,9 +3,9 @@
 use anyhow::Result;
 use clap::CommandFactory;
 
+use super::common::print;
 use crate::cli::{Cli, Completions, Man};
 use crate::error::Fault;
-use super::common::print;
 
 /// Prints the completion script of a shell.
 ///

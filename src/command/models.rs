@@ -3,8 +3,8 @@
 use anyhow::Result;
 use facemark::onnx::spec::Spec;
 
-use crate::catalog::{self, Entry};
 use super::common::print;
+use crate::catalog::{self, Entry};
 
 /// Prints the models.
 ///
