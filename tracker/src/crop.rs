@@ -184,9 +184,10 @@ fn divide(totals: impl Iterator<Item = u32>, block: usize, means: &mut [u8]) {
 
 /// Bilinear resampling; `map` maps output pixels to pixels of `image`.
 fn warp(image: Luma, map: &Affine, width: usize, out: &mut [u8]) {
-    // OpenCV refuses sides of 32,767 pixels and more.
     #[cfg(feature = "opencv")]
-    if with_opencv::warp(image, map, width, out).is_ok() {
+    if with_opencv::reaches(map, width, out.len() / width)
+        && with_opencv::warp(image, map, width, out).is_ok()
+    {
         return;
     }
     without_opencv::warp(image, map, width, out);
@@ -198,8 +199,20 @@ mod with_opencv {
     use opencv::core::{self, Mat, Size};
     use opencv::imgproc;
 
-    use super::{Affine, Luma};
+    use super::{Affine, Luma, Point};
 
+    /// OpenCV's fixed-point numbers, in 1/1024 pixel, hold coordinates up to 2 million pixels from the origin.
+    const REACH: f32 = 1e6;
+
+    /// Whether OpenCV can compute all coordinates of a crop of `width × height` pixels.
+    pub fn reaches(map: &Affine, width: usize, height: usize) -> bool {
+        let (width, height) = (width as f32, height as f32);
+        let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)];
+        let near = |p: Point| p.x.abs() < REACH && p.y.abs() < REACH;
+        corners.into_iter().all(|(x, y)| near(map.apply(Point::new(x, y))))
+    }
+
+    /// Fails for sides of 32,767 pixels and more.
     pub fn warp(image: Luma, map: &Affine, width: usize, out: &mut [u8]) -> opencv::Result<()> {
         let height = out.len() / width;
         let source = Mat::new_rows_cols_with_data(image.height() as i32, image.width() as i32, image.data())?;
