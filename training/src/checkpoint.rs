@@ -138,5 +138,5 @@ fn decode<B: Backend, R: burn::record::Record<B>>(file: &Path, device: &B::Devic
 }
 
 fn foreign(file: &Path) -> String {
-    format!("{} is no checkpoint of this net", file.display())
+    format!("{} is not a checkpoint of this net", file.display())
 }

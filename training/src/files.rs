@@ -16,7 +16,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         fs::rename(&partial, path)
     };
     write().with_context(|| {
-        // What is half written helps nobody and may be what filled the disk.
+        // The half-written file is of no use, and may be what filled the disk.
         let _ = fs::remove_file(&partial);
         format!("cannot write {}", path.display())
     })

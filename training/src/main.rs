@@ -48,7 +48,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    // Like other programs that print, it ends quietly when nobody reads on (`| head`).
+    // End quietly when the reader of our output goes away (`| head`), as other programs do.
     sigpipe::reset();
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -94,7 +94,7 @@ impl RunDir {
         let file = dir.file("run.json");
         let json = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let record = serde_json::from_slice(&json)
-            .with_context(|| format!("{} is no run's record", file.display()))?;
+            .with_context(|| format!("{} is not a run's record", file.display()))?;
         Ok((dir, recipe, record))
     }
 
@@ -113,7 +113,7 @@ impl RunDir {
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let parse = |(index, line)| {
             serde_json::from_str(line)
-                .with_context(|| format!("{}: line {} is no epoch", file.display(), index + 1))
+                .with_context(|| format!("{}: line {} is not an epoch", file.display(), index + 1))
         };
         text.lines().enumerate().map(parse).collect()
     }

@@ -333,7 +333,7 @@ mod tests {
         let recipe = Recipe { epochs: 2, batch: 4, ..Recipe::best(NetKind::FullFace) };
         fs::write(run.join("recipe.toml"), recipe.to_toml()?)?;
         let error = resume::<Autodiff<Flex>>(&data, &run, None, &device).expect_err("it is another net's");
-        assert!(format!("{error:#}").contains("last.mpk is no checkpoint of this net"), "{error:#}");
+        assert!(format!("{error:#}").contains("last.mpk is not a checkpoint of this net"), "{error:#}");
         Ok(())
     }
 

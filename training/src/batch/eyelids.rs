@@ -1,5 +1,4 @@
-//! Photos whose eyes are closed further than they were, of which data sets have few: the upper lid's skin is drawn down
-//! over the eye.
+//! Closes the eyes in photos, since data sets have few closed eyes: the upper lid's skin is drawn down over the eye.
 
 use std::sync::Arc;
 
@@ -46,7 +45,7 @@ struct Lids {
 }
 
 impl Lids {
-    /// Of the six points of an eye: corner, two above, corner, two below, in a circle. `None` for those that are none.
+    /// The lids of an eye's six points: corner, two above, corner, two below, in a circle. `None` if they do not form an eye.
     fn of(points: &[Point]) -> Option<Self> {
         let &[corner, above1, above2, other, below2, below1] = points else { return None };
         let axis = Point::new(other.x - corner.x, other.y - corner.y);

@@ -28,7 +28,7 @@ pub struct Check {
 
 #[derive(Args)]
 pub struct Label {
-    /// The model that is asked: an ONNX file, as written by `facemark-train export`.
+    /// The model to ask: an ONNX file, as written by `facemark-train export`.
     model: PathBuf,
     /// Folder with annotated photos, or an annotation file. Its points only say where the faces are, and whether the model
     /// can be right.
@@ -58,7 +58,7 @@ impl Label {
         let Self { model, data, reading, at_most, output } = self;
         let counts = label::label(&model, &Source::new(data, reading), at_most, &output)?;
         eprintln!(
-            "{}: {} faces; {} left out that the model sees otherwise",
+            "{}: {} faces; {} left out because the model disagrees",
             output.display(),
             counts.written,
             counts.left_out

@@ -36,7 +36,7 @@ macro_rules! on_device {
 
 impl Device {
     #[allow(dead_code, reason = "with all features every device is there")]
-    /// Says how to build with it.
+    /// The error that says how to build with this device.
     pub fn missing(self) -> anyhow::Error {
         let name = self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         anyhow!("this build lacks the device {name}; build with --features {name}")

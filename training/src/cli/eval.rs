@@ -19,15 +19,16 @@ pub struct Eval {
     data: PathBuf,
     #[command(flatten)]
     reading: Reading,
-    /// What the model is told of where the face is.
+    /// What the model is told about where the face is.
     #[arg(long, value_enum, default_value_t = Given::Box)]
     given: Given,
-    /// Tell the model a face detector's boxes instead (or, for the model face, the boxes of all faces that it may find): a table `file,x,y,w,h` with paths from its own folder, and a column
-    /// `source` if rows called `landmarks` are in it, too. Faces that the detector missed are failures.
+    /// Tell the model where a face detector found the faces: a table `file,x,y,w,h` with paths relative to its own folder, and
+    /// a column `source` if it also has rows called `landmarks`. Faces that the detector missed count as failures. For the
+    /// model face, these are the boxes of all faces that it may find.
     #[arg(long, value_name = "CSV", conflicts_with = "given")]
     boxes: Option<PathBuf>,
-    /// Look at each face so often. With 2 the first landmarks only say where to look properly, as when the tracker meets a
-    /// new face; that is the default with --boxes, elsewhere it is 1.
+    /// How often to look at each face. With 2, the first landmarks only say where to look properly, as when the tracker meets
+    /// a new face. The default is 2 with --boxes and 1 without.
     #[arg(long, value_name = "1|2", value_parser = value_parser!(u8).range(1..=2))]
     looks: Option<u8>,
     /// Let the detector look for small faces, too, as the tracker does with this option.
@@ -36,11 +37,11 @@ pub struct Eval {
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
-    /// List so many of the worst faces.
+    /// How many of the worst faces to list.
     #[arg(long, default_value_t = 5, value_name = "N")]
     worst: usize,
-    /// Write the result into the model's file, too, into its training record: as `test`, or as `test_boxes` if a detector's
-    /// boxes were given. Nothing else in the file changes.
+    /// Also write the result into the training record of the model's file: as `test`, or as `test_boxes` with --boxes. Nothing
+    /// else in the file changes.
     #[arg(long)]
     record: bool,
     /// Print one JSON object.

@@ -11,7 +11,7 @@ use crate::nets::Storage;
 
 #[derive(Args)]
 pub struct Export {
-    /// The folder that was --out of the training.
+    /// The run's folder, --out of the training.
     run: PathBuf,
     /// The ONNX file to write.
     #[arg(short, long, value_name = "FILE")]

@@ -39,7 +39,7 @@ enum Command {
     Report(Report),
     /// Train variants of a net by the course's recipe and compare them on one HTML page.
     Study(Study),
-    /// Look into a data set.
+    /// Check a data set, or make one from what a model finds.
     #[command(subcommand)]
     Data(Data),
 }

@@ -11,7 +11,7 @@ use crate::report;
 
 #[derive(Args)]
 pub struct Report {
-    /// The folder that was --out of the training.
+    /// The run's folder, --out of the training.
     run: PathBuf,
     /// The annotated photos that it was trained on.
     #[arg(long, value_name = "DIR")]
@@ -21,7 +21,7 @@ pub struct Report {
     /// Also show the net on the pictures in this folder; `facemark`, built beside this program, finds the faces in them.
     #[arg(long, value_name = "DIR")]
     photos: Option<PathBuf>,
-    /// Show this text, too: say where the net fails and what was tried. Empty lines part its paragraphs.
+    /// Show this text, too: say where the net fails and what was tried. Empty lines separate paragraphs.
     #[arg(long, value_name = "FILE")]
     notes: Option<PathBuf>,
     /// Leave out the data set's pictures and show its landmarks alone, so that the page may be published.

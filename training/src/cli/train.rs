@@ -28,14 +28,14 @@ pub struct Train {
     /// Folder for recipe, metrics and weights.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Go on with the run in --out, with the recipe saved there.
+    /// Continue the run in --out, with the recipe saved there.
     #[arg(long, conflicts_with_all = ["recipe", "init", "epochs", "batch", "lr", "seed"])]
     resume: bool,
     /// The settings: `best` (ours), `course`, or a TOML file with those that differ from ours.
     #[arg(long, default_value = "best", value_name = "NAME|FILE")]
     recipe: String,
-    /// Begin with the weights of another run's folder or of an ONNX file from `export`: to fine-tune what was trained on
-    /// other data, or to go on from a published model.
+    /// Start from the weights of another run's folder or of an ONNX file from `export`: to fine-tune what was trained on
+    /// other data, or to continue from a published model.
     #[arg(long, value_name = "RUN|FILE")]
     init: Option<PathBuf>,
     /// Passes over the photos.
@@ -50,7 +50,7 @@ pub struct Train {
     /// Seed of weights, order and augmentation.
     #[arg(long)]
     seed: Option<u64>,
-    /// End after this epoch; --resume goes on.
+    /// Stop after this epoch; --resume continues.
     #[arg(long, value_name = "EPOCH")]
     stop_after: Option<usize>,
     /// What computes.

@@ -61,7 +61,7 @@ impl Display for Place {
 
 /// A coordinate from an annotation file.
 pub fn number(text: &str) -> Result<f32> {
-    let value: f32 = text.trim().parse().map_err(|_| anyhow!("{text:?} is no number"))?;
-    ensure!(value.is_finite(), "{text:?} is no finite number");
+    let value: f32 = text.trim().parse().map_err(|_| anyhow!("{text:?} is not a number"))?;
+    ensure!(value.is_finite(), "{text:?} is not a finite number");
     Ok(value)
 }

@@ -52,7 +52,7 @@ pub fn rows(path: &Path) -> Result<Vec<Row>> {
     csv::Reader::from_path(path).with_context(unreadable)?.deserialize().enumerate().map(read).collect()
 }
 
-/// Whether a file is such a one, by its name and first line. (Annotations as CSV have points, too.)
+/// Whether a file is such a list, judged by its name and first line. (CSV files with annotations have points, too.)
 pub fn is_list(path: &Path) -> bool {
     let has = |headers: &csv::StringRecord, name: &str| headers.iter().any(|header| header == name);
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
@@ -63,7 +63,7 @@ pub fn is_list(path: &Path) -> bool {
         )
 }
 
-/// So many other photos are enough to learn a detector's habit from.
+/// This many other photos are enough to learn a detector's habit from.
 const ENOUGH: usize = 20;
 
 impl DetectorBoxes {
@@ -115,7 +115,7 @@ impl DetectorBoxes {
     }
 }
 
-/// One name for a file, however it was reached.
+/// The same path for a file, however it was reached.
 pub fn canonical(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

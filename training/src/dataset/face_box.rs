@@ -65,7 +65,7 @@ pub struct Habit {
 }
 
 impl Habit {
-    /// What boxes have in common with the regions that they belong to: the medians.
+    /// The medians over some boxes and the regions that belong to them.
     pub fn of(pairs: &[(FaceBox, Region)]) -> Self {
         let median = |value: fn(&Region, &Region) -> f32| {
             let mut values: Vec<f32> = pairs.iter().map(|(b, region)| value(&b.region(), region)).collect();

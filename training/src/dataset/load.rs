@@ -10,16 +10,15 @@ use super::sample::{Sample, read_sample};
 use super::source::Source;
 use super::split::Part;
 
-/// Reads all annotated photos in `data` that have the scheme's points. Sorted by name, so
-/// that seeds mean the same everywhere.
+/// Reads all annotated photos in `data` that have the scheme's points, sorted by name so that a seed means the same everywhere.
 ///
 /// # Errors
-/// If there is none, or if an annotation or its picture is broken and not to be skipped; the message names file and line.
+/// If there are none, or if an annotation or its picture is broken and not to be skipped. The message names file and line.
 pub fn load(data: &Source, scheme: Scheme) -> Result<Vec<Sample>> {
     load_all(data, scheme, annotations(data, Some(scheme))?.1)
 }
 
-/// Like [`load`], but leaves out what is for testing: folders called `test` or `testset`, lists with `test` in their name.
+/// Like [`load`], but leaves out what is meant for testing: folders called `test` or `testset`, lists with `test` in their name.
 /// The further photos come last.
 pub fn load_for_training(data: &Source, scheme: Scheme) -> Result<Vec<Sample>> {
     let load = |data: &Source| {
@@ -59,7 +58,7 @@ fn load_all(data: &Source, scheme: Scheme, annotations: Vec<Result<Annotation>>)
     Ok(good)
 }
 
-/// Says what is left out, or fails with the first of it.
+/// Prints what is left out, or fails with the first error.
 fn report_bad(bad: Vec<anyhow::Error>, n: usize, skip_bad: bool) -> Result<()> {
     if skip_bad {
         bad.iter().for_each(|error| eprintln!("left out: {error:#}"));

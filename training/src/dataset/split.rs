@@ -39,7 +39,7 @@ impl Part {
     }
 }
 
-/// The photo's name: AFW and Helen call the faces of one photo `NAME_1`, `NAME_2` …; LFPW's `image_0001` is a whole name.
+/// The photo's name. AFW and Helen call the faces of one photo `NAME_1`, `NAME_2` …; LFPW's `image_0001` is a whole name.
 /// dlib's copy of 300-W has `NAME_mirror` beside `NAME`.
 pub fn photo_name(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();

@@ -132,7 +132,7 @@ fn presence(model: &mut LandmarkModel, samples: &[Sample]) -> Result<Option<Pres
     for sample in samples {
         let mut certainty = |region| -> Result<f32> {
             let found = model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?;
-            found.presence.context("the model does not tell whether there is a face")
+            found.presence.context("the model does not say whether there is a face")
         };
         faces.push(certainty(sample.region)?);
         others.push(certainty(elsewhere(&sample.region, &mut rng))?);

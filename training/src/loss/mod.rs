@@ -9,8 +9,8 @@ use facemark::onnx::spec::ModelSpec;
 
 use crate::recipe::Loss;
 
-/// The mean loss over all coordinates, and over the nets' certainty that there is a face if they tell it; where there is
-/// none, the points do not count.
+/// The mean loss over all coordinates, and over the certainty that there is a face for nets that say so. Points do not count
+/// where there is no face.
 pub fn landmark_loss<B: Backend>(
     found: Tensor<B, 2>,
     targets: Tensor<B, 2>,
@@ -30,7 +30,7 @@ pub fn landmark_loss<B: Backend>(
     loss(found, points, kind) / present.mean().clamp_min(0.1) + certainty * PRESENCE_WEIGHT
 }
 
-/// Keeps what a new net's certainty costs, ln 2, below what its landmarks cost when they are good, some 0.03.
+/// Keeps the cost of a new net's certainty, ln 2, below the cost of good landmarks, about 0.03.
 const PRESENCE_WEIGHT: f32 = 0.02;
 
 /// The mean loss over all coordinates.

@@ -55,7 +55,7 @@ impl Detections {
     }
 }
 
-/// A detection of which less than this share overlaps any face is a false alarm.
+/// A detection is a false alarm if less than this share of it overlaps any face.
 const LIES_ON: f32 = 0.3;
 
 /// Intersection over union of the squares of a detection and a face, 0 to 1.

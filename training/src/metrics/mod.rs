@@ -52,7 +52,7 @@ impl FaceError {
 pub struct Summary {
     /// Number of faces that were looked at.
     pub n: usize,
-    /// Number of faces that the detector missed: failures, in `failure_8` and `auc_8`, and in nothing else.
+    /// Number of faces that the detector missed. They count as failures in `failure_8` and `auc_8`, and nowhere else.
     pub missed: usize,
     /// Mean NME.
     pub nme_mean: f64,
@@ -78,7 +78,7 @@ impl Summary {
         Self::with_missed(errors, 0, scheme)
     }
 
-    /// Like [`Summary::new`]; the detector has missed `missed` other faces.
+    /// Like [`Summary::new`], for a detector that missed `missed` other faces.
     pub fn with_missed<E: Borrow<FaceError>>(errors: &[E], missed: usize, scheme: Scheme) -> Self {
         let errors: Vec<&FaceError> = errors.iter().map(Borrow::borrow).collect();
         let all = |values: &mut dyn Iterator<Item = f64>, missed_value: f64| {

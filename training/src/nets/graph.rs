@@ -18,7 +18,7 @@ use super::quantise::quantise;
 use super::walk::{Runner, cell_centers, next};
 use super::weights::Weights;
 
-/// How the file stores large weight tensors; whoever loads it turns them into 32-bit floats once.
+/// How the file stores large weight tensors. The tracker turns them into 32-bit floats once, when it loads the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Storage {
     /// As they are, four bytes each.

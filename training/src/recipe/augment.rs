@@ -32,7 +32,7 @@ pub struct Augment {
     pub stretch: f32,
     /// Whether half of the crops are mirrored.
     pub mirror: bool,
-    /// Probability of eyes that are closed further than they were.
+    /// Probability that the eyes are closed further than they were.
     #[serde(default)]
     pub blink: f32,
     /// Greatest change of contrast, as a natural logarithm; what leaves 0–255 is clipped.
@@ -49,8 +49,8 @@ pub struct Augment {
     pub occlusion: f32,
     /// Probability of a strong JPEG compression.
     pub jpeg: f32,
-    /// Probability of a crop that shows no face, or one that is too large, too small or too far off. Only nets that answer
-    /// whether there is a face can learn from it.
+    /// Probability of a crop without a face, or with one that is too large, too small or too far off. Only nets that say whether
+    /// there is a face can learn from it.
     #[serde(default)]
     pub absent: f32,
 }

@@ -44,7 +44,7 @@ pub struct Recipe {
     /// Decay per step of the moving average of the weights, which is what is then validated and exported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
-    /// End after so many epochs without a smaller validation error.
+    /// End the training after this many epochs without a smaller validation error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
     /// Seed of the initial weights, the order of the photos and the augmentation.
@@ -83,7 +83,7 @@ impl Recipe {
             recipe.check()?;
             Ok(recipe)
         };
-        merge().with_context(|| format!("{} is no recipe", path.display()))
+        merge().with_context(|| format!("{} is not a recipe", path.display()))
     }
 
     /// The learning rate at `step` of `steps_per_epoch * epochs` steps.
@@ -106,7 +106,7 @@ impl Recipe {
     pub fn load(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let recipe: Self =
-            toml::from_str(&text).with_context(|| format!("{} is no recipe", path.display()))?;
+            toml::from_str(&text).with_context(|| format!("{} is not a recipe", path.display()))?;
         recipe.check().with_context(|| format!("{}", path.display()))?;
         Ok(recipe)
     }
@@ -131,7 +131,7 @@ impl Recipe {
         ensure!(self.loss.numbers().iter().all(is_size), "the loss's numbers must be positive");
         ensure!(
             self.augment.absent == 0.0 || self.net.has_presence(),
-            "augment.absent is for nets that tell whether there is a face, not for {}",
+            "augment.absent is for nets that say whether there is a face, not for {}",
             self.net.name()
         );
         ensure!(
@@ -223,7 +223,7 @@ mod tests {
         ] {
             fs::write(&path, wrong)?;
             let error = Recipe::custom(NetKind::Resnet18, &path).expect_err(wrong);
-            assert!(format!("{error:#}").contains("mine.toml is no recipe"), "{error:#}");
+            assert!(format!("{error:#}").contains("mine.toml is not a recipe"), "{error:#}");
         }
         fs::write(&path, "[augment]\nblink = 0.5")?;
         for net in [NetKind::Nose, NetKind::FullFace, NetKind::Face] {

@@ -7,7 +7,7 @@ const SIZE: (f64, f64) = (560.0, 300.0);
 const LEFT: f64 = 64.0;
 const BELOW: f64 = 42.0;
 const ABOVE: f64 = 12.0;
-/// About so many lines of the grid along each axis.
+/// About how many grid lines there are along each axis.
 const N_TICKS: f64 = 5.0;
 /// Told apart also by those who do not see colours well (Okabe and Ito, "Color Universal Design", 2008).
 const COLOURS: [&str; 5] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
@@ -16,7 +16,7 @@ const COLOURS: [&str; 5] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00
 pub struct Series {
     /// What the legend calls it.
     pub name: String,
-    /// Points from left to right. Those that are no finite numbers are left out.
+    /// Points from left to right. Points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
 }
 

@@ -1,4 +1,4 @@
-//! Everything that a run's page tells.
+//! Everything that a run's page shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ const N_SAMPLES: usize = 6;
 pub struct Options {
     /// The annotated photos that the run was trained and validated with.
     pub data: Source,
-    /// A folder with photos of one's own.
+    /// A folder with other photos.
     pub photos: Option<PathBuf>,
     /// A text to show.
     pub notes: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub struct Options {
     pub output: PathBuf,
 }
 
-/// Everything that the page tells.
+/// Everything that the page shows.
 pub struct Contents {
     pub recipe: Recipe,
     pub record: Record,
@@ -111,7 +111,7 @@ pub fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::D
     })
 }
 
-/// How a net is used, by how its training crops begin: what it is told, and whether it looks twice.
+/// How a net is measured, depending on how its training crops begin: what it is given, and whether it looks twice.
 fn protocols(start: Start) -> Vec<(Given, bool)> {
     match start {
         Start::Face => vec![(Given::Box, false), (Given::Box, true)],

@@ -14,8 +14,8 @@ pub struct Group {
     pub nme: f64,
 }
 
-/// The groups of some faces, the worst first. Names tell one of IMM's six poses, elsewhere the folder; a face can have
-/// several traits besides.
+/// The groups of some faces, the worst first. IMM's file names say which of six poses a face has; other faces are grouped by
+/// folder. A face can also have several traits.
 pub fn groups(faces: &[HeldOut]) -> Vec<Group> {
     let mut errors = BTreeMap::<String, Vec<f64>>::new();
     for face in faces {

@@ -1,4 +1,4 @@
-//! The net on photos of one's own: the tracker finds the faces in them, for the trainer has no face detector.
+//! The net on the user's own photos. The tracker finds the faces in them, since the trainer has no face detector.
 
 use std::env;
 use std::path::{Path, PathBuf};

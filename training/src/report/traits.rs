@@ -1,4 +1,4 @@
-//! What makes a face hard, as its true landmarks tell.
+//! What makes a face hard, judged by its true landmarks.
 
 use facemark::face::Scheme;
 use facemark::geometry::{Point, Region, bounds, mean};
@@ -11,7 +11,7 @@ const CLOSED: f32 = 0.2;
 /// Beyond this roll, in degrees, a head counts as tilted.
 const TILTED: f32 = 15.0;
 
-/// What a face's true landmarks tell of how hard it is; nothing for a scheme without eyes.
+/// What makes a face hard, judged by its true landmarks. Empty for a scheme without eyes.
 pub fn traits(points: &[Point], scheme: Scheme) -> Vec<&'static str> {
     let (Some(eyes), Some(region)) = (scheme.eyes(), Region::from_landmarks(points, scheme)) else {
         return Vec::new();

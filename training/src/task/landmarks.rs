@@ -77,8 +77,8 @@ impl Task for Landmarks {
     }
 }
 
-/// What is validated with: each held-out face by the box of its true points, by the whole photo, or by both, as the
-/// training crops begin.
+/// The crops to validate with: of each held-out face, framed by its true points, of the whole photo, or both, depending on how
+/// the training crops begin.
 fn validation_views<'a>(validation: &'a [Sample], recipe: &Recipe) -> Vec<(&'a Sample, Region)> {
     let start = recipe.augment.start;
     let boxes = validation.iter().map(|sample| (sample, sample.region));
@@ -86,7 +86,7 @@ fn validation_views<'a>(validation: &'a [Sample], recipe: &Recipe) -> Vec<(&'a S
     boxes.filter(|_| start != Start::Photo).chain(photos.filter(|_| start != Start::Face)).collect()
 }
 
-/// Mean loss and errors of the held-out faces.
+/// Mean loss and errors over the held-out faces.
 fn validate<B: Backend>(
     net: &Net<B>,
     views: &[(&Sample, Region)],

@@ -63,7 +63,7 @@ pub fn table(faces: &[(PathBuf, Vec<Point>)]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(names(n_points))?;
     for (picture, points) in faces {
-        let picture = picture.to_str().with_context(|| format!("{} is no UTF-8", picture.display()))?;
+        let picture = picture.to_str().with_context(|| format!("{} is not UTF-8", picture.display()))?;
         let no_box = std::iter::repeat_n(String::new(), N_BEFORE - 1);
         let points = points.iter().flat_map(|p| [format!("{:.2}", p.x), format!("{:.2}", p.y)]);
         writer.write_record(std::iter::once(picture.to_owned()).chain(no_box).chain(points))?;
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(face.picture, dir.path().join("photos/a.jpg"));
         assert_eq!(face.face_box, Some(FaceBox { left: 1.0, top: 2.0, width: 30.0, height: 40.0 }));
         assert_eq!(faces.next().context("a second face")??.face_box, None);
-        for part in ["mine.csv:4: it has 122 fields", "mine.csv:5: \"thirty\" is no number"] {
+        for part in ["mine.csv:4: it has 122 fields", "mine.csv:5: \"thirty\" is not a number"] {
             let error = faces.next().context("another line")?.expect_err("the line is bad");
             assert!(error.to_string().contains(part), "{error}");
         }

@@ -32,7 +32,7 @@ pub fn read(list: &Path) -> Result<Vec<Result<Annotation>>> {
     let mut face: Option<Face> = None;
     loop {
         let place = Place::line(list, lines.line_of(reader.buffer_position() as usize));
-        let event = reader.read_event().map_err(|error| place.error(format!("it is no XML: {error}")))?;
+        let event = reader.read_event().map_err(|error| place.error(format!("it is not XML: {error}")))?;
         match event {
             Event::Eof => break,
             Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == "image" => {
@@ -82,7 +82,7 @@ impl Face {
         let part = || -> Result<(usize, Point)> {
             let name = attribute(tag, "name")?;
             let index = name.parse().ok().filter(|&i: &usize| i < ibug::N_POINTS);
-            let index = index.with_context(|| format!("the part {name:?} is none of the 68 points"))?;
+            let index = index.with_context(|| format!("the part {name:?} is not one of the 68 points"))?;
             Ok((index, Point::new(number(&attribute(tag, "x")?)?, number(&attribute(tag, "y")?)?)))
         };
         match part() {
@@ -183,7 +183,7 @@ mod tests {
             (list(68, "<part name='02' x='NaN' y='4'/>"), "a.xml:8: \"NaN\""),
             (list(68, "<part name='68' x='1' y='4'/>"), "a.xml:8: the part \"68\""),
             (list(68, "<part name='02' y='4'/>"), "a.xml:8: the tag \"part\" has no x"),
-            (list(68, "</image>"), "a.xml:8: it is no XML"),
+            (list(68, "</image>"), "a.xml:8: it is not XML"),
         ];
         for (text, part) in cases {
             fs::write(&file, text)?;
