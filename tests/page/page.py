@@ -125,7 +125,7 @@ def mirror(checks, view):
         act()
         checks.equal(f"{way}: the button is pressed", browser.attribute("#mirror", "aria-pressed"), "true")
         distance = below(view.after(before)).distance(flipped)
-        # Landmarks on the wrong side make more than 1.
+        # Landmarks on the wrong side would make half a level.
         checks.that(f"{way} mirrors picture and landmarks", distance < 0.1, distance)
         act()
         checks.equal(f"{way} again: the button is up", browser.attribute("#mirror", "aria-pressed"), "false")

@@ -47,8 +47,11 @@ class View:
 
     def open(self):
         """Loads the page anew."""
+        # The one before may stay for a while.
+        self.browser.script("window.old = true")
         self.browser.open(f"http://{self.address}/")
-        until(lambda: self.browser.script("return document.readyState") == "complete")
+        if not until(lambda: self.browser.script("return !window.old && document.readyState === 'complete'")):
+            raise RuntimeError("the page is not loaded")
         self.browser.script(RECORD)
 
     def state(self):

@@ -96,7 +96,7 @@ def mirror(checks, window):
     # Points alone: IDs are not mirrored.
     points = press(window, "o")
     distance = press(window, "m").distance(points.flipped())
-    # Landmarks on the wrong side make more than 1.
+    # Landmarks on the wrong side would make half a level.
     checks.that("m mirrors picture and landmarks", distance < 0.1, distance)
     checks.that("m again shows them as before", press(window, "m").rgb == points.rgb)
     window.press("m", "space")
