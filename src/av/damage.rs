@@ -222,11 +222,14 @@ impl Damage {
     /// The judgement at the end, after `frames` delivered frames.
     pub(crate) fn verdict(&mut self, frames: u64) -> Result<()> {
         self.verdict_so_far(frames)?;
+        // It was whole when it was opened, but may have been cut since.
+        let is_cut = || is_cut_matroska(&self.path).is_ok_and(|is_cut| is_cut == Some(true));
+        let is_whole = self.is_whole && !is_cut();
         let shown = self.path.display();
         let seen = self.seen_end as f64 / 1e6;
         let promised = self.promised_end.filter(|_| self.seen_end > i64::MIN).unwrap_or(self.seen_end);
         let lacks_time = promised.saturating_sub(self.seen_end) > SLACK_US.max(promised / SLACK_SHARE);
-        if self.lacks_bytes || (lacks_time && !self.is_whole) {
+        if self.lacks_bytes || (lacks_time && !is_whole) {
             return Err(Fault::EndedEarly.error(format!(
                 "{shown} is cut off: it ends at {seen:.3} s of {:.3} s; {frames} frames could be read",
                 promised as f64 / 1e6
