@@ -1,4 +1,4 @@
-//! From libav's pictures to upright 8-bit 4:2:0 planes. Only the pixel format changes, never the colours.
+//! Converts libav's pictures to upright 8-bit 4:2:0 planes. Only the pixel format changes, never the colours.
 
 use std::ffi::c_int;
 use std::{ptr, slice};
@@ -12,10 +12,10 @@ use ffmpeg_next::software::scaling;
 use super::orient::Orientation;
 use crate::frame::{ColorTags, Yuv420};
 
-/// BT.601 as NTSC has it, in H.273.
+/// BT.601 in its NTSC variant, as numbered in H.273.
 const MATRIX_601: u8 = 6;
 const MATRIX_709: u8 = 1;
-/// Chroma of a picture without colours.
+/// Chroma value of a picture without colour.
 const NEUTRAL: u8 = 128;
 
 /// Converts pictures; keeps its scaler while the format stays the same.
@@ -72,7 +72,7 @@ impl Scaler {
         let mut context = scaling::Context::get(format, width, height, Pixel::YUV420P, width, height, flags)?;
         let range = c_int::from(color.full_range);
         // SAFETY: the context is ours and initialised; the tables are constants inside swscale. The same matrix and
-        // range on both sides mean that YUV numbers stay what they are. -1, "unsupported", is for RGB targets only.
+        // range on both sides leave YUV values unchanged. -1, "unsupported", is returned for RGB targets only.
         unsafe {
             let table = ffi::sws_getCoefficients(c_int::from(color.matrix));
             ffi::sws_setColorspaceDetails(
@@ -90,7 +90,7 @@ impl Scaler {
     }
 }
 
-/// Copies pictures that have 8-bit 4:2:0 planes, or none but luma, already.
+/// Copies pictures that already have 8-bit 4:2:0 planes, or only luma.
 fn copy_direct(raw: &Video, orientation: Orientation, image: &mut Yuv420) -> bool {
     let size = (raw.width() as usize, raw.height() as usize);
     let half = (size.0.div_ceil(2), size.1.div_ceil(2));
@@ -125,11 +125,11 @@ fn plane(raw: &Video, index: usize, (width, height): (usize, usize)) -> Option<(
         return None;
     }
     // SAFETY: a decoded plane has `height` rows of `width` bytes that start `stride` apart. The padding after the
-    // last row is left out: in a cropped picture it may lie outside the buffer.
+    // last row is left out: in a cropped picture it may be outside the buffer.
     Some((unsafe { slice::from_raw_parts(data, stride * (height - 1) + width) }, stride))
 }
 
-/// The colours that the planes will have, as the picture says or, where it is silent, as its format implies.
+/// The colour tags of the converted planes: those of the picture or, where it has none, what its format implies.
 pub(crate) fn color_tags(raw: &Video) -> ColorTags {
     let mut color = ColorTags {
         full_range: range(raw).unwrap_or_else(|| implies_full_range(raw.format())),
@@ -147,7 +147,7 @@ pub(crate) fn color_tags(raw: &Video) -> ColorTags {
     color
 }
 
-/// Whether the picture itself tells its range, and if it is the full one.
+/// Whether the picture is tagged as full range; `None` if it is not tagged.
 pub(crate) fn range(raw: &Video) -> Option<bool> {
     // SAFETY: the frame outlives the reference; the enum is a C int.
     match unsafe { code_point(&raw const (*raw.as_ptr()).color_range) } {
@@ -157,7 +157,7 @@ pub(crate) fn range(raw: &Video) -> Option<bool> {
     }
 }
 
-/// Reads one of libav's enums as the number that it is, since newer libraries may have values that our enum lacks.
+/// Reads one of libav's enums as a plain number, since newer libraries may have values that our enum lacks.
 ///
 /// # Safety
 /// `value` must be readable and as wide as a C int.
@@ -168,7 +168,7 @@ unsafe fn code_point<E>(value: *const E) -> u8 {
     u8::try_from(number).unwrap_or(2)
 }
 
-/// The formats that libav takes as full range where nothing else is said.
+/// Whether libav treats untagged pictures in this format as full range.
 fn implies_full_range(format: Pixel) -> bool {
     let name = format.descriptor().map_or("", |descriptor| descriptor.name());
     ["yuvj", "gray", "ya", "mono"].iter().any(|prefix| name.starts_with(prefix))

@@ -1,4 +1,4 @@
-//! Keeps account of what could not be read from a video, to tell at its end.
+//! Keeps track of what could not be read from a video, to report it at the end.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -13,15 +13,15 @@ use ffmpeg_next::{Packet, Rational, ffi};
 
 use crate::error::Fault;
 
-/// A header may promise this much more than there is, in microseconds, before the file counts as cut off …
+/// How much longer than the packets the header can claim the file is before it counts as cut off, in microseconds.
 const SLACK_US: i64 = 500_000;
-/// … or this share of the whole, if that is more.
+/// The same as a fraction of the total (1/100); the larger of the two applies.
 const SLACK_SHARE: i64 = 100;
-/// Demuxers and parsers notice up to so many packets late that a recording broke off.
+/// Demuxers and parsers can be this many packets late in noticing that a recording broke off.
 const BEFORE_JOINT: u32 = 3;
 
-/// Whether a Matroska file ends before its segment does, which libav takes for an ordinary end. `None` for other files
-/// and where the segment does not say how long it is.
+/// Whether a Matroska file ends before its segment does, which libav treats as a normal end of file. `None` for other
+/// files and for segments of unknown size.
 fn is_cut_matroska(path: &Path) -> std::io::Result<Option<bool>> {
     const EBML: u64 = 0x1A45_DFA3;
     const SEGMENT: u64 = 0x1853_8067;
@@ -38,18 +38,18 @@ fn is_cut_matroska(path: &Path) -> std::io::Result<Option<bool>> {
     let start = file.stream_position()?;
     let size = number(&mut file, true)?;
     let width = file.stream_position()? - start;
-    // All ones: the length was not known when the file was begun.
+    // All ones: the size was not known when the file was started.
     let is_known = size != (1 << (7 * width)) - 1;
     let left = length - file.stream_position()?;
     Ok(is_known.then_some(size > left))
 }
 
-/// Whether the index of an MP4 file tells of packets behind the file's end, which libav passes over in silence.
+/// Whether the index of an MP4 file lists packets past the end of the file, which libav silently skips.
 /// Errors mean no.
 fn is_cut_mp4(path: &Path, input: &Input) -> std::io::Result<bool> {
     let length = i64::try_from(std::fs::metadata(path)?.len()).unwrap_or(i64::MAX);
     let is_behind = |stream: Stream| {
-        // SAFETY: the stream belongs to the open input; the entry is only looked at, and may be null.
+        // SAFETY: the stream belongs to the open input; the entry is only read, and may be null.
         unsafe {
             let last = ffi::avformat_index_get_entries_count(stream.as_ptr()) - 1;
             let entry = ffi::avformat_index_get_entry(stream.as_ptr().cast_mut(), last);
@@ -59,7 +59,7 @@ fn is_cut_mp4(path: &Path, input: &Input) -> std::io::Result<bool> {
     Ok(input.streams().any(is_behind))
 }
 
-/// A number as EBML writes it: as many bytes as the first one has leading zeros, and one more. IDs keep the marker.
+/// Reads an EBML number: one byte more than the first byte has leading zero bits. IDs keep the marker bit.
 fn number(file: &mut File, is_size: bool) -> std::io::Result<u64> {
     let mut bytes = [0; 8];
     file.read_exact(&mut bytes[..1])?;
@@ -77,22 +77,22 @@ fn number(file: &mut File, is_size: bool) -> std::io::Result<u64> {
 /// What went wrong so far.
 pub(crate) struct Damage {
     path: PathBuf,
-    /// Where the header says that the last stream ends, microseconds; `None` where it only guesses.
+    /// Where the last stream ends according to the header, in microseconds; `None` if that is only an estimate.
     promised_end: Option<i64>,
-    /// Where the streams really ended so far.
+    /// The latest packet end seen so far, in microseconds.
     seen_end: i64,
     /// Whether the file is shorter than its header says.
     lacks_bytes: bool,
-    /// Whether all of the file is there for certain: what its header promises besides is the length of its last frame.
+    /// Whether the file is known to be complete: any extra time in its header is then the length of its last frame.
     is_whole: bool,
-    /// The time of the packet read last from the video stream.
+    /// The time of the last packet read from the video stream.
     time: f64,
-    /// Packets before the first key frame and pictures before the first whole one do not count: a file that was cut
-    /// out of a longer one may begin with the rest of a group of pictures.
+    /// Packets before the first key frame and pictures before the first intact one do not count: a file that was cut
+    /// out of a longer one may begin in the middle of a group of pictures.
     seen_key: bool,
     seen_whole: bool,
-    /// Times of broken packets among the last ones, and how many came since. Just before a joint of recordings that only
-    /// means that packets are missing in between.
+    /// Times of recent broken packets, and the number of packets since. Just before a joint between recordings, they
+    /// only mean that packets are missing in between.
     suspects: Vec<f64>,
     since_suspect: u32,
     errors: u64,
@@ -101,7 +101,7 @@ pub(crate) struct Damage {
 }
 
 impl Damage {
-    /// For a file whose packets come in film time, 0 of which is at `shift` microseconds by its own clock.
+    /// For a file whose packets come in film time; film time 0 is at `shift` microseconds on the file's own clock.
     pub(crate) fn new(path: &Path, input: &Input, shift: i64) -> Self {
         // SAFETY: the context is open and outlives this function.
         let method = unsafe { (*input.as_ptr()).duration_estimation_method };
@@ -113,7 +113,7 @@ impl Damage {
         let is_cut = is_cut_matroska(path).unwrap_or(None);
         Self {
             path: path.to_owned(),
-            // MP4 and Matroska count it from zero, even where the streams begin later.
+            // MP4 and Matroska count the duration from zero, even if the streams begin later.
             promised_end: known.then(|| start.min(0) + input.duration() - shift),
             seen_end: i64::MIN,
             lacks_bytes: is_cut == Some(true) || is_cut_mp4(path, input).unwrap_or(false),
@@ -129,7 +129,7 @@ impl Damage {
         }
     }
 
-    /// Takes note of a packet; `ours` if it is of the video stream.
+    /// Records a packet; `ours` if it belongs to the video stream.
     pub(crate) fn packet(&mut self, packet: &Packet, base: Rational, ours: bool) {
         let time = packet.pts().or(packet.dts());
         if let Some(time) = time {
@@ -154,19 +154,19 @@ impl Damage {
         }
     }
 
-    /// Takes note that another recording follows on the packet before.
+    /// Records that a new recording begins after the previous packet.
     pub(crate) fn joint(&mut self) {
         self.suspects.clear();
     }
 
-    /// Counts broken packets that were not the last ones before a joint.
+    /// Counts the suspects as errors, since no joint came after them.
     fn settle(&mut self) {
         for time in std::mem::take(&mut self.suspects) {
             self.note_at(time, "a broken packet".into());
         }
     }
 
-    /// Takes note of a decoded picture, which may have holes.
+    /// Records a decoded picture, which may have holes.
     pub(crate) fn picture(&mut self, raw: &Video) {
         if !raw.is_corrupt() && !raw.has_decode_errors() {
             self.seen_whole = true;
@@ -175,12 +175,12 @@ impl Damage {
         }
     }
 
-    /// Takes note of what the decoder could not read.
+    /// Records a decoder error.
     pub(crate) fn undecoded(&mut self, error: ffmpeg::Error) {
         self.note(error.to_string());
     }
 
-    /// Takes note of what the demuxer could not read.
+    /// Records a demuxer error.
     pub(crate) fn unread(&mut self, error: ffmpeg::Error) {
         self.seen_key = true;
         self.note(error.to_string());
@@ -193,7 +193,7 @@ impl Damage {
     fn note_at(&mut self, time: f64, what: String) {
         if self.seen_key {
             self.errors += 1;
-            // Broken packets are counted a little later than what the decoder says of them.
+            // Broken packets are counted slightly later than the decoder errors they cause.
             if self.first.as_ref().is_none_or(|first| time < first.0) {
                 self.first = Some((time, what.clone()));
             }
@@ -212,17 +212,17 @@ impl Damage {
         }
     }
 
-    /// Where the last picture ends by the header of a file that is whole, microseconds. `tagged` is what the stream
-    /// itself says; without that, the whole file's end counts if it comes after all packets.
+    /// Where the last picture ends according to the header of a complete file, in microseconds. `tagged` is the
+    /// stream's own end; without it, the end of the whole file is used if it comes after all packets.
     pub(crate) fn last_picture_end(&self, tagged: Option<i64>) -> Option<i64> {
         let end = self.promised_end.filter(|_| self.is_whole)?;
         tagged.map(|tagged| tagged.min(end)).or((end > self.seen_end).then_some(end))
     }
 
-    /// The judgement at the end, after `frames` delivered frames.
+    /// The verdict at the end of the file, after `frames` delivered frames.
     pub(crate) fn verdict(&mut self, frames: u64) -> Result<()> {
         self.verdict_so_far(frames)?;
-        // It was whole when it was opened, but may have been cut since.
+        // It was complete when it was opened, but may have been truncated since.
         let is_cut = || is_cut_matroska(&self.path).is_ok_and(|is_cut| is_cut == Some(true));
         let is_whole = self.is_whole && !is_cut();
         let shown = self.path.display();
@@ -238,7 +238,7 @@ impl Damage {
         Ok(())
     }
 
-    /// The judgement before the end of the file, where no more of it is wanted.
+    /// The verdict before the end of the file, when the rest is not needed.
     pub(crate) fn verdict_so_far(&mut self, frames: u64) -> Result<()> {
         self.settle();
         let shown = self.path.display();

@@ -1,4 +1,4 @@
-//! Opening media files with libav: plain files only, and a reason when it fails.
+//! Opens media files with libav: regular files only, with a clear reason on failure.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,13 +14,13 @@ use ffmpeg_next::{Packet, media, packet::Ref as _};
 use super::foreign;
 use crate::error::{Blame, Fault};
 
-/// Larger than libav's own, to ask the disk less often.
+/// Larger than libav's default, for fewer disk reads.
 const READ_BUFFER: usize = 256 << 10;
 
-/// Demuxers that read other files, or that make pictures of text.
+/// Demuxers that read other files, or that render text as pictures.
 const NOT_VIDEOS: [&str; 7] = ["concat", "hls", "dash", "sdp", "tty", "image2", "rtsp"];
 
-/// Silences libav, whose lines would spill into ours, and gives its errors their names.
+/// Silences libav, whose log lines would mix with ours, and registers the names of its errors.
 pub(crate) fn init() {
     static INIT: Once = Once::new();
     INIT.call_once(|| {
@@ -29,8 +29,8 @@ pub(crate) fn init() {
     });
 }
 
-/// Opens a media file. libav is handed the open file instead of its name, and no protocol at all: whatever the
-/// file says, no other file and no network can be reached through it.
+/// Opens a media file. libav gets the open file instead of its name, and no protocols at all: whatever the file
+/// contains, libav cannot reach another file or the network through it.
 pub(crate) fn open(path: &Path) -> Result<Input> {
     init();
     let file = open_plain(path)?;
@@ -49,7 +49,7 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
     Ok(input)
 }
 
-/// Tells the demuxer which streams to leave out, by index; some formats then do not even read them.
+/// Tells the demuxer which streams to skip, by index; some formats then do not even read them.
 pub(crate) fn discard(input: &mut Input, unwanted: impl Fn(usize) -> bool) {
     for mut stream in input.streams_mut() {
         if unwanted(stream.index()) {
@@ -59,7 +59,7 @@ pub(crate) fn discard(input: &mut Input, unwanted: impl Fn(usize) -> bool) {
     }
 }
 
-/// The stream to annotate. Cover pictures are not videos, even where they are all there is.
+/// The stream to annotate. Cover pictures do not count as video, even if there is nothing else.
 pub(crate) fn best_video<'a>(input: &'a Input, path: &Path) -> Result<Stream<'a>> {
     let shown = path.display();
     let stream = input.streams().best(media::Type::Video).ok_or_else(|| {
@@ -80,7 +80,7 @@ fn kinds(input: &Input) -> String {
     if kinds.is_empty() { "an empty header".into() } else { kinds.join(" and ") }
 }
 
-/// Reads a video file from end to end and counts the frames that a player shows: an edit list may hide some.
+/// Reads a video file from start to end and counts the frames that a player shows: an edit list may hide some.
 pub(crate) fn count_frames(path: &Path) -> Result<u64> {
     let mut input = open(path)?;
     let video = best_video(&input, path)?.index();
@@ -91,7 +91,7 @@ pub(crate) fn count_frames(path: &Path) -> Result<u64> {
         match packet.read(&mut input) {
             Ok(()) if packet.stream() == video && is_shown(&packet) => frames += 1,
             Ok(()) => {}
-            // The end or a break; what comes before it is readable.
+            // The end of the file or a read error; everything before it is readable.
             Err(_) => return Ok(frames),
         }
     }
@@ -101,7 +101,7 @@ fn is_shown(packet: &Packet) -> bool {
     packet.size() > 0 && !packet.is_corrupt() && !is_trimmed(packet)
 }
 
-/// Whether an edit list leaves a packet out: it is only there to be decoded.
+/// Whether an edit list hides a packet, so that it is decoded but not shown.
 pub(crate) fn is_trimmed(packet: &Packet) -> bool {
     // SAFETY: the packet is alive.
     unsafe { (*packet.as_ptr()).flags & ffmpeg::ffi::AV_PKT_FLAG_DISCARD != 0 }
@@ -109,7 +109,7 @@ pub(crate) fn is_trimmed(packet: &Packet) -> bool {
 
 fn open_plain(path: &Path) -> Result<File> {
     let shown = path.display();
-    // A pipe would block on opening, so look first.
+    // Opening a pipe would block, so check first.
     let metadata = std::fs::metadata(path).blame(Fault::Input, || {
         let advice = match path.to_string_lossy() {
             name if name.contains("://") => {
@@ -134,7 +134,7 @@ fn open_plain(path: &Path) -> Result<File> {
     File::open(path).blame(Fault::Input, || format!("cannot open {shown}"))
 }
 
-/// What is wrong with a file that libav does not take, judged by its first bytes.
+/// Why libav rejects a file, judging by its first bytes.
 fn why_not_media(path: &Path, error: ffmpeg::Error) -> String {
     let mut head = [0; 512];
     let read = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The video encoder: H.264 where the system has libx264, MPEG-4 elsewhere.
+//! The video encoder: H.264 where the system has libx264, otherwise MPEG-4.
 
 use std::collections::VecDeque;
 use std::ffi::c_int;
@@ -15,31 +15,31 @@ use crate::error::{Blame, Fault};
 use crate::frame::Yuv420;
 use crate::info::SourceInfo;
 
-/// Visually close to the source; the overlay's fine lines need it.
+/// The CRF: visually close to the source, which the overlay's fine lines need.
 const H264_QUALITY: &str = "18";
 /// The fastest of x264's presets that keeps its usual compression tools.
 const H264_SPEED: &str = "veryfast";
-/// For pictures of more than [`HUGE`] pixels: keeps far fewer of them in memory.
+/// For pictures of more than [`HUGE`] pixels: this preset keeps far fewer of them in memory.
 const H264_SPEED_HUGE: &str = "ultrafast";
 const HUGE: usize = 12_000_000;
-/// More threads than this gain little and hold a picture each.
+/// More threads gain little, and each holds a picture in memory.
 const MAX_THREADS: usize = 4;
 /// Quantiser of the MPEG-4 fallback, 1 to 31.
 const MPEG4_QUANTISER: c_int = 3;
-/// MPEG-4 cannot count more ticks in a second.
+/// The most ticks per second that MPEG-4 can express.
 const MPEG4_MAX_TICKS: i32 = 65_535;
 
-/// Turns pictures into packets with the pictures' own time stamps.
+/// Encodes pictures into packets that keep the pictures' time stamps.
 pub(crate) struct Encoder {
     encoder: encoder::Video,
     picture: Video,
-    /// The time stamps of pictures inside an encoder that cannot represent them itself.
+    /// A counter and the time stamps of the pictures in the encoder, if it cannot represent those itself.
     times: Option<(i64, VecDeque<i64>)>,
     base: Rational,
 }
 
 impl Encoder {
-    /// Opens the best encoder that the system has.
+    /// Opens the best encoder available on this system.
     pub(crate) fn open(info: &SourceInfo, global_header: bool) -> Result<Self> {
         match encoder::find_by_name("libx264") {
             Some(codec) => Self::open_codec(codec, info, global_header),
@@ -88,9 +88,9 @@ impl Encoder {
         Ok(Self { encoder, picture: Video::new(Pixel::YUV420P, width, height), times, base })
     }
 
-    /// Takes a picture that is to be shown at `ticks`.
+    /// Sends a picture to be shown at `ticks`.
     pub(crate) fn send(&mut self, image: &Yuv420, ticks: i64) -> Result<()> {
-        // SAFETY: the picture is ours. This gives it new memory while the encoder still reads the old.
+        // SAFETY: the picture is ours. This gives it a new buffer if the encoder still reads the old one.
         let status = unsafe { ffi::av_frame_make_writable(self.picture.as_mut_ptr()) };
         if status < 0 {
             return Err(ffmpeg::Error::from(status)).blame(Fault::Failure, || "no memory for a picture");
@@ -112,12 +112,12 @@ impl Encoder {
         self.encoder.send_frame(&self.picture).blame(Fault::Failure, || "the encoder refuses a picture")
     }
 
-    /// Says that no more pictures come.
+    /// Signals that no more pictures follow.
     pub(crate) fn finish(&mut self) -> Result<()> {
         self.encoder.send_eof().blame(Fault::Failure, || "cannot empty the encoder")
     }
 
-    /// The next finished packet, its times in ticks of the source.
+    /// The next finished packet, with time stamps in ticks of the source.
     pub(crate) fn receive(&mut self) -> Result<Option<Packet>> {
         let mut packet = Packet::empty();
         match self.encoder.receive_packet(&mut packet) {
@@ -139,7 +139,7 @@ impl Encoder {
         self.base
     }
 
-    /// What a muxer has to know.
+    /// The codec parameters for the muxer.
     pub(crate) fn context(&self) -> &codec::Context {
         &self.encoder
     }
@@ -153,13 +153,13 @@ fn even((width, height): (usize, usize)) -> Result<(u32, u32)> {
         .ok_or_else(|| Fault::Output.error(format!("no video can have {width}×{height} pixels")))
 }
 
-/// MPEG-4 pictures are only counted, so any base near the frame rate does.
+/// MPEG-4 pictures are only counted, so any time base near the frame rate will do.
 fn mpeg4_base(rate: Option<Rational>) -> Rational {
     let rate = rate.unwrap_or(Rational(25, 1));
     rate.reduce_with_limit(MPEG4_MAX_TICKS).unwrap_or_else(|nearest| nearest).invert()
 }
 
-/// Sets colours and pixel aspect as the source says them.
+/// Sets the colour tags and pixel aspect ratio of the source.
 fn tag(encoder: &mut encoder::video::Video, info: &SourceInfo) {
     let range = match (info.color.full_range, info.range_stated) {
         (true, _) => 2,
@@ -167,8 +167,8 @@ fn tag(encoder: &mut encoder::video::Video, info: &SourceInfo) {
         (false, false) => 0,
     };
     let (width, height) = info.pixel_aspect.unwrap_or((0, 1));
-    // SAFETY: the context is ours and not open yet. The enums are C ints with the numbers of H.273, written as ints
-    // because our enum may lack a number that the library has.
+    // SAFETY: the context is ours and not open yet. The enums are C ints with the values of H.273, written as ints
+    // because our enum may lack a value that the library has.
     unsafe {
         let context = encoder.as_mut_ptr();
         (&raw mut (*context).color_range).cast::<c_int>().write(range);
@@ -179,7 +179,7 @@ fn tag(encoder: &mut encoder::video::Video, info: &SourceInfo) {
     }
 }
 
-/// Copies a plane into a larger one, whose last column and row it repeats.
+/// Copies a plane into a larger one and fills the rest by repeating the last column and row.
 fn copy_padded(plane: &Plane, out: &mut [u8], stride: usize, (width, rows): (usize, usize)) {
     for y in 0..rows {
         let row = &plane.data()[y.min(plane.height() - 1) * plane.width()..][..plane.width()];

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The endings that such pictures have.
+/// The file extensions of such pictures.
 pub(crate) const ENDINGS: [&str; 5] = ["avif", "avifs", "heic", "heif", "hif"];
 
 /// One of the formats.
@@ -14,9 +14,9 @@ enum Kind {
     Avif,
 }
 
-/// What to do with the file, if it is such a picture by its first bytes; whatever its name says.
+/// Advice for the user if the file's first bytes show that it is such a picture, whatever its name.
 pub(crate) fn told(path: &Path) -> Option<String> {
-    // Opening a pipe would wait for its other end.
+    // Opening a pipe would block until the other end is opened.
     if !path.is_file() {
         return None;
     }
@@ -31,7 +31,7 @@ pub(crate) fn told(path: &Path) -> Option<String> {
     Some(format!("{} is an {name} picture; convert it first: {command} {from} {to}", path.display()))
 }
 
-/// The format by the file's brands: the major one, or what a general one is compatible with.
+/// The format according to the file's brands: the major one or, if that is generic, the compatible ones.
 fn kind(head: &[u8]) -> Option<Kind> {
     if head.get(4..8)? != b"ftyp" {
         return None;
@@ -49,7 +49,7 @@ fn kind(head: &[u8]) -> Option<Kind> {
     }
 }
 
-/// The name as a shell takes it.
+/// The name, quoted for a shell if needed.
 fn quoted(path: &Path) -> String {
     let name = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);

@@ -1,4 +1,4 @@
-//! What sources and outputs share of libav.
+//! The libav code that sources and outputs share.
 
 pub mod convert;
 pub mod damage;

@@ -1,8 +1,8 @@
-//! The output file, and beside MP4 a journal: MP4 in fragments, which is readable however suddenly the program ends.
+//! The output file and, for MP4, a journal next to it: fragmented MP4, which is readable even after a sudden exit.
 //!
-//! Plain MP4 has its index at the end and is worth nothing without it. Fragments would be readable, but editors and
-//! players seek in them badly, so the final file is a plain one. Both are written at the same time, because libav
-//! cannot turn one into the other without touching time stamps, chapters or covers.
+//! Plain MP4 has its index at the end and is unreadable without it. Fragments would be readable, but editors and
+//! players seek poorly in them, so the final file is plain MP4. Both are written at the same time, because libav
+//! cannot convert one into the other without changing time stamps, chapters or covers.
 
 use std::fs::File;
 
@@ -12,13 +12,13 @@ use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::{Dictionary, Packet, Rational, media};
 
-/// Larger than libav's own, to bother the disk less often.
+/// Larger than libav's default, for fewer disk writes.
 const WRITE_BUFFER: usize = 1 << 20;
-/// Length of the journal's fragments in microseconds: what is lost when the program is killed, beside what the
-/// encoder holds.
+/// Length of the journal's fragments in microseconds: what is lost when the program is killed, in addition to what
+/// the encoder holds.
 const FRAGMENT_US: &str = "500000";
 
-/// Errors that the final file is about to have, too.
+/// Errors that the final file is about to hit, too.
 const DISK: [i32; 3] = [ffmpeg::error::ENOSPC, ffmpeg::error::EFBIG, ffmpeg::error::EIO];
 
 /// Opens a muxer on a file.
@@ -34,7 +34,7 @@ pub(crate) struct Mux {
 }
 
 impl Mux {
-    /// Writes the header of `output`, and with `journal` begins one there.
+    /// Writes the header of `output`, and starts a journal in the file `journal` if there is one.
     pub(crate) fn begin(
         mut output: Output,
         options: Dictionary<'_>,
@@ -51,7 +51,7 @@ impl Mux {
         Ok(mux)
     }
 
-    /// The file that will be the final one.
+    /// The muxer of the final file.
     pub(crate) fn output(&self) -> &Output {
         &self.output
     }
@@ -66,7 +66,7 @@ impl Mux {
         packet.write_interleaved(&mut self.output)
     }
 
-    /// Goes on without a journal where fragments cannot hold what plain MP4 can. A disk that fails is an error.
+    /// Continues without a journal if fragments cannot hold what plain MP4 can. A disk failure is an error.
     fn give_journal_up(&mut self, error: ffmpeg::Error) -> Result<(), ffmpeg::Error> {
         if DISK.iter().any(|&errno| error == ffmpeg::Error::Other { errno }) {
             return Err(error);
@@ -86,20 +86,20 @@ impl Mux {
     /// Completes the journal, after a failure.
     pub(crate) fn finish_journal(&mut self) {
         if let Some(journal) = &mut self.journal {
-            // Follows from the failure that led here, which is told.
+            // An error here follows from the original failure, which is reported.
             let _ = journal.output.write_trailer();
         }
     }
 }
 
-/// Whether an error is about what a packet holds, not about the disk.
+/// Whether an error is about the contents of a packet, not about the disk.
 pub(crate) fn means_packet(error: ffmpeg::Error) -> bool {
     matches!(error, ffmpeg::Error::InvalidData | ffmpeg::Error::Other { errno: ffmpeg::error::EINVAL })
 }
 
 struct Journal {
     output: Output,
-    /// By the final file's stream index: the stream and its clock here; `None` for what is no picture and no sound.
+    /// By the final file's stream index: the journal's stream and time base; `None` if neither video nor audio.
     streams: Vec<Option<(usize, Rational)>>,
 }
 
@@ -136,7 +136,7 @@ fn goes_along(stream: &Stream) -> bool {
     let parameters = stream.parameters();
     match parameters.medium() {
         media::Type::Video => !stream.disposition().contains(Disposition::ATTACHED_PIC),
-        // AAC as MPEG-TS has it, without a header of its own, is converted by the muxer for plain files only.
+        // The muxer converts MPEG-TS style AAC, which has no extradata, for plain files only.
         media::Type::Audio => parameters.id() != Id::AAC || has_header(&parameters),
         _ => false,
     }

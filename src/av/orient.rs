@@ -1,8 +1,8 @@
-//! Turning pictures upright: quarter turns and mirrors, exact, plane by plane.
+//! Turns pictures upright: exact quarter turns and mirroring, plane by plane.
 
 use facemark::Plane;
 
-/// One of the eight ways a picture can lie. The transposition comes first, then the flips.
+/// One of the eight possible orientations. The transposition comes first, then the flips.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Orientation {
     /// Rows become columns.
@@ -13,7 +13,7 @@ pub struct Orientation {
     pub flip_y: bool,
 }
 
-/// Transposing goes tile by tile, so that reads and writes both stay in the cache.
+/// Transposing works tile by tile, so that reads and writes both stay in the cache.
 const TILE: usize = 16;
 
 impl Orientation {
@@ -28,7 +28,7 @@ impl Orientation {
         }
     }
 
-    /// A size as it is after turning.
+    /// The size after turning.
     pub fn turn<T>(self, (width, height): (T, T)) -> (T, T) {
         if self.transpose { (height, width) } else { (width, height) }
     }

@@ -12,16 +12,16 @@ use ffmpeg_next::{Packet, Rational, Rescale as _, ffi, media};
 use super::demux;
 use super::timeline::{SECOND, Timeline};
 
-/// Microseconds, in which film time counts.
+/// The time base of film time: microseconds.
 pub(crate) const MICROSECONDS: Rational = Rational(1, SECOND as i32);
-/// How many pictures are looked at to learn whether the clock of the whole file changes or only that of the sound.
+/// How many pictures are checked to find out whether the clock of the whole file changes or only that of the sound.
 const LOOK_AHEAD: usize = 64;
-/// The most packets of all streams read for that.
+/// The most packets, of all streams, that are read for the look-ahead.
 const MOST_AHEAD: usize = 4096;
-/// MP4 begins at zero, and what comes before the first picture is part of the film. Only fragments cut out of a
-/// broadcast have a clock of their own, which shows far more than this.
+/// MP4 begins at zero, and what comes before the first picture is part of the film. Only fragments cut from a
+/// broadcast have a clock of their own, which starts at far more than this.
 const LONGEST_LEAD: i64 = 10 * SECOND;
-/// A search ends up at a key frame by decoding time, which may be this much before the time of its picture.
+/// A seek finds a key frame by its decoding time, which may be this much before its presentation time.
 const SEEK_MARGIN: i64 = SECOND;
 
 /// An open file. The same file read twice gives the same times.
@@ -30,9 +30,9 @@ pub(crate) struct Reader {
     video: usize,
     timeline: Timeline,
     start: i64,
-    /// When the first picture after each change of the clock is shown.
+    /// The presentation time of the first picture after each clock change.
     breaks: Vec<i64>,
-    /// Read to learn what comes.
+    /// Packets read by the look-ahead.
     ahead: VecDeque<Result<Packet, ffmpeg::Error>>,
 }
 
@@ -40,7 +40,7 @@ impl Reader {
     /// Opens a file that holds a video.
     ///
     /// # Errors
-    /// [`Fault::Input`](crate::error::Fault::Input) for a file that is none.
+    /// [`Fault::Input`](crate::error::Fault::Input) if the file is not a video.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let input = demux::open(path)?;
         let video = demux::best_video(&input, path)?.index();
@@ -50,7 +50,7 @@ impl Reader {
         Ok(Self { input, video, timeline, start, breaks: Vec::new(), ahead: VecDeque::new() })
     }
 
-    /// The open file. Its header speaks in the file's own times.
+    /// The open file. Times in its header are on the file's own clock.
     pub(crate) fn input(&self) -> &Input {
         &self.input
     }
@@ -60,38 +60,38 @@ impl Reader {
         self.video
     }
 
-    /// What the file's own clock shows at film time 0, in microseconds.
+    /// The time on the file's own clock at film time 0, in microseconds.
     pub(crate) fn start(&self) -> i64 {
         self.start
     }
 
-    /// Where the file's clock changes, in microseconds of film time, as far as it has been read.
+    /// Where the file's clock changes, in microseconds of film time, in what has been read so far.
     pub(crate) fn breaks(&self) -> &[i64] {
         &self.breaks
     }
 
-    /// Leaves out streams, by index. Pictures and sound are read in any case: their times depend on one another.
+    /// Skips streams, by index. Pictures and sound are always read: their times depend on each other.
     pub(crate) fn discard(&mut self, unwanted: impl Fn(usize) -> bool) {
         let free: Vec<_> = self.input.streams().map(|stream| !leads(&stream)).collect();
         demux::discard(&mut self.input, |index| free[index] && unwanted(index));
     }
 
-    /// Goes to a key frame before a film time, where the format has an index that leads there. Elsewhere, and where
-    /// it fails, the file is read on from where it is.
+    /// Seeks to a key frame before a film time, if the format has an index for that. Otherwise, and if seeking
+    /// fails, reading continues from the current position.
     pub(crate) fn seek(&mut self, time: i64) {
         if is_mp4(&self.input) || self.input.format().name().contains("matroska") {
             let target = time + self.start - SEEK_MARGIN;
             if target > self.start {
-                // Whoever reads passes over what comes before the time, be it much or little.
+                // Callers skip everything before that time, whether or not the seek worked.
                 let _ = self.input.seek(target, ..target);
             }
         }
     }
 
-    /// The next packet, with its times in film time but ticks of its own stream.
+    /// The next packet, with its times in film time, in ticks of its own stream.
     ///
     /// # Errors
-    /// As libav has them: `Eof` at the end, `InvalidData` for what cannot be read though more may come.
+    /// libav's own: `Eof` at the end, `InvalidData` for what cannot be read, although more may follow.
     pub(crate) fn read(&mut self) -> Result<Packet, ffmpeg::Error> {
         let mut packet = self.ahead.pop_front().unwrap_or_else(|| read_raw(&mut self.input))?;
         let Some(base) = self.base(packet.stream()) else { return Ok(packet) };
@@ -111,7 +111,7 @@ impl Reader {
         Ok(packet)
     }
 
-    /// Whether a new clock is about to begin for the pictures, and what film time is ahead of it.
+    /// If a new clock is about to begin for the pictures: the offset from it to film time.
     fn look_ahead(&mut self) -> Option<i64> {
         let base = self.base(self.video)?;
         let (mut track, mut pictures) = (self.timeline.ahead(), 0);
@@ -140,7 +140,7 @@ impl Reader {
     }
 }
 
-/// When a packet is to be decoded and how long it is, in microseconds.
+/// The decoding time and duration of a packet, in microseconds.
 fn times(packet: &Packet, base: Rational) -> (Option<i64>, i64) {
     (packet.dts().map(|dts| dts.rescale(base, MICROSECONDS)), packet.duration().rescale(base, MICROSECONDS))
 }
@@ -150,13 +150,13 @@ fn read_raw(input: &mut Input) -> Result<Packet, ffmpeg::Error> {
     packet.read(input).map(|()| packet)
 }
 
-/// Whether a stream's times matter to the others: pictures and sound, no covers.
+/// Whether a stream's times affect the others: pictures and sound, but not covers.
 fn leads(stream: &Stream) -> bool {
     matches!(stream.parameters().medium(), media::Type::Video | media::Type::Audio)
         && !stream.disposition().contains(Disposition::ATTACHED_PIC)
 }
 
-/// What the file's clock shows where the film begins.
+/// The time on the file's clock at which the film begins.
 fn start(input: &Input, video: usize) -> i64 {
     let of = |stream: Stream| {
         let start = stream.start_time();
@@ -167,7 +167,7 @@ fn start(input: &Input, video: usize) -> i64 {
     let counts = if is_mp4(input) {
         earliest > LONGEST_LEAD
     } else {
-        // Before zero comes sound that warms up its decoder, except where clocks begin anywhere.
+        // Sound before zero only primes its decoder, except in formats whose clocks can start anywhere.
         earliest > 0 || pictures < 0 || is_discontinuous(input)
     };
     if counts { earliest } else { 0 }

@@ -1,4 +1,4 @@
-//! Takes along what the input holds besides the annotated pictures: sound, subtitles, chapters, tags.
+//! Copies what the input has besides the annotated pictures: sound, subtitles, chapters, tags.
 
 use std::path::Path;
 
@@ -17,24 +17,24 @@ use super::tags;
 use crate::error::Fault;
 use crate::info::SourceInfo;
 
-/// The end of a file for a demuxer that finds nothing but errors.
+/// After this many errors in a row from the demuxer, the file counts as ended.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
 
-/// MP4's names for streams that the muxer makes itself.
+/// MP4's tags of streams that the muxer creates itself.
 const REMADE: [&[u8; 4]; 2] = [b"text", b"tmcd"];
-/// The version of libavformat in FFmpeg 5, whose Matroska muxer announces Opus' delay and leaves it to others to add it.
+/// The libavformat version of FFmpeg 5, whose Matroska muxer declares the Opus delay but leaves adding it to callers.
 const LEAVES_DELAY: u32 = 59;
 /// Matroska can store sound that begins this many seconds before zero.
 const LONGEST_LEAD_IN: f64 = 10.0;
 
-/// The second reader on the input, which copies packets as they are.
+/// A second reader on the input, which copies packets unchanged.
 pub(crate) struct Remux {
     reader: Reader,
     /// By the input's stream index; `None` for streams that are not copied.
     tracks: Vec<Option<Track>>,
-    /// Read already, but later than what is wanted so far. Its times are those of the output.
+    /// Already read, but later than the current limit. Its times are those of the output.
     pending: Option<Packet>,
-    /// Film time at which the output begins, in microseconds, and whether the film began earlier.
+    /// The film time at which the output begins, in microseconds, and whether the output is only a part of the film.
     origin: i64,
     is_part: bool,
 }
@@ -45,27 +45,27 @@ struct Track {
     input_base: Rational,
     output_base: Rational,
     last_dts: Option<i64>,
-    /// What is added to the times on writing because it is subtracted on reading, and its clock.
+    /// What is added to the times on writing because it is subtracted on reading, and its time base.
     delay: (i64, Rational),
-    /// Whether packets had to be left out.
+    /// Whether packets had to be dropped.
     damaged: bool,
     /// Pictures, sound, subtitles; covers count as attachments.
     kind: media::Type,
     /// Whether the output's container can hide packets before zero.
     hides: bool,
-    /// Whether the output begins within the input: what comes before its zero is left out.
+    /// Whether the output is a part of the input: packets before its zero are dropped.
     is_part: bool,
-    /// Where the wanted part ends in the output, in ticks of the input.
+    /// Where the selected part ends in the output, in ticks of the input.
     end: Option<i64>,
-    /// Whether a packet was copied that is neither trimmed nor before the wanted part.
+    /// Whether a packet was copied that is neither trimmed nor before the selected part.
     begun: bool,
-    /// The packet trimmed last: the first one that is heard may need it to warm up the decoder.
+    /// The last trimmed packet: the first audible one may need it to prime the decoder.
     lead: Option<Packet>,
 }
 
 impl Remux {
-    /// Gives the output a stream for the encoder and one for each stream to copy, in the input's order, as far as they
-    /// lie in the part of the input that `info` describes.
+    /// Adds a stream to the output for the encoder and for each stream to copy, in the input's order, limited to the
+    /// part of the input that `info` describes.
     /// Also returns the index of the video stream in the output.
     pub(crate) fn prepare(
         path: &Path,
@@ -96,7 +96,7 @@ impl Remux {
         tags::copy_tags(reader.input(), output);
         tags::copy_chapters(reader.input(), output, reader.start() + origin, end)?;
         reader.discard(|index| tracks[index].is_none());
-        // A subtitle that begins long before the part may last into it.
+        // A subtitle that begins long before the part may extend into it.
         let is_text = |track: &Track| track.kind == media::Type::Subtitle;
         if info.begin.is_some() && !tracks.iter().flatten().any(is_text) {
             reader.seek(origin);
@@ -104,7 +104,7 @@ impl Remux {
         Ok((Self { reader, tracks, pending: None, origin, is_part: info.begin.is_some() }, video_output))
     }
 
-    /// To be called once the output's header is written, which settles its time bases.
+    /// Call this once the output's header is written, which fixes its time bases.
     pub(crate) fn start(&mut self, output: &Output) {
         for track in self.tracks.iter_mut().flatten() {
             if let Some(stream) = output.stream(track.output) {
@@ -113,7 +113,7 @@ impl Remux {
         }
     }
 
-    /// Where streams begin later than at zero, and the ticks in which they count: for the muxer's precision.
+    /// The time bases of the streams that begin later than zero: for the muxer's precision.
     pub(crate) fn late_starts(&self) -> impl Iterator<Item = Rational> {
         self.reader.input().streams().filter_map(|stream| {
             let is_late = self.is_part || self.film_start(&stream).is_some_and(|start| start > 0.0);
@@ -121,7 +121,7 @@ impl Remux {
         })
     }
 
-    /// Whether the pictures begin at zero or later and nothing else long before it.
+    /// Whether the pictures begin at zero or later, and nothing else begins long before zero.
     pub(crate) fn starts_near_zero(&self) -> bool {
         self.is_part
             || self.reader.input().streams().all(|stream| {
@@ -137,7 +137,7 @@ impl Remux {
         (start != ffi::AV_NOPTS_VALUE).then(|| (start - shift) as f64 * f64::from(stream.time_base()))
     }
 
-    /// Copies all packets up to `limit`, in ticks of `base`; to the end without one.
+    /// Copies all packets up to `limit`, a time in ticks of its base, or to the end if it is `None`.
     pub(crate) fn copy_until(&mut self, mux: &mut Mux, limit: Option<(i64, Rational)>) -> Result<()> {
         while let Some(packet) = self.next() {
             let Some(track) = self.tracks.get_mut(packet.stream()).and_then(Option::as_mut) else { continue };
@@ -154,7 +154,7 @@ impl Remux {
         Ok(())
     }
 
-    /// The next packet, in times of the output. A break in the input ends it here; the source reports it.
+    /// The next packet, in times of the output. A read error ends the copy here; the source reports it.
     fn next(&mut self) -> Option<Packet> {
         if let Some(packet) = self.pending.take() {
             return Some(packet);
@@ -177,7 +177,7 @@ impl Remux {
 }
 
 impl Track {
-    /// Writes the packet if the output is to have it.
+    /// Writes the packet if it belongs in the output.
     fn copy(&mut self, mut packet: Packet, mux: &mut Mux) -> Result<()> {
         if !self.is_in_part(&mut packet) {
             return Ok(());
@@ -202,7 +202,7 @@ impl Track {
         self.write(packet, mux)
     }
 
-    /// Whether the packet lies in the part of the input that is wanted. Subtitles are shortened to it.
+    /// Whether the packet is in the selected part of the input. Subtitles are shortened to it.
     fn is_in_part(&self, packet: &mut Packet) -> bool {
         let Some(time) = packet.pts().or(packet.dts()) else { return true };
         if self.end.is_some_and(|end| time >= end) {
@@ -218,14 +218,14 @@ impl Track {
                 packet.set_dts(Some(0));
                 true
             }
-            // Pictures can be decoded from a key frame on.
+            // Pictures can only be decoded from a key frame onwards.
             media::Type::Video => time >= 0 && (self.begun || packet.is_key()),
             media::Type::Attachment => true,
             _ => time >= 0,
         }
     }
 
-    /// Writes the packet. One that the muxer does not understand is left out, since it is broken in the input already.
+    /// Writes the packet. One that the muxer rejects is dropped, since it is already broken in the input.
     fn write(&mut self, mut packet: Packet, mux: &mut Mux) -> Result<()> {
         self.readdress(&mut packet);
         match mux.write(&packet) {
@@ -243,7 +243,7 @@ impl Track {
         }
     }
 
-    /// Makes the packet one of the output. Only its times change, and only in their unit.
+    /// Assigns the packet to its output stream. Only its times change, and only in their unit.
     fn readdress(&mut self, packet: &mut Packet) {
         packet.rescale_ts(self.input_base, self.output_base);
         let delay = self.delay.0.rescale(self.delay.1, self.output_base);
@@ -251,7 +251,7 @@ impl Track {
         packet.set_dts(packet.dts().map(|time| time + delay));
         packet.set_stream(self.output);
         packet.set_position(-1);
-        // A muxer refuses times that do not rise, which broken inputs have.
+        // Muxers reject times that do not increase, which occur in broken inputs.
         if let (Some(dts), Some(last)) = (packet.dts(), self.last_dts)
             && dts <= last
         {
@@ -262,7 +262,7 @@ impl Track {
     }
 }
 
-/// Whether a stream goes along: pictures, sound and subtitles always, fonts where there is room for them.
+/// Whether a stream is copied: pictures, sound and subtitles always, fonts if the container can hold them.
 fn wanted(stream: &Stream, output: &Output) -> bool {
     let parameters = stream.parameters();
     let kind = parameters.medium();
@@ -282,7 +282,7 @@ fn wanted(stream: &Stream, output: &Output) -> bool {
     };
     // SAFETY: the parameters belong to the open input.
     let tag = unsafe { (*parameters.as_ptr()).codec_tag }.to_le_bytes();
-    // Chapters and time codes of MP4 are streams, too; the muxer makes them anew from the tags.
+    // Chapters and time codes in MP4 are streams, too; the muxer recreates them from the tags.
     if !wanted && !REMADE.contains(&&tag) {
         log::warn!(
             "stream {} ({kind:?}) of the input is left out: it is neither sound nor text",
@@ -292,10 +292,10 @@ fn wanted(stream: &Stream, output: &Output) -> bool {
     wanted
 }
 
-/// Adds an output stream that takes the packets of an input stream as they are.
+/// Adds an output stream for the unchanged packets of an input stream.
 fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track> {
     let mut parameters = stream.parameters().clone();
-    // SAFETY: the output format is a constant inside libavformat. It knows nothing of attachments, though it takes any.
+    // SAFETY: the output format is a constant inside libavformat. It does not list attachments, but takes all of them.
     let holds = parameters.medium() == media::Type::Attachment
         || unsafe {
             let format = output.format();
@@ -324,8 +324,8 @@ fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track>
             (parameters.initial_padding.into(), Rational(1, parameters.sample_rate))
         } else {
             if is_matroska {
-                // Whether the muxer of another version adds what it announces is not known. The times of the packets
-                // have the delay in them already.
+                // It is not known whether other versions of the muxer add the delay they declare. The packets' times
+                // already include it.
                 parameters.initial_padding = 0;
             }
             (0, Rational(1, 1))

@@ -1,4 +1,4 @@
-//! What files say about themselves: titles, languages, chapters.
+//! File metadata: titles, languages, chapters.
 
 use std::ffi::CStr;
 use std::ptr::null;
@@ -11,9 +11,9 @@ use ffmpeg_next::{Rescale as _, ffi};
 use super::reader::MICROSECONDS;
 use crate::error::{Blame, Fault};
 
-/// Tags that tell about the old file, not about what it shows.
+/// Tags that describe the old file, not its content.
 const FILE_TAGS: [&CStr; 4] = [c"encoder", c"major_brand", c"minor_version", c"compatible_brands"];
-/// Tags that tell about the old coding of the pictures.
+/// Tags that describe the old encoding of the pictures.
 const VIDEO_TAGS: [&CStr; 9] = [
     c"encoder",
     c"rotate",
@@ -26,10 +26,10 @@ const VIDEO_TAGS: [&CStr; 9] = [
     c"_STATISTICS_TAGS",
 ];
 
-/// Copies what is known of a stream: language, title, default or forced, pixel aspect. `recoded` if its packets are not.
+/// Copies a stream's metadata: language, title, default or forced, pixel aspect. `recoded` if it is re-encoded.
 pub(crate) fn describe(out: &mut StreamMut, stream: &Stream, recoded: bool) {
     out.set_avg_frame_rate(stream.avg_frame_rate());
-    // The pixel aspect of the recoded stream may be another, if the pictures were turned.
+    // The pixel aspect of the re-encoded stream may differ, if the pictures were turned.
     // SAFETY: both streams belong to open contexts; the dictionary of the output is its own copy.
     unsafe {
         let (from, to) = (stream.as_ptr(), out.as_mut_ptr());
@@ -41,7 +41,7 @@ pub(crate) fn describe(out: &mut StreamMut, stream: &Stream, recoded: bool) {
     }
 }
 
-/// Copies the title and whatever else is said of the whole.
+/// Copies the title and the other tags of the file as a whole.
 pub(crate) fn copy_tags(input: &Input, output: &mut Output) {
     // SAFETY: both contexts are open; the dictionary of the output is its own copy.
     unsafe { copy_dictionary((*input.as_ptr()).metadata, &mut (*output.as_mut_ptr()).metadata, &FILE_TAGS) };
@@ -54,11 +54,11 @@ unsafe fn copy_dictionary(
     to: &mut *mut ffi::AVDictionary,
     without: &[&CStr],
 ) {
-    // SAFETY: as promised by the caller. Not through `Dictionary`, which takes every tag for UTF-8.
+    // SAFETY: as promised by the caller. Not through `Dictionary`, which assumes that every tag is UTF-8.
     unsafe {
         ffi::av_dict_copy(to, from, 0);
         for prefix in without {
-            // Keys may have a language at their end, as in BPS-eng.
+            // Keys may end with a language, as in BPS-eng.
             while let Some(entry) =
                 ffi::av_dict_get(*to, prefix.as_ptr(), null(), ffi::AV_DICT_IGNORE_SUFFIX).as_ref()
             {
@@ -69,7 +69,7 @@ unsafe fn copy_dictionary(
     }
 }
 
-/// Where a stream of a Matroska file ends by its tags, in microseconds: `DURATION` is `HH:MM:SS.fraction`.
+/// Where a Matroska stream ends according to its tags, in microseconds: `DURATION` is `HH:MM:SS.fraction`.
 pub(crate) fn end(stream: &Stream) -> Option<i64> {
     let tags = stream.metadata();
     let mut parts = tags.get("DURATION")?.trim().splitn(3, ':');

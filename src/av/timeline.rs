@@ -1,39 +1,39 @@
-//! One continuous line of time for files whose clock starts late, jumps or starts anew: film time.
+//! Film time: one continuous timeline for files whose clock starts late, jumps or restarts.
 //!
-//! Film time 0 is where the file begins, and joined recordings follow one another without a gap. The rule for what
-//! counts as a new clock is that of the ffmpeg program: in formats made for broadcasts a step back, or one forward
-//! by more than 10 s; in others only a step back, or one forward by more than 30 hours. All streams move by the same
-//! amount, so that sound and picture stay together.
+//! Film time 0 is where the file begins, and joined recordings follow each other without a gap. What counts as a new
+//! clock follows the ffmpeg program: in broadcast formats a step back, or a step forward of more than 10 s; in other
+//! formats a step back, or a step forward of more than 30 hours. All streams are shifted by the same amount, so that
+//! sound and picture stay in sync.
 
-/// Ticks of film time in a second.
+/// Ticks of film time per second.
 pub(crate) const SECOND: i64 = 1_000_000;
 
-/// A larger step forward is a new clock, in formats in which clocks are known to jump …
+/// A larger step forward means a new clock in formats whose clocks are known to jump.
 const JUMP: i64 = 10 * SECOND;
-/// … and in others.
+/// A larger step forward means a new clock in all other formats.
 const HUGE_JUMP: i64 = 30 * 3600 * SECOND;
-/// A larger step back is a new clock.
+/// A larger step back means a new clock.
 const STEP_BACK: i64 = SECOND / 10;
-/// At the end of a part, one stream may go on this much longer than another.
+/// At the end of a part, one stream may last this much longer than another.
 const UNEVEN_END: i64 = SECOND;
 
-/// Turns a file's time stamps into film time. All times are in microseconds.
+/// Converts a file's time stamps to film time. All times are in microseconds.
 pub(crate) struct Timeline {
-    /// The largest step forward that is a gap and not a new clock.
+    /// The largest step forward that counts as a gap and not as a new clock.
     jump: i64,
-    /// For each clock that the file has had, what film time is ahead of it.
+    /// For each of the file's clocks so far, the offset from it to film time.
     clocks: Vec<i64>,
     /// By stream; `None` for streams that follow the others, such as subtitles.
     tracks: Vec<Option<Track>>,
     /// The stream whose clock decides.
     main: usize,
-    /// The clock of the packet placed last.
+    /// The clock of the last packet placed.
     current: usize,
     /// How often the main stream's clock changed.
     breaks: usize,
 }
 
-/// How far a stream has come.
+/// The position of a stream.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Track {
     clock: usize,
@@ -41,14 +41,14 @@ pub(crate) struct Track {
     next: Option<i64>,
     /// The latest packet.
     last: i64,
-    /// From one packet to the next, for packets that do not say how long they are.
+    /// The time from one packet to the next, for packets without a duration.
     step: i64,
 }
 
 impl Timeline {
-    /// For a file whose own clock shows `start` at film time 0. `leading` says of each stream whether it has a say:
-    /// pictures and sound. `main` is the stream of pictures that decides where a new clock begins; `discontinuous`
-    /// says whether clocks in this format are known to jump.
+    /// For a file whose own clock reads `start` at film time 0. `leading` says for each stream whether its times
+    /// count: pictures and sound. `main` is the video stream, which decides where a new clock begins;
+    /// `discontinuous` says whether clocks in this format are known to jump.
     pub(crate) fn new(start: i64, leading: Vec<bool>, main: usize, discontinuous: bool) -> Self {
         Self {
             jump: if discontinuous { JUMP } else { HUGE_JUMP },
@@ -60,13 +60,13 @@ impl Timeline {
         }
     }
 
-    /// How often the main stream's clock changed so far.
+    /// How often the main stream's clock has changed so far.
     pub(crate) fn breaks(&self) -> usize {
         self.breaks
     }
 
-    /// Whether a packet of sound does not follow on by any known clock. The main stream may be about to begin a new
-    /// one: look for that with [`finds_break`](Self::finds_break) before [`place`](Self::place).
+    /// Whether an audio packet does not follow the previous one on any known clock. The main stream may be about to
+    /// begin a new one: check that with [`finds_break`](Self::finds_break) before [`place`](Self::place).
     pub(crate) fn is_lost(&self, stream: usize, time: Option<i64>) -> bool {
         let (Some(time), Some(track)) = (time, self.track(stream)) else { return false };
         stream != self.main
@@ -74,8 +74,8 @@ impl Timeline {
             && self.other_clock(&track, time).is_none()
     }
 
-    /// Takes a packet of the main stream that is yet to be placed: whether it begins a new clock. `ahead` is how
-    /// far the stream has come, at first [`ahead`](Self::ahead).
+    /// Checks a packet of the main stream that is not placed yet: if it begins a new clock, returns that clock's
+    /// offset to film time. `ahead` is the stream's position, initially [`ahead`](Self::ahead).
     pub(crate) fn finds_break(&self, ahead: &mut Track, time: i64, duration: i64) -> Option<i64> {
         if !self.fits(ahead, time, ahead.clock) && self.other_clock(ahead, time).is_none() {
             return ahead.next.map(|next| next - time);
@@ -84,17 +84,17 @@ impl Timeline {
         None
     }
 
-    /// How far the main stream has come.
+    /// The position of the main stream.
     pub(crate) fn ahead(&self) -> Track {
         self.track(self.main).unwrap_or_default()
     }
 
-    /// Notes that there is a new clock, and what film time is ahead of it.
+    /// Adds a new clock with its offset to film time.
     pub(crate) fn add_clock(&mut self, ahead: i64) {
         self.clocks.push(ahead);
     }
 
-    /// Takes a packet with its decoding time by the file's clock; returns what film time is ahead of it.
+    /// Takes a packet with its decoding time on the file's clock; returns the offset to film time.
     pub(crate) fn place(&mut self, stream: usize, time: Option<i64>, duration: i64) -> i64 {
         let (Some(time), Some(mut track)) = (time, self.track(stream)) else {
             return self.clocks[self.track(stream).map_or(self.current, |track| track.clock)];
@@ -114,7 +114,7 @@ impl Timeline {
         let next = track.next.unwrap_or(track.last);
         let known = self.other_clock(track, time);
         if known.is_none() && stream != self.main && (time + self.clocks[track.clock] - next).abs() <= JUMP {
-            // A slip in this stream alone: its time stamps still say what belongs together.
+            // A slip in this stream alone: its time stamps are still in sync with the others.
             return;
         }
         track.clock = known.unwrap_or_else(|| {
@@ -124,7 +124,7 @@ impl Timeline {
         if stream == self.main {
             self.breaks += 1;
         }
-        // Another stream came first and ended earlier, so this one would overlap with itself. A moment of sound may.
+        // Another stream came first and ended earlier, so this one would overlap itself. A moment of sound may do so.
         let overlap = next - (time + self.clocks[track.clock]);
         if overlap > if stream == self.main { 0 } else { STEP_BACK } {
             self.clocks[track.clock] += overlap;
@@ -135,14 +135,14 @@ impl Timeline {
         self.tracks.get(stream).copied().flatten()
     }
 
-    /// Whether a packet follows on by this clock.
+    /// Whether a packet follows the previous one on this clock.
     fn fits(&self, track: &Track, time: i64, clock: usize) -> bool {
         let Some(next) = track.next else { return true };
         let film = time + self.clocks[clock];
         film + STEP_BACK >= track.last && (film - next).abs() <= self.jump
     }
 
-    /// Another clock by which a packet follows on: one that another stream came to before, or an old one again.
+    /// Another clock on which a packet follows: one that another stream reached earlier, or an old one.
     fn other_clock(&self, track: &Track, time: i64) -> Option<usize> {
         let next = track.next?;
         let is_near = |&clock: &usize| {
@@ -171,7 +171,7 @@ mod tests {
 
     const FRAME: i64 = SECOND / 25;
 
-    /// The film times of pictures (stream 0) with these times by the file's clock.
+    /// The film times of pictures (stream 0) with these times on the file's clock.
     fn pictures(timeline: &mut Timeline, times: impl IntoIterator<Item = i64>) -> Vec<i64> {
         times.into_iter().map(|time| time + timeline.place(0, Some(time), FRAME)).collect()
     }
@@ -216,7 +216,7 @@ mod tests {
             film(&mut timeline, 1, time);
         }
         pictures(&mut timeline, [5 * SECOND]);
-        // The sound of the first part goes on for a moment, then follows.
+        // The sound of the first part continues for a moment, then follows to the new clock.
         assert_eq!(film(&mut timeline, 1, 9 * SECOND), 4 * SECOND);
         let second = film(&mut timeline, 1, 5 * SECOND + FRAME);
         assert_eq!(second, 4 * SECOND + FRAME);
@@ -246,7 +246,7 @@ mod tests {
         let mut timeline = timeline(0, true);
         let found = pictures(&mut timeline, [0, FRAME, 90_000 * SECOND, 3 * FRAME, 4 * FRAME]);
         assert_eq!(found, [0, FRAME, 2 * FRAME, 3 * FRAME, 4 * FRAME]);
-        // In the sound alone, a small one moves nothing.
+        // In the sound alone, a small error moves nothing.
         timeline.place(1, Some(2 * SECOND), FRAME);
         assert_eq!(timeline.place(1, Some(SECOND), FRAME), 0);
     }

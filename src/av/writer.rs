@@ -1,4 +1,4 @@
-//! A video file under way: encoder, muxer, and what is taken along from the input.
+//! A video file being written: encoder, muxer, and what is copied from the input.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,17 +14,17 @@ use crate::error::{Blame, Fault};
 use crate::frame::Frame;
 use crate::info::SourceInfo;
 
-/// The muxer whose files are readable before their end.
+/// The muxer whose files are readable before they are finished.
 pub(crate) const MATROSKA: &str = "matroska";
 
-/// Matroska's clusters in milliseconds: what is lost when the program is killed, beside what the encoder holds.
+/// Length of Matroska clusters in milliseconds: what is lost when the program is killed, plus what the encoder holds.
 const CLUSTER_MS: &str = "500";
-/// Movie clocks finer than this are not worth the risk that a player stumbles over them.
+/// Movie time scales finer than this are not worth the risk that a player cannot handle them.
 const MAX_MOVIE_TICKS: i64 = 100_000_000;
-/// The MP4 muxer doubles coarser clocks until they reach this.
+/// The MP4 muxer doubles coarser time scales until they reach this.
 const MIN_TRACK_TICKS: i64 = 10_000;
 
-/// Encodes pictures into a file at their own times.
+/// Encodes pictures into a file with their own time stamps.
 pub(crate) struct VideoWriter {
     mux: Mux,
     encoder: Encoder,
@@ -32,32 +32,32 @@ pub(crate) struct VideoWriter {
     /// Index of the video stream in the output, and its time base there.
     stream: usize,
     base: Rational,
-    /// The source's time that is 0 in the output, and where the wanted part ends in the output; all in ticks.
+    /// The source time that is 0 in the output, and where the selected part ends in the output; both in ticks.
     origin: i64,
     end: Option<i64>,
-    /// When the last frame is shown in the output, and how long.
+    /// When the last frame is shown in the output, and for how long.
     last_ticks: i64,
     last_length: i64,
-    /// Ticks between frames at the nominal rate, for frames that do not say how long they are shown.
+    /// Ticks between frames at the nominal rate, for frames without a length.
     step: i64,
-    /// How much later the first picture is shown than decoded.
+    /// The delay between decoding and showing the first picture.
     delay: Option<i64>,
 }
 
 /// Where a video is written.
 pub(crate) struct OutputFiles<'a> {
-    /// What becomes the final file.
+    /// The file that becomes the final one.
     pub file: File,
-    /// What is readable before, for formats other than [`MATROSKA`].
+    /// A file that is readable before that one is finished, for formats other than [`MATROSKA`].
     pub journal: Option<File>,
     /// The file's name, for messages.
     pub name: &'a Path,
-    /// libav's name of the muxer.
+    /// libav's name for the muxer.
     pub format: &'a str,
 }
 
 impl VideoWriter {
-    /// Begins the file, for frames of a source like `info`, with all other streams of the video `input`.
+    /// Starts the file for frames of the source that `info` describes, with all other streams of the video `input`.
     pub(crate) fn open(files: OutputFiles, input: Option<&Path>, info: &SourceInfo) -> Result<Self> {
         let OutputFiles { file, journal, name, format } = files;
         let shown = name.display();
@@ -99,7 +99,7 @@ impl VideoWriter {
         })
     }
 
-    /// Writes a frame, and the sound and the like up to its time.
+    /// Writes a frame, and the copied streams up to its time.
     pub(crate) fn write(&mut self, frame: &Frame) -> Result<()> {
         self.last_ticks = frame.time.ticks - self.origin;
         self.last_length = if frame.length > 0 { frame.length } else { self.step };
@@ -110,7 +110,7 @@ impl VideoWriter {
         self.copy_until(Some(self.last_ticks))
     }
 
-    /// Completes the final file. Sound and the like end with the last frame if `cut`, else at their own ends.
+    /// Completes the final file. Copied streams end with the last frame if `cut`, otherwise at their own ends.
     pub(crate) fn finish(&mut self, cut: bool) -> Result<()> {
         self.encoder.finish()?;
         let end = self.last_ticks + self.last_length;
@@ -118,7 +118,7 @@ impl VideoWriter {
         while let Some(mut packet) = next {
             next = self.encoder.receive()?;
             if let (None, Some(dts)) = (&next, packet.dts()) {
-                // In MP4 a stream lasts as long as its decoding does, which began earlier by the delay.
+                // In MP4 a stream lasts as long as its decoding, which began earlier by the delay.
                 let delay = self.delay.unwrap_or(packet.pts().map_or(0, |pts| pts - dts));
                 packet.set_duration((end - delay - dts).max(0));
             }
@@ -128,19 +128,19 @@ impl VideoWriter {
         Ok(self.mux.finish()?)
     }
 
-    /// Completes what is readable as well as it can be, after a failure.
+    /// Completes the readable files as well as possible after a failure.
     pub(crate) fn salvage(&mut self) {
-        // An error here follows from that failure.
+        // An error here follows from the original failure.
         let _ = self.finish(true);
         self.mux.finish_journal();
     }
 
-    /// Writes a packet of the encoder.
+    /// Writes a packet from the encoder.
     fn put(&mut self, mut packet: Packet) -> Result<()> {
         if let (Some(pts), Some(dts)) = (packet.pts(), packet.dts()) {
             self.delay.get_or_insert(pts - dts);
         }
-        // How long the others are shown follows from their times.
+        // The duration of the other packets follows from their times.
         if packet.pts() == Some(self.last_ticks) {
             packet.set_duration(packet.duration().max(self.last_length));
         }
@@ -156,7 +156,7 @@ impl VideoWriter {
     }
 }
 
-/// What the muxer is to do differently from its habit.
+/// The muxer options that differ from the defaults.
 fn options(format: &str, info: &SourceInfo, remux: Option<&Remux>) -> Dictionary<'static> {
     let mut options = Dictionary::new();
     // Opus, FLAC and the like in MP4 have been in use for years.
@@ -167,8 +167,8 @@ fn options(format: &str, info: &SourceInfo, remux: Option<&Remux>) -> Dictionary
     }
     let Some(remux) = remux else { return options };
     if format == MATROSKA {
-        // The first packet of AAC and the like comes before zero, to warm up the decoder. The muxer would move all
-        // streams so that it comes at zero, and no time stamp would be the input's any more.
+        // The first packet of AAC and the like comes before zero, to prime the decoder. The muxer would shift all
+        // streams so that it is at zero, and no time stamp would match the input any more.
         if remux.starts_near_zero() {
             options.set("avoid_negative_ts", "disabled");
         }
@@ -178,7 +178,7 @@ fn options(format: &str, info: &SourceInfo, remux: Option<&Remux>) -> Dictionary
     options
 }
 
-/// MP4 stores late starts of streams in ticks of the whole movie, usually milliseconds. This clock hits them exactly.
+/// MP4 stores late stream starts in ticks of the whole movie, usually milliseconds. This time scale fits them exactly.
 fn movie_ticks(info: &SourceInfo, remux: &Remux) -> Option<i64> {
     let mut track = i64::from(info.time_base.1);
     while track < MIN_TRACK_TICKS {
