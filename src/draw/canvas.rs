@@ -1,4 +1,4 @@
-//! What is drawn on: the three planes of a picture as one, or a window's pixels.
+//! The drawing surface: the three planes of a picture as one, or a window's pixels.
 
 use facemark::Plane;
 use facemark::geometry::Point;
@@ -10,15 +10,15 @@ use super::{Rgb, SHADOW};
 use crate::color::to_yuv;
 use crate::frame::Yuv420;
 
-/// OpenCV takes coordinates with this many fractional bits.
+/// OpenCV coordinates are passed with this many fractional bits.
 const FRACTION_BITS: i32 = 4;
-/// Thickest line and largest dot in pixels: OpenCV refuses more than 32767, and nothing needs them.
+/// Thickest line and largest dot in pixels: OpenCV rejects more than 32767, and nothing needs that much.
 const MAX_STROKE: f32 = 100.0;
 
-/// A capital of the font is so many pixels high at scale 1.
+/// Height of a capital letter of the font at scale 1, in pixels.
 const CAPITAL: f64 = 21.0;
 
-/// Something to draw on, in pixels of the picture or the window.
+/// A drawing surface, in pixels of the picture or the window.
 pub(super) enum Canvas<'a> {
     /// A picture's own planes; positions are luma pixels.
     Planes(&'a mut Yuv420),
@@ -100,13 +100,13 @@ impl Canvas<'_> {
         })
     }
 
-    /// Text with its lower left corner at `at`, or as near as the picture allows, with a dark edge so that it can be
-    /// read on anything.
+    /// Draws text with its lower left corner at `at`, or as near as the picture allows, with a dark outline so that
+    /// it is readable on any background.
     pub(super) fn text(&mut self, text: &str, at: Point, color: Rgb) -> opencv::Result<()> {
         self.text_of(text, at, color, self.text_height())
     }
 
-    /// The same with capitals of this height.
+    /// Like [`text`](Self::text), with capitals of this height.
     pub(super) fn text_of(&mut self, text: &str, at: Point, color: Rgb, height: f32) -> opencv::Result<()> {
         let at = Point::new(at.x.max(0.0), at.y.max(1.2 * height));
         for (color, extra) in [(SHADOW, 2), (color, 0)] {
@@ -129,10 +129,10 @@ pub(super) fn text_width(text: &str, height: f32) -> opencv::Result<f32> {
     Ok(box_.width as f32)
 }
 
-/// The pixels as OpenCV sees them: four bytes each, in the order in which this machine keeps them.
+/// The pixels as OpenCV sees them: four bytes each, in this machine's byte order.
 fn window(pixels: &mut [u32], width: usize) -> opencv::Result<BoxedRefMut<'_, Mat>> {
     let height = pixels.len() / width;
-    // SAFETY: a u32 is four bytes without padding, and bytes may be anywhere.
+    // SAFETY: a u32 is four bytes without padding, and bytes need no alignment.
     let (before, bytes, after) = unsafe { pixels.align_to_mut::<Vec4b>() };
     debug_assert!(before.is_empty() && after.is_empty());
     Mat::new_rows_cols_with_data_mut(height as i32, width as i32, bytes)
@@ -148,10 +148,10 @@ pub(super) fn mat(plane: &mut Plane) -> opencv::Result<BoxedRefMut<'_, Mat>> {
     Mat::new_rows_cols_with_data_mut(plane.height() as i32, plane.width() as i32, plane.data_mut())
 }
 
-/// A luma position in a plane of this scale, in OpenCV's fixed point. Far-off numbers are drawn in: OpenCV's
+/// A luma position in a plane of this scale, in OpenCV's fixed point. Far-off values are clamped: OpenCV's
 /// 32 bits would overflow.
 fn fixed(p: Point, scale: f32) -> core::Point {
-    // Chroma samples lie in the middle of their four luma pixels.
+    // Chroma samples are at the centre of their four luma pixels.
     let place =
         |v: f32| (((v + 0.5) * scale - 0.5).clamp(-1e5, 1e5) * f32::from(1_u8 << FRACTION_BITS)) as i32;
     Point_::new(place(p.x), place(p.y))

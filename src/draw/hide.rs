@@ -9,26 +9,26 @@ use opencv::imgproc;
 use super::canvas::mat;
 use crate::frame::Yuv420;
 
-/// How faces are made unrecognisable. Either way no more of one is left than the mean colours of a few patches.
+/// How faces are made unrecognisable. Either way, only the mean colours of a few patches are left of a face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hiding {
-    /// The colours run into one another.
+    /// The patches' colours blend into each other.
     Blur,
     /// Each patch is a square.
     Mosaic,
 }
 
-/// So many patches lie side by side across a face.
+/// Number of patches across a face.
 const PATCHES: f32 = 5.0;
-/// The landmarks reach from the brows to the chin and from ear to ear. So much of their box is added on each side, for
-/// the rest of the head.
+/// The landmarks reach from the brows to the chin and from ear to ear. This fraction of their box is added on each
+/// side for the rest of the head.
 const MARGIN: f32 = 0.3;
-/// A face that is not seen is hidden for so many seconds more where it was last, …
+/// A face that is no longer found stays hidden at its last position for this many seconds.
 const HOLD: f64 = 1.0;
-/// … in a place that grows by so much of itself a second, since the face may move.
+/// Meanwhile the hidden area grows by this fraction of its size per second, since the face may move.
 const GROWTH: f32 = 1.0;
 
-/// Hides the faces of a video's frames, and for a while those that are missed.
+/// Hides the faces in a video's frames, including those that the detector misses for a while.
 pub struct Hider {
     how: Hiding,
     held: Vec<Held>,
@@ -51,20 +51,20 @@ struct Area {
 }
 
 impl Hider {
-    /// One that has seen no face.
+    /// A hider that has not seen a face yet.
     pub fn new(how: Hiding) -> Self {
         Self { how, held: Vec::new() }
     }
 
-    /// Forgets all faces: the next picture has nothing to do with the last one.
+    /// Forgets all faces: the next picture is unrelated to the last one.
     pub fn forget(&mut self) {
         self.held.clear();
     }
 
-    /// Hides the faces of a picture that is shown at `time`, in seconds, and those that were seen a moment ago.
+    /// Hides the faces in a picture that is shown at `time`, in seconds, and those that were seen a moment ago.
     ///
     /// # Errors
-    /// If OpenCV refuses a plane, which it does not for planes of the promised size.
+    /// If OpenCV rejects a plane, which does not happen for planes of the documented size.
     pub fn hide(&mut self, image: &mut Yuv420, faces: &[Face], time: f64) -> Result<()> {
         let is_missed = |held: &Held| faces.iter().all(|face| face.id != held.id);
         self.held.retain(|held| is_missed(held) && (0.0..=HOLD).contains(&(time - held.seen)));
@@ -85,7 +85,7 @@ impl Area {
     fn of(face: &Face) -> Self {
         let region = &face.region;
         let (mut from, mut to) = (region.center, region.center);
-        // Of a scheme with few landmarks the region alone knows how large the face is.
+        // In a scheme with few landmarks, only the region shows how large the face is.
         for point in region.corners().iter().chain(&face.landmarks) {
             from = Point::new(from.x.min(point.x), from.y.min(point.y));
             to = Point::new(to.x.max(point.x), to.y.max(point.y));
@@ -93,7 +93,7 @@ impl Area {
         Self { from, to, patch: region.size / PATCHES }.grown(MARGIN)
     }
 
-    /// With so much of its width and height added on each side.
+    /// The area with this fraction of its width and height added on each side.
     fn grown(self, share: f32) -> Self {
         let Self { from, to, patch } = self;
         let (x, y) = (share * (to.x - from.x), share * (to.y - from.y));
@@ -101,11 +101,11 @@ impl Area {
     }
 }
 
-/// Leaves of an area the means of its patches.
+/// Reduces an area to the means of its patches.
 fn cover(plane: &mut Plane, area: &Area, scale: f32, how: Hiding) -> opencv::Result<()> {
     let place = |v: f32, end: usize| (v * scale).clamp(0.0, end as f32);
     let (left, top) = (place(area.from.x, plane.width()) as i32, place(area.from.y, plane.height()) as i32);
-    // The last pixel is covered whole.
+    // The last pixel is covered completely.
     let right = place(area.to.x + 1.0, plane.width()).ceil() as i32;
     let bottom = place(area.to.y + 1.0, plane.height()).ceil() as i32;
     if right <= left || bottom <= top {

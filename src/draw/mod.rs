@@ -1,5 +1,5 @@
-//! The overlay: contours, landmarks, the face's region and ID, lines of text; into the picture's own planes or into
-//! the RGB of a window.
+//! The overlay: contours, landmarks, the face's region and ID, and lines of text, drawn into the picture's own planes
+//! or into the RGB pixels of a window.
 
 use anyhow::{Context, Result};
 use facemark::Face;
@@ -17,7 +17,7 @@ use canvas::Canvas;
 pub use panel::{Panel, notice, panel};
 use view::Fit;
 
-/// A colour, 0–255 each.
+/// A colour, 0–255 per component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Rgb(u8, u8, u8);
 
@@ -34,16 +34,16 @@ pub enum Style {
     /// Contours, landmarks, region and ID.
     #[default]
     Full,
-    /// The landmarks alone.
+    /// Only the landmarks.
     Points,
-    /// The contours alone; landmarks for a scheme without contours.
+    /// Only the contours; the landmarks if the scheme has no contours.
     Contours,
     /// Nothing.
     Nothing,
 }
 
 impl Style {
-    /// The style after this one, and the first after the last.
+    /// The next style; the first one follows the last.
     pub fn next(self) -> Self {
         match self {
             Self::Full => Self::Points,
@@ -53,7 +53,7 @@ impl Style {
         }
     }
 
-    /// The name that is shown.
+    /// The name to display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "points and contours",
@@ -64,13 +64,13 @@ impl Style {
     }
 }
 
-/// Draws the faces, and `text` into the upper left corner.
+/// Draws the faces, and `text` in the upper left corner.
 ///
-/// Lines and points grow with the face, text with the picture, so that both can be seen from 240 pixels to
+/// Lines and points scale with the face, text with the picture, so that both are visible from 240 pixels to
 /// 4K. Parts outside the picture are cut off.
 ///
 /// # Errors
-/// If OpenCV refuses a plane, which it does not for planes of the promised size.
+/// If OpenCV rejects a plane, which does not happen for planes of the documented size.
 pub fn draw(
     image: &mut Yuv420,
     faces: &[Face],
@@ -89,11 +89,11 @@ pub fn draw(
     Ok(())
 }
 
-/// Draws the faces into a window of `width` pixels a row, `0x00RRGGBB`, in which the picture lies as `fit` says. Text
-/// stays readable in a mirrored picture.
+/// Draws the faces into a window of `width` pixels per row, `0x00RRGGBB`, with the picture placed according to `fit`.
+/// Text stays readable in a mirrored picture.
 ///
 /// # Errors
-/// If OpenCV refuses the window, which it does not for whole rows.
+/// If OpenCV rejects the window, which does not happen for whole rows.
 pub fn draw_on_window(
     pixels: &mut [u32],
     width: usize,
@@ -109,7 +109,7 @@ pub fn draw_on_window(
     })
 }
 
-/// Draws a face through `place`, which takes places of the picture to the canvas and scales by `scale`.
+/// Draws a face through `place`, which maps picture positions to the canvas and scales by `scale`.
 fn draw_face(
     canvas: &mut Canvas,
     face: &Face,

@@ -13,14 +13,14 @@ pub struct Panel {
     pub lines: Vec<String>,
     /// Heights of the bars, 0 to 1.
     pub bars: Vec<f32>,
-    /// What stands below the right end of the bars; 0 stands below the left one.
+    /// The label below the right end of the bars; the left end is labelled 0.
     pub end: String,
 }
 
-/// Draws the panel into the upper left corner of a window of `width` pixels a row.
+/// Draws the panel into the upper left corner of a window of `width` pixels per row.
 ///
 /// # Errors
-/// If OpenCV refuses the window, which it does not for whole rows.
+/// If OpenCV rejects the window, which does not happen for whole rows.
 pub fn panel(pixels: &mut [u32], width: usize, panel: &Panel) -> Result<()> {
     let height = capital(pixels.len() / width.max(1), width);
     let (pad, pitch, chart) = (height, 1.9 * height, 5.0 * height);
@@ -53,7 +53,7 @@ pub fn panel(pixels: &mut [u32], width: usize, panel: &Panel) -> Result<()> {
     draw().context("drawing the panel")
 }
 
-/// Draws a line of text along the lower edge, and a red dot in the upper right corner while something is recorded.
+/// Draws a line of text along the lower edge, and a red dot in the upper right corner during a recording.
 ///
 /// # Errors
 /// As [`panel`].
@@ -63,7 +63,7 @@ pub fn notice(pixels: &mut [u32], width: usize, text: Option<&str>, recording: b
     let mut canvas = Canvas::Window { pixels, width };
     let mut draw = || -> opencv::Result<()> {
         if let Some(text) = text {
-            // A long name is drawn smaller rather than cut.
+            // A long name is drawn smaller instead of being cut off.
             let fitting = (width as f32 - 2.0 * height) / text_width(text, height)?.max(1.0);
             let at = Point::new(height, rows as f32 - height);
             canvas.text_of(text, at, TEXT, height * fitting.clamp(0.5, 1.0))?;

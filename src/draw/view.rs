@@ -1,4 +1,4 @@
-//! A picture as it is shown: scaled to a window with its aspect kept, mirrored if wanted, in RGB. Pure.
+//! Renders a picture for display: scaled to a window with its aspect ratio kept, optionally mirrored, in RGB. Pure.
 
 use facemark::Plane;
 use facemark::geometry::Point;
@@ -10,24 +10,24 @@ use crate::frame::{ColorTags, Yuv420};
 const WEIGHT_BITS: u32 = 7;
 const WEIGHT_ONE: u32 = 1 << WEIGHT_BITS;
 
-/// Where a picture lies in a window.
+/// The position of a picture in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fit {
     /// Columns left of the picture.
     pub left: usize,
     /// Rows above the picture.
     pub top: usize,
-    /// Size of the shown picture in window pixels; never 0, never more than the window has.
+    /// Size of the shown picture in window pixels; never 0, never larger than the window.
     pub size: (usize, usize),
     /// Size of the picture itself.
     pub picture: (usize, usize),
-    /// Whether left and right are exchanged.
+    /// Whether left and right are swapped.
     pub mirrored: bool,
 }
 
 impl Fit {
-    /// The largest place in a window of `window` pixels that keeps the aspect of `picture`, whose pixels are
-    /// `pixel_aspect` times as wide as high; in the middle. All sizes are at least 1.
+    /// The largest centred area in a window of `window` pixels that keeps the aspect ratio of `picture`, whose pixels
+    /// are `pixel_aspect` times as wide as high. All sizes are at least 1.
     pub fn new(picture: (usize, usize), pixel_aspect: f64, window: (usize, usize), mirrored: bool) -> Self {
         let (width, height) = shape(picture, pixel_aspect);
         let scale = (window.0 as f64 / width).min(window.1 as f64 / height);
@@ -37,13 +37,13 @@ impl Fit {
         Self { left, top, size, picture, mirrored }
     }
 
-    /// Window pixels per picture pixel, the smaller of both directions.
+    /// Window pixels per picture pixel, the smaller of the two directions.
     pub fn scale(&self) -> f32 {
         let (x, y) = self.scales();
         x.min(y)
     }
 
-    /// A place of the picture in the window; both count pixel centres on integers.
+    /// Maps a picture position to the window; both have pixel centres on integers.
     pub fn to_window(&self, p: Point) -> Point {
         let (x_scale, y_scale) = self.scales();
         let x = (p.x + 0.5) * x_scale;
@@ -62,7 +62,7 @@ pub fn shape(picture: (usize, usize), pixel_aspect: f64) -> (f64, f64) {
     (picture.0.max(1) as f64 * pixel_aspect, picture.1.max(1) as f64)
 }
 
-/// Where a shown column or row takes its samples: the first of two, and the second's weight.
+/// The samples of a shown column or row: the first of two, and the weight of the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tap {
     first: usize,
@@ -70,7 +70,7 @@ struct Tap {
     weight: u16,
 }
 
-/// How shown columns come from a plane's.
+/// How shown columns are derived from those of a plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Columns {
     /// They are the same.
@@ -82,21 +82,21 @@ enum Columns {
     Between(Vec<Tap>),
 }
 
-/// Scales and converts pictures; keeps its tables and rows between them.
+/// Scales and converts pictures; keeps its tables and row buffers between them.
 #[derive(Debug, Default)]
 pub struct Renderer {
     /// The geometry and colours that the tables are for.
     for_: Option<(Fit, ColorTags)>,
-    /// How the columns of luma and of chroma come from theirs.
+    /// How the shown columns are derived, for luma and for chroma.
     columns: [Columns; 2],
-    /// One row of each plane, scaled in height, and then in width, too.
+    /// One row of each plane: scaled in height, then in width as well.
     rows: [[Vec<u8>; 2]; 3],
     colors: ToRgb,
 }
 
 impl Renderer {
-    /// Writes `image` into the window `out`, rows of `stride` pixels `0x00RRGGBB`, at the place that `fit` says.
-    /// What lies around it turns black. Bilinear.
+    /// Writes `image` into the window `out`, rows of `stride` pixels `0x00RRGGBB`, at the position given by `fit`.
+    /// The area around it turns black. Bilinear.
     pub fn render(&mut self, image: &Yuv420, fit: &Fit, out: &mut [u32], stride: usize) {
         self.prepare(image, fit);
         for (y, row) in out.chunks_exact_mut(stride.max(1)).enumerate() {

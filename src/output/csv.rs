@@ -12,17 +12,17 @@ use crate::error::Fault;
 use crate::frame::Tracked;
 use crate::info::SourceInfo;
 
-/// More than a row takes, so that each goes to the system whole.
+/// Larger than any row, so that each row is written in one piece.
 const BUFFER: usize = 1 << 16;
 
-/// Writes `frame,timestamp,face_id,confidence,success,x_0…,y_0…,file`. As in OpenFace a frame without a face has
-/// one row with `success` 0 and zeros; unlike there, frames count from 0. With measures, `pose_Rx,pose_Ry,pose_Rz` in
-/// radians (OpenFace's names and convention), `eye_left,eye_right,blink,mouth` come before the landmarks.
-/// Times count from the film's begin; where the file's own clock shows something else there, a last column `start`
-/// says what, in seconds.
+/// Writes `frame,timestamp,face_id,confidence,success,x_0…,y_0…,file`. As in OpenFace, a frame without a face has
+/// one row with `success` 0 and zeros; unlike OpenFace, frames count from 0. With measures, `pose_Rx,pose_Ry,pose_Rz`
+/// in radians (OpenFace's names and convention) and `eye_left,eye_right,blink,mouth` come before the landmarks.
+/// Times count from the start of the film; if the file's own clock is not 0 there, a last column `start` has its
+/// value in seconds.
 pub struct Csv {
     out: Writer<DataFile>,
-    /// The names of the columns, until the first row: a run that is refused leaves nothing.
+    /// The column names, until the first row: a run that is rejected leaves no output.
     header: Option<Vec<String>>,
     info: SourceInfo,
     scheme: Scheme,
@@ -33,7 +33,7 @@ pub struct Csv {
 const MEASURES: [&str; 7] = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth"];
 
 impl Csv {
-    /// Opens the output; with `measures` there are also the measures' columns.
+    /// Opens the output; `measures` adds the measures' columns.
     ///
     /// # Errors
     /// [`Fault::Output`] if it cannot be written.

@@ -1,4 +1,4 @@
-//! A text file that appears under its name once it is complete, or standard output, or a device or pipe.
+//! A text file that gets its final name once it is complete, or standard output, or a device or pipe.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -9,13 +9,13 @@ use super::partial::Partial;
 use super::target::{PARTIAL, Target};
 use crate::error::{Blame, Fault};
 
-/// An output for lines of text. Each line goes to the system whole and at once, so that a run that is killed leaves no
-/// half line, and somebody may read along.
+/// An output for lines of text. Each line is written immediately and in one piece, so that a killed run leaves no
+/// partial line, and other programs can read along.
 pub struct DataFile {
     out: Box<dyn Write>,
     name: String,
     is_stdout: bool,
-    /// `None` where bytes go straight to where they belong.
+    /// `None` if bytes are written directly to their destination.
     partial: Option<Partial>,
 }
 
@@ -44,10 +44,10 @@ impl DataFile {
         }
     }
 
-    /// Writes something whole.
+    /// Writes all of the bytes.
     ///
     /// # Errors
-    /// [`Fault::Output`], or [`Fault::ClosedPipe`] if nobody reads standard output any more.
+    /// [`Fault::Output`], or [`Fault::ClosedPipe`] if standard output has no reader any more.
     pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
         self.write_all(bytes).and_then(|()| self.flush()).map_err(|error| self.failure(&error))
     }
@@ -80,7 +80,7 @@ impl Write for DataFile {
 }
 
 impl Drop for DataFile {
-    /// Removes an unfinished file if nothing is in it, and otherwise says where it is.
+    /// Removes an unfinished file if it is empty, and otherwise reports where it is.
     fn drop(&mut self) {
         let Some(partial) = &self.partial else { return };
         match fs::metadata(partial.path()) {
@@ -88,7 +88,7 @@ impl Drop for DataFile {
                 log::warn!("what was written before the failure is left in {}", partial.path().display());
             }
             Ok(_) => partial.remove(),
-            // It has its final name.
+            // The file already has its final name.
             Err(_) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Annotated copies of pictures, under their own names in another folder, or one under a name of its own.
+//! Annotated copies of pictures, under the same names in another folder, or a single one under a new name.
 
 use std::collections::HashSet;
 use std::io::{Seek, Write};
@@ -18,24 +18,24 @@ use crate::color::to_rgb;
 use crate::error::Fault;
 use crate::frame::{Stage, Tracked};
 
-/// The endings of the formats that can be written, and can be read as well.
+/// The extensions of the formats that can be both read and written.
 pub const ENDINGS: [&str; 9] = ["jpg", "jpeg", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif"];
 /// High enough that thin lines keep clean edges.
 const JPEG_QUALITY: u8 = 95;
 
-/// Writes each picture in the format of its name's ending.
+/// Writes each picture in the format that its file extension names.
 pub struct ImagesSink {
-    /// By the frames' indices.
+    /// By frame index.
     targets: Vec<FileTarget>,
 }
 
 impl ImagesSink {
-    /// Checks the name of each picture: of a single one `out`, if that ends as a file's name, and otherwise its own in the
-    /// folder `out`, which is made if it is not there.
+    /// Checks the name of each picture: `out` for a single one, if that has a file extension, and otherwise its own
+    /// name in the folder `out`, which is created if it does not exist.
     ///
     /// # Errors
-    /// [`Fault::Output`] if the folder cannot be made, and as [`FileTarget::new`]; [`Fault::Usage`] if two pictures have
-    /// the same name, the folder is a file or has a picture's name, or there is no such format.
+    /// [`Fault::Output`] if the folder cannot be created, and as [`FileTarget::new`]; [`Fault::Usage`] if two pictures
+    /// have the same name, the folder is a file or has a picture's name, or the format is unknown.
     pub fn check(
         out: &Path,
         files: &[PathBuf],
@@ -81,7 +81,7 @@ impl ImagesSink {
         Ok((files.iter().map(check).collect::<Result<_>>()?, Some(made)))
     }
 
-    /// Pictures under these names, one for each file of the source.
+    /// A sink for pictures under these names, one for each file of the source.
     pub fn new(targets: Vec<FileTarget>) -> Self {
         Self { targets }
     }
@@ -108,7 +108,7 @@ impl Sink for ImagesSink {
     }
 }
 
-/// Writes the picture in the format that `name` ends in.
+/// Writes the picture in the format that the extension of `name` stands for.
 fn encode(picture: &RgbImage, name: &Path, out: &mut (impl Write + Seek)) -> Result<()> {
     match ImageFormat::from_path(name)? {
         ImageFormat::Jpeg => {
@@ -119,7 +119,7 @@ fn encode(picture: &RgbImage, name: &Path, out: &mut (impl Write + Seek)) -> Res
     Ok(())
 }
 
-/// Whether there is a format of the name's ending.
+/// Whether the name's extension is one of a known format.
 fn can_write(name: &Path) -> bool {
     let ending = name.extension().unwrap_or_default().to_ascii_lowercase();
     ENDINGS.iter().any(|known| ending == *known)

@@ -16,8 +16,8 @@ use crate::info::SourceInfo;
 /// Writes `{"file":…,"frame":…,"time":…,"faces":[{"id":…,"score":…,"box":[x,y,w,h],"points":[[x,y],…]}]}`
 /// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers. With measures a face
 /// also has `"pose":{"pitch":…,"yaw":…,"roll":…}` in degrees, `"eyes":[left,right]`, `"blink":…` and `"mouth":…`.
-/// Times count from the film's begin; where the file's own clock shows something else there, `"start":…` after `time`
-/// says what, in seconds.
+/// Times count from the start of the film; if the file's own clock is not 0 there, `"start":…` after `time` has its
+/// value in seconds.
 pub struct Jsonl {
     file: DataFile,
     info: SourceInfo,
@@ -85,7 +85,7 @@ impl Sink for Jsonl {
     }
 }
 
-/// The line of a frame, with these of its faces, without its end.
+/// The line for a frame with the given faces, without a line break.
 pub(crate) fn to_line(tracked: &Tracked, faces: &[Face], info: &SourceInfo) -> Result<String> {
     let frame = &tracked.frame;
     let file = info.file(frame.index).to_string_lossy();
@@ -124,7 +124,7 @@ impl LineMeasures {
     }
 }
 
-/// Rounded to a multiple of `1 / steps`: more digits would only be noise, and make the files larger.
+/// Rounds to a multiple of `1 / steps`: more digits would only be noise and make the files larger.
 fn round(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }

@@ -1,4 +1,4 @@
-//! Folders that are made for outputs.
+//! Folders that are created for outputs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use anyhow::Result;
 
 use crate::error::{Blame, Fault};
 
-/// A folder for outputs. When dropped, what was made for it goes again as far as nothing is in it: a run that is refused
-/// leaves nothing.
+/// A folder for outputs. When dropped, the folders that were created for it are removed if they are empty: a run that
+/// is rejected leaves nothing behind.
 #[derive(Debug)]
 pub struct MadeFolder {
-    /// The folders that were not there, the innermost first.
+    /// The folders that did not exist, the innermost first.
     made: Vec<PathBuf>,
 }
 
 impl MadeFolder {
-    /// Makes the folder and those around it, if they are not there.
+    /// Creates the folder and its parents if they do not exist.
     ///
     /// # Errors
-    /// [`Fault::Output`] if it cannot be made.
+    /// [`Fault::Output`] if it cannot be created.
     pub fn new(folder: &Path) -> Result<Self> {
         let around = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
         let made = around.take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
@@ -31,7 +31,7 @@ impl MadeFolder {
 
 impl Drop for MadeFolder {
     fn drop(&mut self) {
-        // One that holds something stays, and so do those around it.
+        // A folder that is not empty stays, and so do its parents.
         for folder in &self.made {
             if fs::remove_dir(folder).is_err() {
                 return;

@@ -1,7 +1,7 @@
 //! Where frames and faces go.
 //!
-//! A command fills in [`Targets`], [`Outputs`] checks them once, and [`Outputs::open`] makes the sinks of a run. Only this
-//! file knows which sinks there are and in which order they take a frame.
+//! A command fills in [`Targets`], [`Outputs`] checks them once, and [`Outputs::open`] creates the sinks of a run. Only
+//! this file knows which sinks there are and in which order they take a frame.
 
 use std::path::PathBuf;
 
@@ -47,14 +47,14 @@ use stamp::Stamp;
 use target::{Target, is_special};
 use trace::Trace;
 
-/// What a run is to write, as the user says it: `-` is standard output.
+/// What a run should write, as given by the user: `-` is standard output.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    /// Where annotated pictures go; nothing is drawn without it.
+    /// Where annotated pictures go; if `None`, nothing is drawn.
     pub annotated: Option<Annotated>,
-    /// Whether the time that each frame's faces took is written into its picture.
+    /// Whether the time spent on each frame's faces is drawn into its picture.
     pub show_latency: bool,
-    /// How faces are made unrecognisable in all that shows or holds pictures; then no landmarks are drawn.
+    /// How faces are made unrecognisable wherever pictures are shown or written; then no landmarks are drawn.
     pub hiding: Option<Hiding>,
     /// Landmarks as JSON lines.
     pub jsonl: Option<PathBuf>,
@@ -64,11 +64,11 @@ pub struct Targets {
     pub osc: Option<String>,
     /// Landmarks as JSON datagrams, to `HOST:PORT`.
     pub udp: Option<String>,
-    /// Every run of every stage.
+    /// A trace of every run of every stage.
     pub trace: Option<PathBuf>,
-    /// The latency report as a page.
+    /// The latency report as an HTML page.
     pub html: Option<PathBuf>,
-    /// Whether files that exist are replaced.
+    /// Whether existing files are replaced.
     pub overwrite: bool,
 }
 
@@ -92,12 +92,12 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Checks all targets of a run that reads `input`, or a camera, before anything is opened. All that this makes is
-    /// the folder for pictures.
+    /// Checks all targets of a run that reads `input`, or a camera, before anything is opened. The only thing this
+    /// creates is the folder for pictures.
     ///
     /// # Errors
-    /// [`Fault::Usage`] for two outputs of one name, and as [`Target::new`], [`VideoSink::check`](video::VideoSink::check)
-    /// and [`ImagesSink::check`](images::ImagesSink::check).
+    /// [`Fault::Usage`] for two outputs with one name, and as [`Target::new`],
+    /// [`VideoSink::check`](video::VideoSink::check) and [`ImagesSink::check`](images::ImagesSink::check).
     pub fn new(targets: Targets, input: Option<&Files>) -> Result<Self> {
         let paths: Vec<_> = targets.paths().collect();
         for (i, path) in paths.iter().enumerate() {
@@ -122,12 +122,12 @@ impl Outputs {
         self.targets.paths()
     }
 
-    /// Whether all files are there. They only ever are once they are complete.
+    /// Whether all files exist, which means that they are complete.
     pub fn exist(&self) -> bool {
         self.paths().filter(|path| path.as_os_str() != "-").all(|path| path.exists())
     }
 
-    /// Takes their final names from the files of a run that was stopped before its end.
+    /// Removes the final names from the files of a run that was stopped early.
     pub fn set_aside(&self) {
         self.paths().filter(|path| path.is_file()).for_each(|path| unpublish(path));
     }
@@ -135,11 +135,11 @@ impl Outputs {
     /// Opens everything for a run that is also `shown` to people.
     ///
     /// # Errors
-    /// [`Fault::Output`] for what cannot be opened, [`Fault::Usage`] for an address that is none and for raw video of
-    /// single pictures.
+    /// [`Fault::Output`] for what cannot be opened, [`Fault::Usage`] for an invalid address and for raw video of single
+    /// pictures.
     pub fn open<'a>(&self, run: Run, shown: Vec<Box<dyn Sink + 'a>>) -> Result<Opened<'a>> {
         let Run { info, scheme, .. } = run;
-        // Programs that wait for landmarks get them first.
+        // Programs that are waiting for landmarks get them first.
         let mut sinks: Vec<Box<dyn Sink + 'a>> = Vec::new();
         if let Some(target) = &self.jsonl {
             sinks.push(Box::new(Jsonl::create(target, info.clone())?));
@@ -158,12 +158,12 @@ impl Outputs {
         if let Some(how) = self.targets.hiding {
             sinks.push(Box::new(Hide::new(how, info.stills)));
         }
-        // People see the picture without the overlay: what draws into it comes later.
+        // These show the picture without the overlay, which is drawn later.
         sinks.extend(shown);
         if let Some(pictures) = &self.pictures {
             pictures.open(run, &self.targets, &mut sinks)?;
         }
-        // Last, since it tells of all others.
+        // Last, since it reports on all the others.
         if let Some(target) = &self.trace {
             sinks.push(Box::new(Trace::create(target, run.started)?));
         }
@@ -197,7 +197,7 @@ mod tests {
         Tracked { frame, faces: vec![face] }
     }
 
-    /// Counts the frames that come as people are to see them: not drawn into, and after data was written.
+    /// Counts the frames that arrive as viewers should get them: not drawn into, and after the data was written.
     struct Viewer<'a>(&'a AtomicUsize, &'a Path);
 
     impl Sink for Viewer<'_> {

@@ -1,5 +1,5 @@
-//! Landmarks as datagrams for other programs: OSC bundles or JSON, one a frame. Nobody has to listen, and a frame that
-//! cannot be sent now is not sent later.
+//! Landmarks as datagrams for other programs: OSC bundles or JSON, one per frame. No receiver is required, and a frame
+//! that cannot be sent immediately is dropped.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
@@ -15,26 +15,26 @@ use crate::error::{Blame, Fault};
 use crate::frame::Tracked;
 use crate::info::SourceInfo;
 
-/// The most that a datagram over IPv4 holds: 65,535 bytes less the headers of IP and UDP.
+/// The most that a datagram over IPv4 can hold: 65,535 bytes minus the IP and UDP headers.
 const MOST: usize = 65_507;
 /// "Immediately", section "OSC Time Tags" of the OSC 1.0 specification.
 const NOW: OscTime = OscTime { seconds: 0, fractional: 1 };
 
-/// What the datagrams hold.
+/// The content of the datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// An OSC bundle.
     Osc,
-    /// The line of `--jsonl`, without its end.
+    /// The line of `--jsonl`, without its line break.
     Json,
 }
 
-/// Sends a datagram per frame.
+/// Sends one datagram per frame.
 pub struct Datagrams {
     socket: UdpSocket,
     format: Format,
     info: SourceInfo,
-    /// Whether a datagram was too long or could not be sent, which is told once.
+    /// Whether a datagram was too long or could not be sent, which is reported only once.
     told: bool,
 }
 
@@ -71,7 +71,7 @@ impl Sink for Datagrams {
         if tracked.frame.held {
             return Ok(());
         }
-        // Faces are left out from the end until the rest fits.
+        // Faces are dropped from the end until the rest fits.
         let mut faces = tracked.faces.len();
         let datagram = loop {
             let datagram = match self.format {
@@ -86,7 +86,7 @@ impl Sink for Datagrams {
         };
         match self.socket.send(&datagram) {
             Ok(_) => {}
-            // Nobody listens yet, or not fast enough.
+            // The receiver is not listening yet, or is too slow.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::WouldBlock) => {}
             Err(error) => self.tell(&format!("a datagram could not be sent: {error}")),
         }
@@ -98,7 +98,7 @@ impl Sink for Datagrams {
     }
 }
 
-/// The frame's bundle, with the first `faces` of its faces.
+/// The bundle for a frame, with its first `faces` faces.
 fn osc(tracked: &Tracked, faces: usize) -> Result<Vec<u8>> {
     let frame = &tracked.frame;
     let (width, height) = frame.image.size();

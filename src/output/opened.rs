@@ -1,4 +1,4 @@
-//! The outputs of a run under way.
+//! The outputs of a run in progress.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::target::Target;
 use crate::frame::Tracked;
 use crate::info::SourceInfo;
 
-/// What the outputs have to know of a run.
+/// What the outputs need to know about a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'a> {
     /// Its source.
@@ -24,9 +24,9 @@ pub struct Run<'a> {
     pub measures: bool,
     /// When the process began.
     pub started: Instant,
-    /// Whether it counts how long frames have been on their way since their capture.
+    /// Whether the time since each frame's capture is measured.
     pub live: bool,
-    /// The time from one frame to the next, where frames can be late.
+    /// The time from one frame to the next, if frames can be late.
     pub deadline: Option<Duration>,
     /// Whether there is a progress bar.
     pub progress: bool,
@@ -51,12 +51,12 @@ impl<'a> Opened<'a> {
         })
     }
 
-    /// How long the frames so far took.
+    /// How long the frames have taken so far.
     pub fn report(&self) -> &LatencyReport {
         &self.report
     }
 
-    /// Writes the report's page, if there is to be one.
+    /// Writes the report's page, if one was requested.
     ///
     /// # Errors
     /// [`Fault::Output`](crate::error::Fault::Output) if it cannot be written.

@@ -8,7 +8,7 @@ use crate::draw::hide::{Hider, Hiding};
 use crate::draw::{Style, draw};
 use crate::frame::{Stage, Tracked};
 
-/// The overlay as a step on the frame's way.
+/// The overlay as a step in the frame's pipeline.
 pub struct Overlay {
     scheme: Scheme,
     style: Style,
@@ -36,14 +36,14 @@ impl Sink for Overlay {
     }
 }
 
-/// Makes faces unrecognisable, as a step before all that shows or writes pictures.
+/// Makes faces unrecognisable, as a step before everything that shows or writes pictures.
 pub struct Hide {
     hider: Hider,
     stills: bool,
 }
 
 impl Hide {
-    /// For frames that follow one another, or `stills`.
+    /// For consecutive frames, or for unrelated pictures if `stills`.
     pub fn new(how: Hiding, stills: bool) -> Self {
         Self { hider: Hider::new(how), stills }
     }

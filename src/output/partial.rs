@@ -1,5 +1,5 @@
-//! An output file while it grows: `NAME.partial`, which gets its final name only when it is complete. Nothing else in
-//! the program creates or renames an output.
+//! An output file while it is being written: `NAME.partial`, which gets its final name only when it is complete.
+//! Nothing else in the program creates or renames an output.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::target::{FileTarget, PARTIAL, with_suffix};
 use crate::error::{Blame, Fault};
 
-/// A file that is not complete yet. It stays on the disk when dropped; whoever gives up removes it.
+/// A file that is not complete yet. It stays on disk when dropped; callers that give up on it must remove it.
 pub(super) struct Partial {
     target: FileTarget,
     path: PathBuf,
@@ -18,13 +18,13 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Creates the file with `suffix` at its name's end.
+    /// Creates the file with `suffix` appended to its name.
     ///
     /// # Errors
     /// [`Fault::Output`] if the file cannot be created.
     pub(super) fn create(target: &FileTarget, suffix: &str) -> Result<Self> {
         let path = with_suffix(target.path(), suffix);
-        // What an earlier run left is removed, not written into: the name may be a link to something of value.
+        // A leftover of an earlier run is removed, not overwritten: the name may be a link to something valuable.
         let _ = fs::remove_file(&path);
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         let file = file.blame(Fault::Output, || format!("cannot create {}", path.display()))?;
@@ -46,8 +46,8 @@ impl Partial {
         &self.target
     }
 
-    /// Makes sure that the file has reached the disk, and gives it its final name. In a long run another file may
-    /// have got that name meanwhile.
+    /// Makes sure that the file has reached the disk, and gives it its final name. During a long run, another file
+    /// may have taken that name.
     pub(super) fn publish(&self) -> Result<()> {
         let (shown, target) = (self.path.display(), self.target.path());
         self.file.sync_all().blame(Fault::Output, || format!("cannot write {shown}"))?;
@@ -59,13 +59,13 @@ impl Partial {
             .blame(Fault::Output, || format!("cannot rename {shown} to {}", target.display()))
     }
 
-    /// Removes the file. Nothing can be done if that fails; why the file has to go is reported elsewhere.
+    /// Removes the file. Nothing can be done if that fails; the reason for removing it is reported elsewhere.
     pub(super) fn remove(&self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Writes a whole file at once. If that fails, nothing is left: half a picture is of no use.
+/// Writes a whole file at once. If that fails, nothing is left: half a picture is useless.
 ///
 /// # Errors
 /// [`Fault::Output`] if the file cannot be written.
@@ -87,7 +87,7 @@ pub(super) fn write_whole(
     result.blame(Fault::Output, || format!("cannot write {}", target.path().display()))
 }
 
-/// Takes its final name from a file that turns out not to be complete.
+/// Removes the final name from a file that turns out to be incomplete.
 pub(super) fn unpublish(path: &Path) {
     let partial = with_suffix(path, PARTIAL);
     match fs::rename(path, &partial) {

@@ -22,13 +22,13 @@ use crate::source::files::Files;
 /// Where annotated pictures go.
 #[derive(Clone, Debug)]
 pub enum Annotated {
-    /// A copy of the input: a video with its sound and all else, a picture, or a folder for pictures.
+    /// A copy of the input: a video with its sound and everything else, a picture, or a folder for pictures.
     Copy(PathBuf),
-    /// A video that begins with the first frame that comes.
+    /// A video that begins with the first frame that arrives.
     Recording(PathBuf),
     /// Raw video.
     Raw(PathBuf),
-    /// Nowhere: they are drawn to see how long that takes.
+    /// Nowhere: they are only drawn to measure how long that takes.
     Nowhere,
 }
 
@@ -44,11 +44,11 @@ impl Annotated {
 /// Where annotated pictures go, checked.
 #[derive(Clone, Debug)]
 pub(super) enum Pictures {
-    /// A video, and the one whose sound and all else it takes along.
+    /// A video, and the input whose sound and other streams it copies.
     Video(FileTarget, PathBuf),
     Recording(FileTarget),
     Raw(Target),
-    /// A file for each picture, and the folder that was made for them.
+    /// A file for each picture, and the folder that was created for them.
     Images {
         targets: Vec<FileTarget>,
         _folder: Option<Arc<MadeFolder>>,
@@ -57,7 +57,7 @@ pub(super) enum Pictures {
 }
 
 impl Pictures {
-    /// Checks where they go; makes the folder for pictures.
+    /// Checks the target; creates the folder for pictures.
     pub(super) fn check(annotated: &Annotated, input: Option<&Files>, overwrite: bool) -> Result<Self> {
         let inputs = input.map_or(&[][..], Files::paths);
         if let Annotated::Copy(path) | Annotated::Recording(path) = annotated
@@ -91,7 +91,7 @@ impl Pictures {
         let Run { info, scheme, .. } = run;
         let style = if targets.hiding.is_some() { Style::Nothing } else { Style::Full };
         if let Self::Recording(target) = self {
-            // Draws on its own thread.
+            // This one draws on its own thread.
             sinks.push(Box::new(Recording::start(target.clone(), info, scheme)?.with_style(style)));
             return Ok(());
         }

@@ -7,11 +7,11 @@ use super::sink::{End, Sink};
 use crate::frame::Tracked;
 use crate::info::SourceInfo;
 
-/// Shows how far the run has come. Invisible unless standard error is a terminal.
+/// Shows the progress of the run. Invisible unless standard error is a terminal.
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar over the source's frames, or a counter where their number is not known.
+    /// A bar over the source's frames, or a counter if their number is not known.
     pub fn new(info: &SourceInfo, visible: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(info.frames, target);

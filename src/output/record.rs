@@ -1,5 +1,5 @@
-//! A recording that begins and ends while frames keep coming. It is drawn and encoded on its own thread, so that neither
-//! its start nor the check at its end holds the display up.
+//! A recording that begins and ends while frames keep coming. It is drawn and encoded on its own thread, so that
+//! neither its start nor the check at its end delays the display.
 
 use std::path::Path;
 
@@ -15,10 +15,10 @@ use crate::frame::{Frame, Tracked};
 use crate::info::SourceInfo;
 use crate::threads::{Inbox, Worker};
 
-/// Frames that may wait for the encoder. When they do, the display waits, too, and capture drops what comes meanwhile.
+/// Frames that can queue for the encoder. If the queue is full, the display waits, and capture drops frames meanwhile.
 const QUEUE: usize = 4;
 
-/// A recording on its way.
+/// A recording in progress.
 pub struct Recording {
     worker: Option<Worker<Shot, u64>>,
     target: FileTarget,
@@ -32,10 +32,10 @@ struct Shot {
 }
 
 impl Recording {
-    /// Starts the file, for frames of a source like this.
+    /// Starts the file for frames of the source that `info` describes.
     ///
     /// # Errors
-    /// As [`VideoSink::create`], or if there is no thread for it.
+    /// As [`VideoSink::create`], or if its thread cannot be started.
     pub fn start(target: FileTarget, info: &SourceInfo, scheme: Scheme) -> Result<Self> {
         let video = VideoSink::create(&target, None, info)?;
         let encode = move |shots| encode(video, scheme, shots);
@@ -43,12 +43,12 @@ impl Recording {
         Ok(Self { worker: Some(worker), target, style: Style::Full })
     }
 
-    /// The same with this drawn where nobody says anything else.
+    /// Sets the default drawing style.
     pub fn with_style(self, style: Style) -> Self {
         Self { style, ..self }
     }
 
-    /// Takes a copy of the frame; `false` when the recording has failed.
+    /// Takes a copy of the frame; `false` if the recording has failed.
     pub fn add(&self, tracked: &Tracked, style: Style) -> bool {
         let Some(worker) = &self.worker else { return false };
         let empty = || Shot { tracked: Tracked { frame: Frame::empty(), faces: Vec::new() }, style };
@@ -59,7 +59,7 @@ impl Recording {
         worker.send(shot)
     }
 
-    /// Says that no more frames come; the file is completed on its own thread.
+    /// Signals that no more frames follow; the file is completed on its own thread.
     pub fn close(&mut self) {
         if let Some(worker) = &mut self.worker {
             worker.close();
@@ -71,7 +71,7 @@ impl Recording {
         self.worker.as_ref().is_none_or(Worker::is_over)
     }
 
-    /// Waits for the file to be complete; how many frames it has.
+    /// Waits until the file is complete, and returns its number of frames.
     ///
     /// # Errors
     /// [`Fault::Output`] if it could not be written.
@@ -99,13 +99,13 @@ impl Sink for Recording {
     }
 }
 
-/// Writes the frames that come, the first one at time 0.
+/// Writes the frames as they arrive, the first one at time 0.
 fn encode(mut video: VideoSink, scheme: Scheme, mut shots: Inbox<Shot>) -> Result<u64> {
     let (mut count, mut first, mut last) = (0, None, None);
     while let Some(mut shot) = shots.next() {
         let Tracked { frame, faces } = &mut shot.tracked;
         frame.time.ticks -= *first.get_or_insert(frame.time.ticks);
-        // Encoders refuse two pictures of one time.
+        // Encoders reject two pictures with the same time stamp.
         if last.is_none_or(|last| frame.time.ticks > last) {
             last = Some(frame.time.ticks);
             draw(&mut frame.image, faces, scheme, shot.style, None)?;
@@ -149,7 +149,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.mp4");
         let mut recording = started(&path);
-        // A time that comes twice is left out.
+        // A repeated time stamp is dropped.
         for ticks in [500, 501, 501, 503, 510] {
             assert!(recording.add(&tracked(ticks), Style::Full));
         }

@@ -1,10 +1,10 @@
-//! What takes finished frames.
+//! The interface for outputs that take finished frames.
 
 use anyhow::Result;
 
 use crate::frame::Tracked;
 
-/// Takes finished frames, one after another, on the main thread.
+/// Takes finished frames, one at a time, on the main thread.
 pub trait Sink {
     /// Takes the next frame. A sink may draw into it; the sinks after it see that.
     ///
@@ -12,7 +12,7 @@ pub trait Sink {
     /// If it cannot be written.
     fn write(&mut self, tracked: &mut Tracked) -> Result<()>;
 
-    /// Called every few milliseconds while no frame comes, for what must not wait for one: keys, a window's size.
+    /// Called every few milliseconds between frames, to handle events such as key presses and window resizing.
     ///
     /// # Errors
     /// As [`write`](Self::write).
@@ -20,18 +20,18 @@ pub trait Sink {
         Ok(())
     }
 
-    /// Completes the output. A sink that is dropped without this leaves nothing under the output's final name.
+    /// Completes the output. A sink that is dropped without this call leaves nothing under the output's final name.
     ///
     /// # Errors
     /// If the output cannot be completed.
     fn finish(&mut self, end: End) -> Result<()>;
 }
 
-/// Why no more frames come.
+/// Why there are no more frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The source is at its end, possibly earlier than it promised. What accompanies the frames is kept to its own end.
+    /// The source has ended, possibly earlier than it announced. Accompanying streams are kept to their own end.
     Complete,
-    /// The run was stopped. What accompanies the frames is cut where they stop.
+    /// The run was stopped. Accompanying streams are cut where the frames stop.
     CutShort,
 }

@@ -1,4 +1,4 @@
-//! A single picture as a PNG file, and names for what is saved while frames go on.
+//! A single picture as a PNG file, and names for files that are saved during a run.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,12 @@ use jiff::Zoned;
 use super::partial::write_whole;
 use super::target::FileTarget;
 
-/// `facemark-DATE-TIME.ENDING`, in the working folder and to the millisecond.
+/// `facemark-DATE-TIME.ENDING` in the working folder, with the time in milliseconds.
 pub fn name(ending: &str) -> PathBuf {
     format!("facemark-{}.{ending}", Zoned::now().strftime("%Y%m%d-%H%M%S-%3f")).into()
 }
 
-/// Writes pixels `0x00RRGGBB`, `width` to a row, as a PNG file that appears under its name once it is complete.
+/// Writes pixels `0x00RRGGBB`, `width` per row, as a PNG file that gets its final name once it is complete.
 ///
 /// # Errors
 /// [`Fault::Output`](crate::error::Fault::Output) if it cannot be written.

@@ -1,11 +1,11 @@
-//! Notes how long frames have been on their way.
+//! Measures the time since each frame's capture.
 
 use anyhow::Result;
 
 use super::sink::{End, Sink};
 use crate::frame::{Stage, Tracked};
 
-/// Between two sinks: writes down the time from each frame's capture to here.
+/// A step between two sinks that records the time since each frame's capture.
 pub struct Stamp(pub Stage);
 
 impl Sink for Stamp {

@@ -1,4 +1,4 @@
-//! Where outputs go. Each name is checked once, before anything is read; what writes to it takes a checked one.
+//! Where outputs go. Each name is checked once, before anything is read; writers only accept checked names.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,11 +9,11 @@ use same_file::is_same_file;
 
 use crate::error::Fault;
 
-/// What a file's name ends in until the file is complete.
+/// The suffix of a file's name until the file is complete.
 pub(super) const PARTIAL: &str = ".partial";
-/// What an MP4 file's name ends in until it has its index; its `.partial` is a journal that can be read before.
+/// The suffix of an MP4 file's name until it has its index; its `.partial` is a journal that is readable before that.
 pub(super) const UNFINISHED: &str = ".unfinished";
-/// The longest file name that common file systems take, in bytes.
+/// The longest file name that common file systems allow, in bytes.
 const NAME_MAX: usize = 255;
 
 /// The name of a file that can be created.
@@ -28,25 +28,25 @@ pub struct FileTarget {
 pub enum Target {
     /// Standard output, `-` on the command line.
     Stdout,
-    /// A device, a named pipe or the like: it is written to as it is, and there is nothing to replace.
+    /// A device, a named pipe or the like: it is written to directly, and there is nothing to replace.
     Special(PathBuf),
     /// A file.
     File(FileTarget),
 }
 
 impl FileTarget {
-    /// Checks the name of a file that is to be written while the `inputs` are read; touches nothing.
+    /// Checks the name of a file that will be written while the `inputs` are read; touches nothing.
     ///
     /// # Errors
-    /// [`Fault::Output`] for an input itself, a folder, a device, a file that exists unless `overwrite`, and a
-    /// file in a folder that does not exist or must not be written to; [`Fault::Usage`] for what is no file name.
+    /// [`Fault::Output`] for one of the inputs, a folder, a device, an existing file unless `overwrite`, and a file
+    /// in a folder that does not exist or is not writable; [`Fault::Usage`] for an invalid file name.
     pub fn new(path: &Path, inputs: &[PathBuf], overwrite: bool) -> Result<Self> {
         let shown = path.display();
         if path.file_name().is_none() {
             let message = format!("{:?} is no file name; give one like out.mp4", path.as_os_str());
             return Err(Fault::Usage.error(message));
         }
-        // What has one of the names that the file has before it is complete is removed, too.
+        // Files with one of the temporary names would be removed as well.
         for name in [path.to_owned(), with_suffix(path, PARTIAL), with_suffix(path, UNFINISHED)] {
             if inputs.iter().any(|input| same_file(&name, input)) {
                 let message = format!("{} is the input itself; give the output another name", name.display());
@@ -81,14 +81,14 @@ impl FileTarget {
         &self.path
     }
 
-    /// Whether there is a file of this name that must not be replaced.
+    /// Whether a file with this name exists and must not be replaced.
     pub(super) fn is_taken(&self) -> bool {
         !self.overwrite && fs::symlink_metadata(&self.path).is_ok()
     }
 }
 
 impl Target {
-    /// Checks a name: `-`, something that is no plain file, or as [`FileTarget::new`].
+    /// Checks a name: `-`, something that is not a regular file, or as [`FileTarget::new`].
     ///
     /// # Errors
     /// As [`FileTarget::new`].
@@ -103,17 +103,17 @@ impl Target {
     }
 }
 
-/// Whether the name leads to a device, a pipe or the like, where there is nothing to keep or to replace.
+/// Whether the name refers to a device, a pipe or the like, where there is nothing to keep or replace.
 pub(super) fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// Whether the name is a folder's: of one that is there, or with a slash at its end.
+/// Whether the name means a folder: it is an existing one, or ends with a slash.
 pub fn means_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
-/// The name with `suffix` after it, shortened where it would get too long.
+/// The name with `suffix` appended, shortened if it would be too long.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     if name.len() + suffix.len() > NAME_MAX {
@@ -124,14 +124,14 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Whether both names lead to one plain file, through links of any kind.
+/// Whether both names refer to the same regular file, through links of any kind.
 fn same_file(a: &Path, b: &Path) -> bool {
-    // To compare them they are opened, and opening a pipe would wait for its other end.
+    // The comparison opens them, and opening a pipe would block until its other end is opened.
     let is_plain = |path: &Path| fs::metadata(path).is_ok_and(|found| found.is_file());
     is_plain(a) && is_plain(b) && is_same_file(a, b).unwrap_or(false)
 }
 
-/// Whether the system would let us create a file in the folder, as far as it tells.
+/// Whether the system says that we can create a file in the folder.
 fn may_write(folder: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -1,5 +1,5 @@
 //! Every run of every stage as a trace in Chrome's JSON array format, which ui.perfetto.dev and chrome://tracing read.
-//! The closing bracket is optional there, so what is written so far can be looked at, too.
+//! The closing bracket is optional in that format, so an unfinished trace can be viewed, too.
 
 use std::time::{Duration, Instant};
 
@@ -14,20 +14,20 @@ use crate::frame::{Span, Stage, Tracked};
 
 /// The program's threads, as lanes of the trace.
 const LANES: [&str; 3] = ["capture", "inference", "output"];
-/// The lane of latencies: they end in it.
+/// The lane for latencies, which end there.
 const OUTPUT: usize = 2;
-/// The number of the only process.
+/// The ID of the only process.
 const PID: u32 = 1;
 
-/// Writes each frame's spans at once; keeps nothing.
+/// Writes each frame's spans immediately; keeps nothing.
 pub struct Trace {
     file: DataFile,
-    /// What comes before the first frame, until it comes: a run that is refused leaves nothing.
+    /// The header, until the first frame: a run that is rejected leaves no output.
     head: Option<String>,
     origin: Instant,
 }
 
-/// What the format calls an event. Times are in microseconds.
+/// An event of the format. Times are in microseconds.
 #[derive(Serialize)]
 #[serde(tag = "ph")]
 enum Event {
@@ -37,7 +37,7 @@ enum Event {
     /// One run of a stage.
     #[serde(rename = "X")]
     Run { name: &'static str, pid: u32, tid: usize, ts: f64, dur: f64, args: FrameNumber },
-    /// The beginning of a latency. These overlap from frame to frame, which runs in one lane must not.
+    /// The beginning of a latency. Latencies overlap from frame to frame, which runs in one lane must not.
     #[serde(rename = "b")]
     Begin(Latency),
     /// The end of the latency with the same name and ID.
@@ -92,7 +92,7 @@ impl Trace {
         vec![Event::Run { name, pid: PID, tid: lane(span.stage), ts, dur, args: FrameNumber { frame } }]
     }
 
-    /// Nanoseconds since the origin, before it negative.
+    /// Nanoseconds since the origin, negative before it.
     fn since_origin(&self, at: Instant) -> i64 {
         nanoseconds(at.saturating_duration_since(self.origin))
             - nanoseconds(self.origin.saturating_duration_since(at))

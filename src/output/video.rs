@@ -1,4 +1,4 @@
-//! The annotated video: encoded pictures at the input's times, and all that the input holds besides.
+//! The annotated video: encoded pictures at the input's times, and everything else from the input.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -14,12 +14,12 @@ use crate::error::Fault;
 use crate::frame::{Frame, Stage, Tracked};
 use crate::info::SourceInfo;
 
-/// Writes a video file. Whether it is dropped without [`finish`](Self::finish) or killed, what is readable stays as
+/// Writes a video file. If it is dropped without [`finish`](Self::finish) or killed, the readable part stays as
 /// `NAME.partial`.
 pub struct VideoSink {
-    /// What becomes the final file.
+    /// The file that becomes the final one.
     partial: Partial,
-    /// What is readable until then, where that is another file.
+    /// The file that is readable until then, if it is a separate one.
     journal: Option<Partial>,
     /// `None` once nothing more can be written.
     writer: Option<VideoWriter>,
@@ -28,20 +28,20 @@ pub struct VideoSink {
 }
 
 impl VideoSink {
-    /// Checks the name of a video that is to be written while the `inputs` are read.
+    /// Checks the name of a video that will be written while the `inputs` are read.
     ///
     /// # Errors
-    /// [`Fault::Usage`] for a file name without a known ending, and as [`FileTarget::new`].
+    /// [`Fault::Usage`] for a file name without a known extension, and as [`FileTarget::new`].
     pub fn check(path: &Path, inputs: &[PathBuf], overwrite: bool) -> Result<FileTarget> {
         container(path)?;
         FileTarget::new(path, inputs, overwrite)
     }
 
-    /// Starts the file, with all streams but the annotated one taken from the video `input`.
+    /// Starts the file, with all streams except the annotated one copied from the video `input`.
     ///
     /// # Errors
-    /// Everything that can be known before the first frame is said here: [`Fault::Usage`] for a file name without a
-    /// known ending, [`Fault::Output`] for a file that cannot be written or cannot hold what `input` holds.
+    /// Everything that can be known before the first frame is reported here: [`Fault::Usage`] for a file name without
+    /// a known extension, [`Fault::Output`] for a file that cannot be written or cannot hold the streams of `input`.
     pub fn create(target: &FileTarget, input: Option<&Path>, info: &SourceInfo) -> Result<Self> {
         demux::init();
         let format = container(target.path())?;
@@ -60,8 +60,8 @@ impl VideoSink {
         }
     }
 
-    /// Writes what comes before the first frame; also begins a journal for a file that is not `readable` before its
-    /// end.
+    /// Writes what comes before the first frame; also starts a journal for a file that is not `readable` until it is
+    /// finished.
     fn begin(&mut self, readable: bool, format: &str, input: Option<&Path>, info: &SourceInfo) -> Result<()> {
         if !readable {
             self.journal = Some(Partial::create(self.partial.target(), PARTIAL)?);
@@ -73,10 +73,10 @@ impl VideoSink {
         Ok(())
     }
 
-    /// Writes a frame. After an error the file takes no more.
+    /// Writes a frame. After an error, the file accepts no more frames.
     ///
     /// # Errors
-    /// [`Fault::Output`] when the file cannot grow; the message names what is left of it.
+    /// [`Fault::Output`] if writing fails; the message says what is left of the file.
     pub fn write(&mut self, frame: &Frame) -> Result<()> {
         let Some(writer) = &mut self.writer else {
             return Err(Fault::Failure.error("the output has failed already"));
@@ -96,10 +96,10 @@ impl VideoSink {
         }
     }
 
-    /// Completes the file, reads it again as a check, and gives it its name.
+    /// Completes the file, reads it back as a check, and gives it its final name.
     ///
     /// # Errors
-    /// [`Fault::Output`] when the file cannot be completed; nothing has its final name then.
+    /// [`Fault::Output`] if the file cannot be completed; nothing has its final name then.
     pub fn finish(&mut self, end: End) -> Result<()> {
         let Some(mut writer) = self.writer.take() else {
             return Err(Fault::Failure.error("the output has failed already"));
@@ -123,22 +123,22 @@ impl VideoSink {
         Ok(())
     }
 
-    /// Reads the file again.
+    /// Reads the file back as a check.
     fn recheck(&self) -> Result<()> {
         let found = demux::count_frames(self.partial.path()).context("it cannot be read again")?;
         ensure!(found == self.frames, "{found} frames of the {} written are readable", self.frames);
         Ok(())
     }
 
-    /// Ends the file after a failure and says what is left.
+    /// Ends the file after a failure and reports what is left.
     fn give_up(&mut self, error: &Error) -> Error {
         let left = self.salvage().map_or_else(String::new, |left| format!("; {left}"));
         let shown = self.partial.target().path().display();
         Fault::Output.error(format!("cannot write {shown}: {error:#}{left}"))
     }
 
-    /// Completes the file that is readable as well as it can be, and says how many frames are left where. A file
-    /// without any is removed, and so is one without an index.
+    /// Completes the readable file as well as possible, and returns how many frames are left and where. A file without
+    /// frames is removed, and so is one without an index.
     fn salvage(&mut self) -> Option<String> {
         if let Some(mut writer) = self.writer.take() {
             writer.salvage();

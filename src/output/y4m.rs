@@ -9,22 +9,22 @@ use crate::error::Fault;
 use crate::frame::{Tracked, Yuv420};
 use crate::info::SourceInfo;
 
-/// A gap is filled with at most so many repeats: a source that was away for long is not worth gigabytes.
+/// The most repeats that fill a gap: a long outage of the source is not worth gigabytes.
 const MOST_REPEATS: i64 = 300;
-/// Pictures a second where the source does not say.
+/// Pictures per second if the source does not say.
 const RATE: (i32, i32) = (30, 1);
 
-/// Writes pictures at a constant rate. The format has no time stamps: where a frame is late or was dropped, the one
-/// before is repeated, so that the video does not run fast. No frame is left out.
+/// Writes pictures at a constant rate. The format has no time stamps: if a frame is late or was dropped, the previous
+/// one is repeated, so that the video does not run fast. No frame is left out.
 pub struct Y4m {
     out: DataFile,
     info: SourceInfo,
     rate: (i32, i32),
-    /// The size of the pictures, once there was one.
+    /// The size of the pictures, once there is one.
     size: Option<(usize, usize)>,
-    /// The last picture as it was written, for repeats.
+    /// The last picture as written, for repeats.
     last: Vec<u8>,
-    /// The time of the first frame in seconds, and how many pictures were written.
+    /// The time of the first frame in seconds, and how many pictures have been written.
     first: Option<f64>,
     written: i64,
 }
@@ -33,7 +33,7 @@ impl Y4m {
     /// Opens the output.
     ///
     /// # Errors
-    /// [`Fault::Output`] if it cannot be created, [`Fault::Usage`] for pictures that are no video.
+    /// [`Fault::Output`] if it cannot be created, [`Fault::Usage`] for pictures that are not a video.
     pub fn create(target: &Target, info: SourceInfo) -> Result<Self> {
         if info.stills {
             return Err(Fault::Usage.error("single pictures make no yuv4mpeg video; name a folder with -o"));
@@ -49,7 +49,7 @@ impl Y4m {
         })
     }
 
-    /// How often the last picture is shown again before one that is due `seconds` after the first.
+    /// How often the last picture is repeated before one that is due `seconds` after the first.
     fn repeats(&self, seconds: f64) -> i64 {
         let due = (seconds * f64::from(self.rate.0) / f64::from(self.rate.1)).round() as i64;
         if self.written == 0 { 0 } else { due.saturating_sub(self.written).clamp(0, MOST_REPEATS) }
@@ -89,7 +89,7 @@ impl Sink for Y4m {
     }
 }
 
-/// The first line. Range and chroma position are told in the extensions that FFmpeg and mpv read.
+/// The first line. Range and chroma position are given in the extensions that FFmpeg and mpv read.
 fn header(image: &Yuv420, info: &SourceInfo, rate: (i32, i32)) -> String {
     let (width, height) = image.size();
     let aspect = info.pixel_aspect.map_or("0:0".to_owned(), |(x, y)| format!("{x}:{y}"));
@@ -150,7 +150,7 @@ mod tests {
             let body = bytes.iter().position(|&b| b == b'\n').unwrap() + 1;
             bytes[body..].chunks_exact(13).map(|frame| frame[6]).collect::<Vec<_>>()
         };
-        // Frames 0, 1, 4, and then one that comes too early for its place.
+        // Frames 0, 1, 4, and then one that arrives too early for its slot.
         assert_eq!(values(&[(1, 5000), (2, 5040), (3, 5160), (4, 5165)]), [1, 2, 2, 2, 3, 4]);
         assert_eq!(values(&[(1, 0), (2, i64::MAX / 2000)]).len(), 2 + MOST_REPEATS as usize);
     }

@@ -1,4 +1,4 @@
-//! The report as a page of one file: no scripts, pictures as SVG.
+//! The report as a single-file HTML page: no scripts, charts as SVG.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::frame::Stage;
 
 /// Size of a drawing in its own units.
 const SIZE: (f64, f64) = (600.0, 140.0);
-/// Bars of a histogram.
+/// Number of bars in a histogram.
 const BARS: u64 = 60;
 
 const HEAD: &str = r#"<!doctype html>
@@ -30,7 +30,7 @@ line { stroke: #e34948; stroke-dasharray: 4 3 }
 </style>
 "#;
 
-/// The whole page, with histograms and a time line.
+/// The whole page, with histograms and a timeline.
 pub fn to_html(report: &LatencyReport, subject: &Subject) -> String {
     let mut page = HEAD.to_owned();
     let _ = writeln!(
@@ -77,7 +77,7 @@ fn table(report: &LatencyReport) -> String {
     table + "</table>\n"
 }
 
-/// The largest latency of every so many frames over time.
+/// A chart over time of the largest latency in each group of frames.
 fn time_line(report: &LatencyReport) -> String {
     let (points, (width, height)) = (report.timeline.points(), SIZE);
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return String::new() };

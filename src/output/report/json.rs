@@ -27,7 +27,7 @@ pub fn to_json(report: &LatencyReport, subject: &Subject) -> Value {
 
 fn stage_json(report: &LatencyReport, stage: Stage) -> Value {
     let Some(row) = report.row(stage) else { return Value::Null };
-    // To the nanosecond: some stages take less than a microsecond.
+    // Rounded to the nanosecond: some stages take less than a microsecond.
     let [p50, p95, p99, max, mean] = row.map(|ms| (ms * 1e6).round() / 1e6);
     json!({ "p50": p50, "p95": p95, "p99": p99, "max": max, "mean": mean })
 }

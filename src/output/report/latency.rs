@@ -1,4 +1,4 @@
-//! The frames' times, collected while they come.
+//! Collects the frames' times as they arrive.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use super::timeline::Timeline;
 use crate::frame::{Stage, Tracked};
 use crate::output::sink::{End, Sink};
 
-/// The first frames are left out: caches are cold, and threads and buffers are being made.
+/// This many frames are left out at the start: caches are cold, and threads and buffers are being created.
 pub const WARM_UP: u64 = 30;
 
 /// Collects the frames' times. Its memory does not grow with their number.
 pub struct LatencyReport {
     pub(super) started: Instant,
-    /// Nanoseconds per stage, three significant digits.
+    /// Nanoseconds per stage, with three significant digits.
     pub(super) stages: [Histogram<u64>; Stage::ALL.len()],
     pub(super) frames: u64,
     pub(super) frames_with_face: u64,
-    /// The time within which a frame's landmarks are to be out, and how many frames took longer.
+    /// The time limit for a frame's landmarks, and how many frames took longer.
     pub(super) deadline: Option<Duration>,
     pub(super) late: u64,
     pub(super) timeline: Timeline,
@@ -28,21 +28,21 @@ pub struct LatencyReport {
     measured: Option<(Instant, Instant)>,
 }
 
-/// What a run with a report was about.
+/// What a report is about.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// The input's name.
     pub input: String,
     /// The model's name.
     pub model: String,
-    /// Threads that the net may use.
+    /// Number of threads that the network can use.
     pub threads: usize,
-    /// Frames thrown away; live only.
+    /// Number of dropped frames; live only.
     pub dropped: u64,
 }
 
 impl LatencyReport {
-    /// An empty report; `started` is when the process began. Live, `deadline` is the time from one frame to the next.
+    /// An empty report; `started` is when the process began. In live runs, `deadline` is the time between frames.
     ///
     /// # Errors
     /// None in practice: the histograms' limits are constants.
@@ -61,7 +61,7 @@ impl LatencyReport {
         })
     }
 
-    /// Number of frames seen, the warm-up included.
+    /// Number of frames seen, including the warm-up.
     pub fn frames(&self) -> u64 {
         self.frames
     }
@@ -71,12 +71,12 @@ impl LatencyReport {
         self.frames_with_face
     }
 
-    /// The stages to list: all that work, and the latencies that were measured.
+    /// The stages to list: all that do work, and the latencies that were measured.
     pub(super) fn shown(&self) -> impl Iterator<Item = Stage> {
         Stage::ALL.into_iter().filter(|&stage| !stage.is_latency() || !self.stages[stage as usize].is_empty())
     }
 
-    /// Frames a second after the warm-up.
+    /// Frames per second after the warm-up.
     pub(super) fn fps(&self) -> f64 {
         self.measured.map_or(0.0, |(start, end)| {
             (self.frames - WARM_UP) as f64 / (end - start).as_secs_f64().max(1e-9)
@@ -126,17 +126,17 @@ pub(super) fn row(times: &Histogram<u64>) -> Option<[f64; 5]> {
     (!times.is_empty()).then(|| row.map(|nanoseconds| nanoseconds / 1e6))
 }
 
-/// A time as a histogram counts it.
+/// A time in nanoseconds, as the histograms store it.
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A time as it is reported.
+/// A time in milliseconds, as it is reported.
 pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The process's largest resident size so far in MB (10⁶ bytes), where the system tells.
+/// The process's peak resident size so far in MB (10⁶ bytes), if the system reports it.
 pub(super) fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

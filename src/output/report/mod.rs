@@ -1,4 +1,4 @@
-//! How long each stage took: percentiles over the frames, as a table, as JSON and as a page.
+//! How long each stage took: percentiles over the frames, as a table, as JSON and as an HTML page.
 
 mod html;
 mod json;

@@ -1,4 +1,4 @@
-//! The report in words.
+//! The report as text.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use super::latency::{LatencyReport, Subject, milliseconds, peak_memory, row};
 use crate::frame::Stage;
 
-/// A table for people.
+/// A table for human readers.
 pub fn to_text(report: &LatencyReport, subject: &Subject) -> String {
     let mut text = format!(
         "{}, model {}, threads {}\n{} frames ({} with a face), {} dropped, {:.1} frames/s\n",
@@ -42,7 +42,7 @@ pub fn to_text(report: &LatencyReport, subject: &Subject) -> String {
     text
 }
 
-/// One line on the way from capture to the outputs, if frames were measured.
+/// One line about the latency from capture to the outputs, if it was measured.
 pub fn latencies(report: &LatencyReport) -> Option<String> {
     let row = |stage: Stage| {
         let spread = in_words(&report.stages[stage as usize])?;
@@ -58,7 +58,7 @@ pub fn latencies(report: &LatencyReport) -> Option<String> {
     ))
 }
 
-/// How nanoseconds are spread, in milliseconds for people; `None` if there are none.
+/// The distribution of times in nanoseconds, as text in milliseconds; `None` if there are none.
 pub(crate) fn in_words(times: &Histogram<u64>) -> Option<String> {
     let [p50, p95, p99, max, _] = row(times)?;
     Some(format!("p50 {p50:.1}, p95 {p95:.1}, p99 {p99:.1}, max {max:.1} ms"))

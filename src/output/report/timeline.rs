@@ -1,13 +1,13 @@
-//! A time line of bounded length.
+//! A timeline of bounded length.
 
-/// So many points at most: about one a pixel.
+/// The most points, about one per pixel.
 const MAX_POINTS: usize = 1200;
 
-/// The largest value of every so many frames. The longer the run, the more frames a point stands for, so that neither
-/// memory nor the picture grows with it, and no peak is lost.
+/// The largest value in each group of frames. The longer the run, the more frames a point stands for, so that neither
+/// the memory nor the chart grows with it, and no peak is lost.
 #[derive(Debug)]
 pub(super) struct Timeline {
-    /// Seconds, and the largest value since then.
+    /// Each point's time in seconds, and the largest value since then.
     points: Vec<(f64, f64)>,
     /// Frames per point, and frames in the last one.
     stride: u64,
@@ -44,7 +44,7 @@ impl Timeline {
         &self.points
     }
 
-    /// Frames that a point stands for.
+    /// Number of frames that a point stands for.
     pub(super) fn stride(&self) -> u64 {
         self.stride
     }
