@@ -1,4 +1,4 @@
-//! A source whose pictures are turned, and of which not every frame is looked at.
+//! A source whose pictures are rotated, and of which not every frame is searched for faces.
 
 use anyhow::Result;
 
@@ -7,23 +7,23 @@ use crate::av::orient::Orientation;
 use crate::error::Fault;
 use crate::frame::{Frame, Yuv420};
 
-/// What is to be done to a source's frames before anything else.
+/// What is done to a source's frames before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Adjustment {
-    /// Faces are looked for in every so many frames, 1 for all.
+    /// Only every `every`-th frame is searched for faces; 1 for all frames.
     pub every: u32,
-    /// How many quarter turns clockwise pictures are turned by, after the turn that their file asks for.
+    /// Number of clockwise quarter turns, after the rotation that the file specifies.
     pub quarter_turns: u8,
 }
 
 impl Adjustment {
-    /// Frames as they are.
+    /// Leaves frames unchanged.
     pub const NONE: Self = Self { every: 1, quarter_turns: 0 };
 
-    /// The source with this done to its frames.
+    /// The source with this adjustment applied to its frames.
     ///
     /// # Errors
-    /// [`Fault::Usage`] if frames are to be passed over where they have nothing to do with one another.
+    /// [`Fault::Usage`] if frames would be skipped in a source of unrelated pictures.
     pub fn of(self, inner: Box<dyn Source>) -> Result<Box<dyn Source>> {
         let mut info = inner.info().clone();
         if info.stills && self.every > 1 {
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// One picture of 4×2, its columns from dark to bright.
+    /// One 4×2 picture with columns from dark to bright.
     struct One(SourceInfo);
 
     impl Source for One {

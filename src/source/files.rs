@@ -19,23 +19,23 @@ use crate::error::Fault;
 pub enum Files {
     /// A video file.
     Video(PathBuf),
-    /// Pictures, one a frame.
+    /// Pictures, one per frame.
     Images(Vec<PathBuf>),
 }
 
 /// How fast files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// As fast as they are worked on.
+    /// As fast as they are processed.
     Free,
     /// At their own speed, as a camera would deliver them.
     Live,
-    /// So many frames a second, as a camera would deliver them.
+    /// At this many frames per second, as a camera would deliver them.
     Rate(u32),
 }
 
 impl Files {
-    /// Tells a video from pictures. A folder stands for the pictures in it, by name; what else is in it is named.
+    /// Tells videos and pictures apart. A folder stands for its pictures, sorted by name; its other files are reported.
     ///
     /// # Errors
     /// [`Fault::Input`] for a folder without pictures or one that cannot be read, [`Fault::Usage`] for several
@@ -58,12 +58,12 @@ impl Files {
         }
     }
 
-    /// Opens them, or `part` of a video, with this done to their frames.
+    /// Opens the files, or `part` of a video, with `adjustment` applied to their frames.
     ///
     /// # Errors
-    /// [`Fault::Usage`] for an adjustment or a part that pictures do not allow, and
-    /// [`Fault::Input`] for a file that is not a video or holds no picture that can be decoded in that part. Pictures
-    /// are opened one by one, later.
+    /// [`Fault::Usage`] for an adjustment or a part that is not possible for pictures, and
+    /// [`Fault::Input`] for a file that is not a video or has no decodable picture in that part. Pictures are opened
+    /// later, one by one.
     pub fn open(&self, pace: Pace, part: Part, adjustment: Adjustment) -> Result<Box<dyn Source>> {
         let source: Box<dyn Source> = match self {
             Self::Video(path) => Box::new(VideoSource::open_part(path, 0, part)?),
@@ -81,7 +81,7 @@ impl Files {
     }
 }
 
-/// The pictures of a folder, when videos are not wanted.
+/// The pictures in a folder, if videos are not wanted.
 fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let Folder { videos, pictures, others } = Folder::read(folder)?;
     leave_out(&others, "neither video nor picture");
@@ -94,7 +94,7 @@ fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl Pace {
-    /// The time until the next frame is due; `None` where nothing is ever late.
+    /// The time until the next frame is due; `None` if frames cannot be late.
     pub fn deadline(self, info: &SourceInfo) -> Option<Duration> {
         match self {
             Self::Free => None,

@@ -1,4 +1,4 @@
-//! What a folder holds: videos, pictures, and what no run takes.
+//! The contents of a folder: videos, pictures, and files that cannot be used.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,32 +9,32 @@ use super::images::is_picture;
 use crate::av::foreign;
 use crate::error::{Blame, Fault};
 
-/// The endings by which a video in a folder is known. A file that is given by its own name may have any.
+/// The extensions by which videos in a folder are recognised. A file that is given by name can have any extension.
 const VIDEOS: [&str; 54] = [
     "264", "265", "3g2", "3gp", "amv", "asf", "avc", "avi", "divx", "dv", "evo", "f4v", "flv", "gxf", "h261",
     "h263", "h264", "h265", "hevc", "ivf", "m1v", "m2p", "m2t", "m2ts", "m2v", "m4v", "mj2", "mjpeg", "mjpg",
     "mk3d", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nut", "obu", "ogm",
     "ogv", "qt", "rm", "rmvb", "tod", "trp", "ts", "vob", "webm", "wmv", "y4m",
 ];
-/// What macOS puts beside each file on disks that are not its own: never of use to anybody.
+/// Prefix of the files that macOS puts next to each file on foreign disks; they are never useful.
 const APPLE: &str = "._";
 
-/// The files of a folder by name. Folders in it are not gone into.
+/// The files in a folder, sorted by name. Subfolders are not searched.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Folder {
-    /// Files that end as videos do.
+    /// Files with a video extension.
     pub videos: Vec<PathBuf>,
-    /// Files that end as pictures do that can be read.
+    /// Files with the extension of a readable picture format.
     pub pictures: Vec<PathBuf>,
-    /// All else, but hidden files.
+    /// All other files, except hidden ones.
     pub others: Vec<PathBuf>,
 }
 
 impl Folder {
-    /// Sorts a folder's files by their endings; opens none.
+    /// Groups a folder's files by their extensions; opens none.
     ///
     /// # Errors
-    /// [`Fault::Input`] when the folder cannot be read.
+    /// [`Fault::Input`] if the folder cannot be read.
     pub fn read(folder: &Path) -> Result<Self> {
         let shown = folder.display();
         let entries =
@@ -67,8 +67,8 @@ impl Folder {
     }
 }
 
-/// Names the files that a run leaves out, `why` being what they are, and those that only have to be converted with the
-/// command for it; returns how many they are.
+/// Reports the files that a run skips, with `why` saying what they are, and the conversion command for those that only
+/// need converting; returns how many files there are.
 pub fn leave_out(files: &[PathBuf], why: &str) -> usize {
     let mut names = Vec::new();
     for file in files {

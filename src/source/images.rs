@@ -14,11 +14,11 @@ use crate::color::from_rgb;
 use crate::error::{Blame, Fault};
 use crate::frame::{ColorTags, Frame, MediaTime, Stage, Yuv420};
 
-/// The endings of the formats that can be read.
+/// The extensions of the formats that can be read.
 const ENDINGS: [&str; 10] = ["jpg", "jpeg", "jfif", "png", "apng", "webp", "bmp", "tif", "tiff", "gif"];
-/// What pictures can be, for messages.
+/// The supported picture formats, for messages.
 pub const KINDS: &str = "JPEG, PNG, WebP, BMP, TIFF or GIF";
-/// Pictures have no time; 25 of them count as a second.
+/// Pictures have no time stamps; 25 of them count as a second.
 const TIME_BASE: (i32, i32) = (1, 25);
 
 /// Picture files. A frame's index is the position of its file in the list, so broken pictures leave a gap.
@@ -29,10 +29,10 @@ pub struct ImagesSource {
 }
 
 impl ImagesSource {
-    /// Takes the files in the given order. They are opened one by one, later.
+    /// Takes the files in the given order. They are opened later, one by one.
     ///
     /// # Errors
-    /// [`Fault::Input`] when there is no file.
+    /// [`Fault::Input`] if there are no files.
     pub fn open(files: Vec<PathBuf>) -> Result<Self> {
         let Some(first) = files.first() else {
             return Err(Fault::Input.error("no pictures are given; name some"));
@@ -50,7 +50,7 @@ impl ImagesSource {
         Ok(Self { info, next: 0, broken: 0 })
     }
 
-    /// The judgement at the end.
+    /// The verdict at the end.
     fn verdict(&self) -> Result<bool> {
         let (broken, all) = (self.broken, self.info.files.len());
         if broken == 0 {
@@ -90,23 +90,23 @@ impl Source for ImagesSource {
     }
 }
 
-/// Whether the name has a picture's ending and is no folder's. Of pictures that are not read, opening tells how to convert
-/// them.
+/// Whether the name has a picture extension and is not a folder. For pictures in unsupported formats, the error on
+/// opening says how to convert them.
 pub fn is_picture(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
     ENDINGS.iter().chain(&foreign::ENDINGS).any(|known| ending == *known) && !path.is_dir()
 }
 
-/// Whether the file is a GIF picture that moves, which is a video unless it lies among pictures.
+/// Whether the file is an animated GIF, which counts as a video unless it is among pictures.
 pub fn is_moving_gif(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default();
     ending.eq_ignore_ascii_case("gif") && path.is_file() && is_animated(path, ImageFormat::Gif)
 }
 
-/// The decoder by the file's content, since endings lie, and the format.
+/// The format and its decoder, chosen by the file's content, since extensions can be wrong.
 fn decoder(file: &Path) -> Result<(impl ImageDecoder, Option<ImageFormat>)> {
     let cannot = || format!("cannot read {} as a picture", file.display());
-    // A pipe would block on opening.
+    // Opening a pipe would block.
     if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
         return Err(Fault::Input.error(format!("{} is not a plain file", file.display())));
     }
@@ -130,7 +130,7 @@ fn upright_size(file: &Path) -> Result<(usize, usize)> {
     })
 }
 
-/// Reads a picture into `image` and turns it upright as its EXIF data says.
+/// Reads a picture into `image` and turns it upright according to its EXIF data.
 fn read(file: &Path, image: &mut Yuv420) -> Result<()> {
     let cannot = || format!("cannot read {} as a picture", file.display());
     let (mut decoder, format) = decoder(file)?;

@@ -8,19 +8,19 @@ use anyhow::Result;
 use crate::frame::Frame;
 use crate::source::{Source, SourceInfo};
 
-/// Nothing waits longer than this before whoever asks may give up.
+/// The longest wait before the caller can give up.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Delivers a source's frames when they are due, and calls itself live. A frame counts as captured at the instant at
-/// which it was due: one that the source itself delivers late has been waited for since then.
+/// Delivers a source's frames when they are due, as a live source. A frame counts as captured at the moment it was
+/// due, so any delay in the source itself counts towards its latency.
 pub struct Paced {
     inner: Box<dyn Source>,
-    /// Frames a second; `None`: at their own times.
+    /// Frames per second; `None` to use the frames' own times.
     rate: Option<u32>,
     /// When the first frame was delivered, and its media time in seconds.
     start: Option<(Instant, f64)>,
     delivered: u64,
-    /// The next frame, while it waits for its time.
+    /// The next frame, until it is due.
     waiting: Frame,
     due: Option<Instant>,
     over: bool,
@@ -32,7 +32,7 @@ impl Paced {
         Self { inner, rate, start: None, delivered: 0, waiting: Frame::empty(), due: None, over: false }
     }
 
-    /// Fetches the frame that waits, unless it is there; when it is due, or `None` at the end.
+    /// Fetches the next frame unless that has been done; returns when it is due, or `None` at the end.
     fn fetch(&mut self) -> Result<Option<Instant>> {
         if self.due.is_some() || self.over {
             return Ok(self.due);
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
     use crate::frame::MediaTime;
 
-    /// Ten frames, one a tick of this time base, of which the fifth takes 100 ms to come.
+    /// Ten frames, one per tick of this time base; the source is 100 ms late with number 5.
     struct Ten(SourceInfo, u64, (i32, i32));
 
     fn ten(base: (i32, i32)) -> Box<Ten> {
@@ -124,7 +124,7 @@ mod tests {
             for (i, (captured, _)) in times.iter().enumerate() {
                 assert!((captured - interval * i as f64).abs() < 0.01, "{rate:?}: {times:?}");
             }
-            // The source's pause is in the lateness of its frame, less the time by which it was early.
+            // The source's delay makes its frame late, minus the time by which it was early.
             assert!(times[5].1 >= 100.0 - interval - 1.0, "{rate:?}: {times:?}");
         }
     }

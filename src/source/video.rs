@@ -1,4 +1,4 @@
-//! Video files through libav, decoded to upright planes with times in ticks of the stream.
+//! Video files, decoded with libav to upright planes with times in ticks of the stream.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -20,13 +20,13 @@ use crate::av::{tags, timeline};
 use crate::error::{Blame, Fault};
 use crate::frame::{Frame, MediaTime, Stage};
 
-/// More decoder threads than this gain little and hold a picture each.
+/// More decoder threads gain little, and each holds a picture in memory.
 const MAX_THREADS: usize = 4;
-/// The end of a file for a demuxer that finds nothing but errors.
+/// After this many errors in a row from the demuxer, the file counts as ended.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
-/// While looking for the key frame before a time, packets since the last one are kept, but not more than these.
+/// The most packets that are kept, since the last key frame, while searching for the key frame before a time.
 const MAX_HELD: usize = 5_000;
-/// Times in seconds are rounded to this in the data, so they may be given like that.
+/// Times in seconds are rounded to this in the data, so users can pass such rounded values.
 const ROUNDING: f64 = 1e-6;
 
 /// A video file.
@@ -34,38 +34,38 @@ pub struct VideoSource {
     info: SourceInfo,
     reader: Reader,
     decoder: decoder::Opened,
-    /// Packets that were read while the first frame was looked for.
+    /// Packets that were read while searching for the first frame.
     held: VecDeque<Packet>,
-    /// The picture that the decoder gave last: the next frame.
+    /// The last picture from the decoder: the next frame.
     raw: Video,
-    /// Its time, or `None` if there is no further frame.
+    /// Its time, or `None` if there are no more frames.
     upcoming: Option<i64>,
-    /// The picture of the frame that is delivered. It is known how long it is shown once the next one is decoded.
+    /// The picture of the frame being delivered. Its duration is only known once the next one is decoded.
     current: Video,
     raw_size: (u32, u32),
     orientation: Orientation,
     converter: Converter,
     damage: Damage,
-    /// The time of the picture that was decoded last, be it wanted or not.
+    /// The time of the last decoded picture, whether or not it is in the selected part.
     last_ticks: Option<i64>,
-    /// Whether a picture came that is behind the wanted part.
+    /// Whether a picture past the end of the selected part was decoded.
     is_past_end: bool,
     index: u64,
 }
 
 impl VideoSource {
-    /// Opens a file and decodes its first picture. `threads` is for the decoder, 0 for as many as are sensible.
+    /// Opens a file and decodes its first picture. `threads` is for the decoder; 0 picks a sensible number.
     ///
     /// # Errors
-    /// [`Fault::Input`] when the file is not a video or holds no picture that can be decoded.
+    /// [`Fault::Input`] if the file is not a video or has no decodable picture.
     pub fn open(path: &Path, threads: usize) -> Result<Self> {
         Self::open_part(path, threads, Part::default())
     }
 
-    /// Opens a part of a file, as [`open`](Self::open) does a whole one.
+    /// Like [`open`](Self::open), but for part of a file.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`Fault::Input`] when no frame is in that part.
+    /// As [`open`](Self::open), and [`Fault::Input`] if there is no frame in that part.
     pub fn open_part(path: &Path, threads: usize, part: Part) -> Result<Self> {
         let reader = Reader::open(path)?;
         let mut info = SourceInfo::empty(path);
@@ -109,7 +109,7 @@ impl VideoSource {
         Ok(source)
     }
 
-    /// Reads up to a time, and keeps the packets since the last key frame before it.
+    /// Reads up to a time and keeps the packets since the last key frame before it.
     fn skip_to(&mut self, begin: i64) {
         self.reader.seek(begin.rescale(self.base(), MICROSECONDS));
         let mut errors = 0;
@@ -132,7 +132,7 @@ impl VideoSource {
         }
     }
 
-    /// Decodes up to the next frame of the wanted part.
+    /// Decodes up to the next frame of the selected part.
     fn advance(&mut self) {
         self.upcoming = None;
         while !self.is_past_end && self.decode() {
@@ -146,7 +146,7 @@ impl VideoSource {
         }
     }
 
-    /// How long the frame at `ticks` is shown, after which `upcoming` comes.
+    /// How long the frame at `ticks` is shown before `upcoming`.
     fn length(&self, ticks: i64) -> i64 {
         let last = |last: i64| last.max(ticks) - ticks;
         let length = match (self.upcoming, self.last_ticks.filter(|_| self.is_past_end)) {
@@ -184,7 +184,7 @@ impl VideoSource {
         }
     }
 
-    /// Fills in what the header and the first picture tell.
+    /// Fills in what is known from the header and the first picture.
     fn describe(&mut self) {
         self.raw_size = (self.raw.width(), self.raw.height());
         let Some(stream) = self.reader.input().stream(self.reader.video()) else { return };
@@ -207,7 +207,7 @@ impl VideoSource {
         self.info.range_stated = convert::range(&self.raw).is_some();
     }
 
-    /// Gets the next picture into `raw`; false when the decoder is empty.
+    /// Decodes the next picture into `raw`; `false` when the decoder is empty.
     fn decode(&mut self) -> bool {
         let mut errors = 0;
         loop {
@@ -229,7 +229,7 @@ impl VideoSource {
         }
     }
 
-    /// Gives the decoder the next packet of the stream, or the end.
+    /// Sends the decoder the next packet of the stream, or the end of stream.
     fn feed(&mut self) {
         let mut errors = 0;
         loop {
@@ -243,7 +243,7 @@ impl VideoSource {
                     let Some(stream) = self.reader.input().stream(packet.stream()) else { continue };
                     let ours = packet.stream() == self.reader.video();
                     self.damage.packet(&packet, stream.time_base(), ours);
-                    // To the decoder a packet without data would be the end of the stream.
+                    // The decoder would take an empty packet as the end of the stream.
                     if ours && packet.size() > 0 {
                         if let Err(error) = self.decoder.send_packet(&packet) {
                             self.damage.undecoded(error);
@@ -259,7 +259,7 @@ impl VideoSource {
                     if error != ffmpeg::Error::Eof {
                         self.damage.unread(error);
                     }
-                    // With several threads, errors of earlier packets come out here; the decoder empties itself anyhow.
+                    // With several threads, errors of earlier packets surface here; the decoder drains anyway.
                     if let Err(error) = self.decoder.send_eof() {
                         self.damage.undecoded(error);
                     }
@@ -269,7 +269,7 @@ impl VideoSource {
         }
     }
 
-    /// The picture's time: the stream's own where it has one, later than the last in any case.
+    /// The picture's time: its own time stamp if it has one, but always later than the last.
     fn ticks(&self) -> i64 {
         let Some(last) = self.last_ticks else { return self.raw.timestamp().unwrap_or(0) };
         match self.raw.timestamp() {
@@ -327,7 +327,7 @@ impl Source for VideoSource {
 }
 
 impl Drop for VideoSource {
-    /// Says once, however the run ends, where the file's clock changed.
+    /// Reports once, however the run ends, where the file's clock changed.
     fn drop(&mut self) {
         if let Some(places) = places(self.reader.breaks()) {
             let shown = self.info.files[0].display();
@@ -338,7 +338,7 @@ impl Drop for VideoSource {
     }
 }
 
-/// Times in words, a few of them; `None` without any.
+/// A few of the times as text; `None` if there are none.
 fn places(times: &[i64]) -> Option<String> {
     const SHOWN: usize = 5;
     let seconds = |&time: &i64| format!("{:.3} s", time as f64 / timeline::SECOND as f64);
@@ -350,7 +350,7 @@ fn places(times: &[i64]) -> Option<String> {
     }
 }
 
-/// The first tick at a time or later.
+/// The first tick at or after a time.
 fn first_tick(seconds: f64, base: (i32, i32)) -> i64 {
     ((seconds - ROUNDING) * f64::from(base.1) / f64::from(base.0)).ceil() as i64
 }
@@ -373,7 +373,7 @@ fn open_decoder(stream: &Stream, threads: usize, path: &Path) -> Result<decoder:
     })
 }
 
-/// How the pictures lie, from the display matrix that cameras write: in the container or, failing that, in the picture.
+/// The orientation from the display matrix that cameras write: in the container or, failing that, in the picture.
 fn orientation(stream: &Stream, raw: &Video) -> Orientation {
     let container = stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
     let picture = raw.side_data(frame::side_data::Type::DisplayMatrix);
@@ -382,15 +382,15 @@ fn orientation(stream: &Stream, raw: &Video) -> Orientation {
     matrix.map_or(Orientation::default(), Orientation::from_matrix)
 }
 
-/// The upper left part of a 3×3 matrix of native-endian 32-bit numbers.
+/// The upper left 2×2 part of a 3×3 matrix of native-endian 32-bit numbers.
 fn parse_matrix(bytes: &[u8]) -> Option<[i32; 4]> {
     let number = |i: usize| bytes.get(i * 4..i * 4 + 4)?.try_into().ok().map(i32::from_ne_bytes);
     Some([number(0)?, number(1)?, number(3)?, number(4)?])
 }
 
-/// The container's pixel aspect, else the codec's; `None` where neither says anything.
+/// The container's pixel aspect, otherwise the codec's; `None` if neither is set.
 fn pixel_aspect(stream: &Stream, raw: &Video) -> Option<(i32, i32)> {
-    // SAFETY: the stream belongs to the open input that it borrows from.
+    // SAFETY: the stream belongs to the open input from which it is borrowed.
     let container = unsafe { (*stream.as_ptr()).sample_aspect_ratio };
     let aspects = [(container.num, container.den), (raw.aspect_ratio().0, raw.aspect_ratio().1)];
     aspects.into_iter().find(|&(width, height)| width > 0 && height > 0)

@@ -1,4 +1,4 @@
-//! What decoders of pictures do not tell: whether a JPEG file ends too early, and whether there is more than one picture.
+//! What picture decoders do not report: whether a JPEG file ends too early, and whether there is more than one picture.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _};
@@ -9,7 +9,7 @@ use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder as _, ImageFormat};
 
-/// Whether a JPEG file ends before its end marker: its decoder takes what lacks for grey.
+/// Whether a JPEG file ends before its end marker: its decoder fills the missing part with grey.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -21,7 +21,7 @@ pub(super) fn is_cut_short(file: &Path) -> io::Result<bool> {
     }
 }
 
-/// Goes from marker to marker (ITU-T T.81, B.1.1) as far as the one for the end.
+/// Skips from marker to marker (ITU-T T.81, B.1.1) up to the end marker.
 fn skip_to_end(file: &mut BufReader<File>) -> io::Result<()> {
     let byte = |file: &mut BufReader<File>| {
         let mut byte = [0];
@@ -35,9 +35,9 @@ fn skip_to_end(file: &mut BufReader<File>) -> io::Result<()> {
         }
         match marker {
             0xD9 => return Ok(()),
-            // A sample of that value, and markers without a length.
+            // A stuffed 0xFF sample, and markers without a length.
             0 | 1 | 0xD0..=0xD8 => {}
-            // The thumbnail in a segment has an end of its own.
+            // A thumbnail inside a segment has its own end marker.
             _ => {
                 let length = u16::from_be_bytes([byte(file)?, byte(file)?]);
                 file.seek_relative(i64::from(length.saturating_sub(2)))?;
@@ -46,7 +46,7 @@ fn skip_to_end(file: &mut BufReader<File>) -> io::Result<()> {
     }
 }
 
-/// Whether the file holds pictures that follow one another; one that cannot be read does not.
+/// Whether the file is an animation; `false` if it cannot be read.
 pub(super) fn is_animated(file: &Path, format: ImageFormat) -> bool {
     let open = || File::open(file).map(BufReader::new).ok();
     let is_animated = || match format {

@@ -1,4 +1,4 @@
-//! What is asked of a camera, and what it gives: the little that stands between the driver and the rest.
+//! What is requested from a camera, and what it delivers: the thin layer between the driver and the rest.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,14 +13,14 @@ use serde::Serialize;
 pub enum Encoding {
     /// JPEG pictures, full range.
     Mjpeg,
-    /// Rows of Y₀ U Y₁ V: chroma of full height and half width.
+    /// Rows of Y₀ U Y₁ V: chroma with full height and half width.
     Yuyv,
-    /// A luma plane, then a half-size plane of U V.
+    /// A luma plane, followed by a half-size plane of U V pairs.
     Nv12,
 }
 
 impl Encoding {
-    /// All of them; of two that give the same size and rate the first one is taken, since it leaves room on the bus.
+    /// All encodings; at the same size and rate, the earlier one is preferred, since it needs less of the bus.
     pub const ALL: [Self; 3] = [Self::Mjpeg, Self::Yuyv, Self::Nv12];
 
     /// The name, as `--camera-format` takes it.
@@ -29,40 +29,40 @@ impl Encoding {
     }
 }
 
-/// What a camera can be set to.
+/// A mode that a camera can be set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Mode {
-    /// How the pictures come.
+    /// The encoding of the pictures.
     pub encoding: Encoding,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Pictures a second.
+    /// Pictures per second.
     pub rate: u32,
 }
 
-/// What the user wants. Where nothing is said, the nearest to [`Wanted::SIZE`] and [`Wanted::RATE`] is taken.
+/// What the user wants. Where nothing is specified, the mode nearest to [`Wanted::SIZE`] and [`Wanted::RATE`] is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// A name or a part of it, a number, or a path; `None`: the first camera that has pictures.
+    /// A name or part of one, a number, or a path; `None` for the first camera that has pictures.
     pub camera: Option<String>,
     /// Width and height.
     pub size: Option<(u32, u32)>,
-    /// Pictures a second.
+    /// Pictures per second.
     pub rate: Option<u32>,
-    /// How the pictures are to come.
+    /// The encoding of the pictures.
     pub encoding: Option<Encoding>,
 }
 
 impl Wanted {
     /// Large enough for faces across a room; nearly every camera has it.
     pub const SIZE: (u32, u32) = (1280, 720);
-    /// As fast as nearly every camera is.
+    /// Nearly every camera reaches this rate.
     pub const RATE: u32 = 30;
 
-    /// The modes that will do, the best one first: nearest in the size if one is wanted, then in rate, then in the usual
-    /// size, then in the order of [`Encoding::ALL`]. So without a wish a large picture is never a slow one.
+    /// The acceptable modes, best first: nearest in size if one is wanted, then in rate, then in the default size, then
+    /// in the order of [`Encoding::ALL`]. So, by default, a large picture never means a slow rate.
     pub(super) fn rank(&self, modes: &[Mode]) -> Vec<Mode> {
         let (width, height) = self.size.unwrap_or(Self::SIZE);
         let rate = self.rate.unwrap_or(Self::RATE);
@@ -79,38 +79,38 @@ impl Wanted {
     }
 }
 
-/// An open camera. Its calls may block for ever, so they are made on a thread of their own.
+/// An open camera. Its calls may block forever, so they are made on a separate thread.
 pub(super) trait Device {
-    /// What was opened.
+    /// A description of the open camera.
     fn about(&self) -> Arc<About>;
 
     /// Waits for the next buffer that the driver has filled.
     ///
     /// # Errors
-    /// If the camera is gone or fails.
+    /// If the camera is disconnected or fails.
     fn next(&mut self) -> Result<Buffer>;
 }
 
-/// Opens a device, again and again if need be.
+/// Opens a device, repeatedly if necessary.
 pub(super) type Opener = Arc<dyn Fn() -> Result<Box<dyn Device>> + Send + Sync>;
 
-/// What is known of an open camera.
+/// What is known about an open camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// What the camera calls itself.
+    /// The camera's own name.
     pub name: String,
-    /// Where it is, such as `/dev/video0`.
+    /// Its path, such as `/dev/video0`.
     pub path: String,
-    /// What it is set to.
+    /// The mode it is set to.
     pub mode: Mode,
 }
 
-/// A buffer as the driver has filled it.
+/// A buffer as filled by the driver.
 #[derive(Clone, Debug)]
 pub(super) struct Buffer {
-    /// The whole buffer: after the picture there may be leftovers of older ones.
+    /// The whole buffer: the picture may be followed by leftovers of older ones.
     pub(super) data: Bytes,
-    /// When the driver had the picture; if it does not say, when the picture came to us.
+    /// When the driver captured the picture or, if it does not say, when we received it.
     pub(super) captured: Instant,
 }
 

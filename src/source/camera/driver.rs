@@ -18,32 +18,32 @@ use super::device::{About, Buffer, Device, Encoding, Mode, Opener, Wanted};
 use crate::error::Fault;
 use crate::threads::{Feed, Latest};
 
-/// How long the drivers may take to describe their cameras.
+/// How long to wait for the drivers to describe their cameras.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A picture older than this was not taken when its time stamp says: the driver counts from somewhere else.
+/// If a picture seems older than this, its time stamp is wrong: the driver's clock has a different origin.
 const OLDEST: Duration = Duration::from_secs(2);
-/// Modes that are tried before a camera counts as one that cannot be opened.
+/// Number of modes to try before giving up on opening a camera.
 const ATTEMPTS: usize = 8;
-/// The encodings in nokhwa's words.
+/// The encodings in nokhwa's terms.
 const FORMATS: [FrameFormat; 3] = [FrameFormat::MJPEG, FrameFormat::YUYV, FrameFormat::NV12];
 
-/// A camera that is connected.
+/// A connected camera.
 #[derive(Clone, Debug, Serialize)]
 pub struct Found {
     /// The number in its path.
     pub index: u32,
-    /// What it calls itself.
+    /// The camera's own name.
     pub name: String,
-    /// Where it is.
+    /// Its path.
     pub path: String,
-    /// What it can be set to; nothing if it could not be asked.
+    /// The modes it can be set to; empty if it could not be queried.
     pub modes: Vec<Mode>,
-    /// Why it could not be asked.
+    /// Why it could not be queried.
     pub problem: Option<String>,
 }
 
-/// The cameras that are connected, in order of their numbers; `None` when stopped before their drivers have answered.
-/// Devices without pictures of a known kind are left out.
+/// The connected cameras, in order of their numbers; `None` if stopped before their drivers have answered.
+/// Devices without a known encoding are left out.
 ///
 /// # Errors
 /// [`Fault::Device`] if the system cannot list them, or a driver does not answer.
@@ -55,7 +55,7 @@ pub fn list(stop: &AtomicBool) -> Result<Option<Vec<Found>>> {
     answer(feed, PATIENCE, stop)
 }
 
-/// What the drivers say within this time; `None` when stopped before.
+/// The drivers' answer, if it arrives in time; `None` if stopped first.
 fn answer(feed: Feed<Vec<Found>>, patience: Duration, stop: &AtomicBool) -> Result<Option<Vec<Found>>> {
     let deadline = Instant::now() + patience;
     loop {
@@ -79,12 +79,12 @@ fn found() -> Result<Vec<Found>> {
     Ok(nodes()?.into_iter().map(describe).filter(is_camera).collect())
 }
 
-/// Opens what is wanted.
+/// An opener for the wanted camera.
 pub(super) fn opener(wanted: Wanted) -> Opener {
     Arc::new(move || open(&wanted).map(|camera| Box::new(camera) as Box<dyn Device>))
 }
 
-/// The first of the nodes in question that can be opened.
+/// Opens the first matching node that can be opened.
 fn open(wanted: &Wanted) -> Result<V4l> {
     let nodes = choose(nodes()?, wanted.camera.as_deref())?;
     let mut problem = None;
@@ -98,7 +98,7 @@ fn open(wanted: &Wanted) -> Result<V4l> {
     Err(problem.unwrap_or_else(none))
 }
 
-/// Sets a camera to the best mode that it takes, and starts it; `None` if it is no camera of ours.
+/// Sets a camera to the best mode that it accepts, and starts it; `None` if it is not a camera that we can use.
 fn open_node(index: u32, name: String, wanted: &Wanted) -> Result<Option<V4l>> {
     let Some(mut camera) = ask(index)? else { return Ok(None) };
     let modes = modes(&mut camera);
@@ -137,7 +137,7 @@ impl Device for V4l {
 }
 
 /// When a picture was taken, on the monotonic clock. nokhwa has just converted the driver's monotonic time stamp to the
-/// wall clock; this takes it back. Now, if there is no time stamp or it makes no sense.
+/// wall clock; this converts it back. If there is no time stamp or it makes no sense, the result is the current time.
 fn when(stamp: Option<Duration>) -> Instant {
     let (now, wall) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH));
     let age = stamp.zip(wall.ok()).and_then(|(stamp, wall)| wall.checked_sub(stamp));
@@ -154,7 +154,7 @@ fn nodes() -> Result<Vec<(u32, String)>> {
     Ok(nodes)
 }
 
-/// The nodes that are meant by a number, a path (links such as those in /dev/v4l are followed) or a part of a name.
+/// The nodes selected by a number, a path (links such as those in /dev/v4l are followed) or part of a name.
 fn choose(mut nodes: Vec<(u32, String)>, wanted: Option<&str>) -> Result<Vec<(u32, String)>> {
     let Some(wanted) = wanted else {
         return if nodes.is_empty() { Err(none()) } else { Ok(nodes) };
@@ -167,7 +167,7 @@ fn choose(mut nodes: Vec<(u32, String)>, wanted: Option<&str>) -> Result<Vec<(u3
         None => name.to_lowercase().contains(&wanted.to_lowercase()),
     };
     nodes.retain(means);
-    // A camera has several nodes of the same name, of which one has pictures.
+    // A camera has several nodes with the same name, only one of which has pictures.
     let mut names: Vec<_> = nodes.iter().map(|(_, name)| name.as_str()).collect();
     names.dedup();
     match names.as_slice() {
@@ -185,12 +185,12 @@ fn path(index: u32) -> String {
     format!("/dev/video{index}")
 }
 
-/// Opens a node without any wish, to ask it; `None` if it has no pictures of a kind that we know.
+/// Opens a node in any mode, to query it; `None` if it has no encoding that we know.
 fn ask(index: u32) -> Result<Option<Camera>> {
     let any = RequestedFormat::with_formats(RequestedFormatType::None, &FORMATS);
     match Camera::new(CameraIndex::Index(index), any) {
         Ok(camera) => Ok(Some(camera)),
-        // Its way of saying that nothing fits.
+        // This is how nokhwa reports that nothing fits.
         Err(NokhwaError::GetPropertyError { property, .. }) if property == "CameraFormat" => Ok(None),
         Err(error) => Err(explain(index, &error)),
     }
@@ -230,7 +230,7 @@ fn unsuitable(name: &str, index: u32, modes: &[Mode]) -> anyhow::Error {
     Fault::Device.error(format!("{name} ({path}) has no such pictures: of those we know it has {encodings}"))
 }
 
-/// What went wrong, and what can be done about it. nokhwa hands the system's errors on as text.
+/// What went wrong, and what can be done about it. nokhwa passes the system's errors on as text.
 fn explain(index: u32, error: &NokhwaError) -> anyhow::Error {
     let (path, text) = (path(index), error.to_string());
     let is = |number: i32| text.contains(&format!("(os error {number})"));

@@ -1,4 +1,4 @@
-//! JPEG pictures from a camera, decoded to planes without a way through RGB.
+//! JPEG pictures from a camera, decoded to planes without a detour through RGB.
 
 use anyhow::{Context, Result, anyhow};
 use ffmpeg_next as ffmpeg;
@@ -11,7 +11,7 @@ use crate::av::demux;
 use crate::av::orient::Orientation;
 use crate::frame::Yuv420;
 
-/// libav's decoder: it knows the tables that cameras leave out.
+/// libav's decoder: it has the tables that cameras leave out.
 pub(super) struct JpegDecoder {
     decoder: decoder::Opened,
     picture: Video,
@@ -19,25 +19,25 @@ pub(super) struct JpegDecoder {
 }
 
 impl JpegDecoder {
-    /// A decoder that gives each picture at once.
+    /// Opens a decoder that returns each picture immediately.
     ///
     /// # Errors
-    /// If this system's libav has none.
+    /// If this system's libav has no JPEG decoder.
     pub(super) fn open() -> Result<Self> {
         demux::init();
         let codec = decoder::find(Id::MJPEG).context("this system's libav cannot decode JPEG")?;
         let mut context = codec::Context::new_with_codec(codec).decoder();
         context.set_threading(threading::Config::count(1));
-        // Otherwise what is broken is filled up with grey, and counts as decoded.
+        // Otherwise broken parts are filled with grey, and the picture counts as decoded.
         let strict = [("err_detect", "explode")].into_iter().collect();
         let decoder = context.open_as_with(codec, strict)?;
         Ok(Self { decoder, picture: Video::empty(), converter: Converter::default() })
     }
 
-    /// Fills `image` with the JPEG at the buffer's beginning; its length.
+    /// Fills `image` with the JPEG at the start of the buffer, and returns its length.
     ///
     /// # Errors
-    /// If it is broken or not whole.
+    /// If it is broken or incomplete.
     pub(super) fn decode(&mut self, buffer: &[u8], image: &mut Yuv420) -> Result<usize> {
         let jpeg = whole(buffer).ok_or_else(|| anyhow!("a JPEG without an end"))?;
         let decoded = self.decoder.send_packet(&Packet::copy(jpeg));
@@ -53,8 +53,8 @@ impl JpegDecoder {
     }
 }
 
-/// The JPEG at the buffer's beginning, up to its own end; `None` if it has none. Behind it there may be the end of
-/// an older and larger one, so the last end marker in the buffer is not it. (ITU-T T.81, annex B.)
+/// The JPEG at the start of the buffer, up to its own end marker; `None` if it has none. It may be followed by the
+/// end of an older, larger one, so the last end marker in the buffer is not reliable. (ITU-T T.81, annex B.)
 pub(super) fn whole(buffer: &[u8]) -> Option<&[u8]> {
     let mut at = 2;
     if !buffer.starts_with(&[0xff, 0xd8]) {
@@ -68,7 +68,7 @@ pub(super) fn whole(buffer: &[u8]) -> Option<&[u8]> {
             // Fill bytes.
             0xff => at += 1,
             0xd9 => return Some(&buffer[..at + 2]),
-            // Another picture begins before this one has ended.
+            // Another picture begins before the end of this one.
             0xd8 => return None,
             0x01 | 0xd0..=0xd7 => at += 2,
             marker => {

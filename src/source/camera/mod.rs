@@ -1,8 +1,8 @@
-//! Cameras: always the newest picture, and what is done when a camera fails.
+//! Cameras: always the newest picture, and recovery when a camera fails.
 //!
-//! The driver's calls may block for ever, so a thread of their own makes them. It copies each buffer as soon as the
-//! driver has filled it and leaves it in a slot for one; who is slower than the camera sees fewer pictures, never older
-//! ones. Everything else happens on the capture thread, which waits no longer than a moment at a time.
+//! The driver's calls may block forever, so they run on a separate thread. It copies each buffer as soon as the driver
+//! has filled it and leaves it in a one-element slot; a reader slower than the camera gets fewer pictures, never older
+//! ones. Everything else happens on the capture thread, which only ever waits for a moment at a time.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,23 +28,23 @@ use device::{Device, Opener};
 pub use driver::{Found, list};
 use jpeg::JpegDecoder;
 
-/// Frames' times are in microseconds, as the drivers' are.
+/// Frame times are in microseconds, like the drivers' time stamps.
 const TIME_BASE: (i32, i32) = (1, 1_000_000);
-/// Nothing waits longer than this before it looks whether the run was stopped.
+/// The longest wait before checking whether the run was stopped.
 const TICK: Duration = Duration::from_millis(100);
-/// Two pictures closer than this are one that was delivered twice: no camera takes a thousand a second.
+/// Two pictures closer together than this are one picture delivered twice: no camera takes a thousand per second.
 const REPEAT: Duration = Duration::from_millis(1);
 
-/// How long things may take.
+/// Time limits.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// From opening to the first picture: some cameras set their exposure first.
+    /// From opening to the first picture: some cameras adjust their exposure first.
     opening: Duration,
-    /// From one picture to the next; then the camera counts as lost.
+    /// From one picture to the next; after that, the camera counts as lost.
     patience: Duration,
-    /// Before the first new attempt; doubled with each one …
+    /// The pause before the first new attempt; it doubles with each attempt.
     first_pause: Duration,
-    /// … up to this.
+    /// The longest pause between attempts.
     longest_pause: Duration,
 }
 
@@ -57,21 +57,21 @@ impl Limits {
     };
 }
 
-/// A camera that delivers.
+/// A camera as a source of frames.
 pub struct CameraSource {
     open: Opener,
     limits: Limits,
     reconnect: bool,
     feed: Option<Feed<Shot>>,
-    /// Buffers so far, over all attempts. Those that nobody fetched leave gaps in the frames' numbers.
+    /// Number of buffers so far, over all attempts. Buffers that are not fetched leave gaps in the frame numbers.
     count: Arc<AtomicU64>,
-    /// When the camera counts as lost unless a picture comes.
+    /// When the camera counts as lost unless a picture arrives.
     deadline: Instant,
-    /// When it is tried again, and how long to wait after that.
+    /// When to try again, and how long to wait after that.
     retry: (Instant, Duration),
-    /// Whether it has been said that the camera is lost.
+    /// Whether the loss of the camera has been reported.
     lost: bool,
-    /// Why the last buffer was of no use.
+    /// Why the last buffer was unusable.
     trouble: Option<String>,
     frozen: Frozen,
     decoder: Decoder,
@@ -94,8 +94,8 @@ struct Shot {
 }
 
 impl CameraSource {
-    /// Opens a camera and waits for its first picture; `None` when stopped before. With `reconnect` a camera that is
-    /// not there, or is lost later, is waited for.
+    /// Opens a camera and waits for its first picture; `None` if stopped first. With `reconnect`, waits for a camera
+    /// that is not connected or is lost later.
     ///
     /// # Errors
     /// [`Fault::Device`], with the reason and what can be done about it.
@@ -133,12 +133,12 @@ impl CameraSource {
         Ok(Some(source))
     }
 
-    /// The camera behind it.
+    /// The open camera's description.
     pub fn about(&self) -> Option<&About> {
         self.about.as_deref()
     }
 
-    /// Starts the driver's thread when the pause is over.
+    /// Starts the driver's thread once the pause is over.
     fn try_again(&mut self) -> Result<bool> {
         let wait = self.retry.0.saturating_duration_since(Instant::now());
         if !wait.is_zero() {
@@ -151,7 +151,7 @@ impl CameraSource {
         Ok(false)
     }
 
-    /// Decodes a buffer; `true` if there is a picture now.
+    /// Decodes a buffer; `true` if a picture is now available.
     fn look(&mut self, shot: &Shot) -> Result<bool> {
         let start = Instant::now();
         let used = match self.decoder.decode(shot.about.mode, &shot.data, &mut self.image) {
@@ -186,7 +186,7 @@ impl CameraSource {
         Ok(true)
     }
 
-    /// Fills in what the first picture tells.
+    /// Fills in what is known from the first picture.
     fn describe(&mut self, about: &Arc<About>) {
         self.info.files = vec![PathBuf::from(&about.path)];
         self.info.size = self.image.size();
@@ -197,19 +197,19 @@ impl CameraSource {
         self.about = Some(Arc::clone(about));
     }
 
-    /// No picture has come for too long.
+    /// Handles a camera that has not sent a picture for too long.
     fn silent(&mut self) -> Result<bool> {
         match self.trouble.take() {
             Some(trouble) => {
                 self.feed = None;
                 self.lose(&format!("the camera sends only broken pictures: {trouble}"))
             }
-            // Its thread sits in the driver. It cannot be called back, but it will tell when something comes.
+            // Its thread is blocked in the driver. It cannot be interrupted, but it will report when a buffer arrives.
             None => self.lose("the camera sends no pictures"),
         }
     }
 
-    /// The camera is lost: the end, or the beginning of waiting for it.
+    /// Handles a lost camera: fails, or starts waiting for it.
     fn lose(&mut self, reason: &str) -> Result<bool> {
         let message = match &self.about {
             None => reason.to_owned(),
@@ -273,7 +273,7 @@ impl Source for CameraSource {
     }
 }
 
-/// The driver's thread: opens the camera and hands its buffers on, until they are not wanted any more.
+/// The driver's thread: opens the camera and passes its buffers on until they are no longer wanted.
 fn read(open: &dyn Fn() -> Result<Box<dyn Device>>, count: &AtomicU64, inlet: &SlotIn<Shot>) -> Result<()> {
     let mut device = open()?;
     let mut last: Option<Instant> = None;
@@ -290,14 +290,14 @@ fn read(open: &dyn Fn() -> Result<Box<dyn Device>>, count: &AtomicU64, inlet: &S
     Ok(())
 }
 
-/// Turns buffers into planes.
+/// Decodes buffers into planes.
 #[derive(Default)]
 struct Decoder {
     jpeg: Option<JpegDecoder>,
 }
 
 impl Decoder {
-    /// Fills `image`; how much of the buffer is the picture.
+    /// Fills `image`, and returns the length of the picture in the buffer.
     fn decode(&mut self, mode: Mode, data: &[u8], image: &mut Yuv420) -> Result<usize> {
         let size = (mode.width as usize, mode.height as usize);
         match mode.encoding {
@@ -314,7 +314,7 @@ impl Decoder {
     }
 }
 
-/// Notices pictures that are the same to the byte, one after another: no sensor is that free of noise.
+/// Detects consecutive pictures that are identical to the byte: no sensor is that free of noise.
 #[derive(Default)]
 struct Frozen {
     last: Bytes,
@@ -323,7 +323,7 @@ struct Frozen {
 }
 
 impl Frozen {
-    /// Whether it is time to say so, which is once.
+    /// Whether it is time to report that, which happens only once.
     fn looks_so(&mut self, picture: &Bytes, patience: Duration) -> bool {
         if self.last != picture {
             (self.since, self.said) = (Some(Instant::now()), false);

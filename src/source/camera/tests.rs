@@ -1,4 +1,4 @@
-//! What happens when a camera fails, with one that does so as it is told.
+//! Tests camera failures, with a scripted camera.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -13,10 +13,10 @@ const LIMITS: Limits = Limits {
     longest_pause: Duration::from_millis(80),
 };
 const MODE: Mode = Mode { encoding: Encoding::Nv12, width: 4, height: 2, rate: 30 };
-/// The time from one picture to the next by the fake driver's stamps.
+/// The time from one picture to the next in the fake driver's time stamps.
 const STEP: Duration = Duration::from_millis(33);
 
-/// What the driver does when it is asked for the next picture.
+/// What the driver does when asked for the next picture.
 #[derive(Clone, Copy)]
 enum Act {
     /// A grey picture.
@@ -27,10 +27,10 @@ enum Act {
     Broken,
     /// A pause, then a grey picture.
     Late(Duration, u8),
-    /// An error of the driver.
+    /// A driver error.
     Gone,
     Panic,
-    /// Never comes back.
+    /// Never returns.
     Block,
 }
 
@@ -72,7 +72,7 @@ impl Device for Fake {
     }
 }
 
-/// A camera that does this at each attempt to open it, then is not there; and the times of the attempts.
+/// A camera that follows this script at each attempt to open it, then is gone; and the times of the attempts.
 fn camera(attempts: Vec<Option<(Mode, Vec<Act>)>>) -> (Opener, Arc<Mutex<Vec<Instant>>>) {
     let times = Arc::new(Mutex::new(Vec::new()));
     let (seen, next) = (Arc::clone(&times), AtomicUsize::new(0));
@@ -94,14 +94,14 @@ fn start(open: Opener, reconnect: bool) -> Result<CameraSource> {
     CameraSource::start(open, reconnect, LIMITS, &AtomicBool::new(false)).map(Option::unwrap)
 }
 
-/// The next picture's number and grey.
+/// The next picture's number and grey level.
 fn next(source: &mut CameraSource) -> Result<(u64, u8)> {
     let mut frame = Frame::empty();
     assert!(source.next(&mut frame)?);
     Ok((frame.index, frame.image.luma.data()[0]))
 }
 
-/// All pictures until the camera is lost, and the words then.
+/// All pictures until the camera is lost, and the message then.
 fn until_lost(open: Opener) -> (Vec<(u64, u8)>, String) {
     let mut source = start(open, false).unwrap();
     let mut seen = Vec::new();
@@ -116,7 +116,7 @@ fn until_lost(open: Opener) -> (Vec<(u64, u8)>, String) {
     }
 }
 
-/// A picture that comes after the one before has been fetched.
+/// A picture that arrives after the previous one has been fetched.
 fn late(value: u8) -> Act {
     Act::Late(Duration::from_millis(60), value)
 }

@@ -5,11 +5,11 @@ use facemark::Plane;
 
 use crate::frame::{ColorTags, Yuv420};
 
-/// What V4L2 means by YUYV and NV12 unless it says otherwise: limited range, BT.601.
+/// The V4L2 defaults for YUYV and NV12: limited range, BT.601.
 const VIDEO: ColorTags = ColorTags { full_range: false, primaries: 2, transfer: 2, matrix: 6 };
 
 /// Unpacks rows of Y₀ U Y₁ V; each chroma sample is the mean of two rows. Rows must not be padded. Returns the
-/// picture's length in the buffer.
+/// length of the picture in the buffer.
 pub(super) fn yuyv(data: &[u8], (width, height): (usize, usize), image: &mut Yuv420) -> Result<usize> {
     let stride = 2 * width.next_multiple_of(2);
     let data = data.get(..stride * height).ok_or_else(|| too_short(data, stride * height))?;
@@ -22,7 +22,7 @@ pub(super) fn yuyv(data: &[u8], (width, height): (usize, usize), image: &mut Yuv
     }
     for y in 0..blue.height() {
         let upper = &data[2 * y * stride..][..stride];
-        // The last row of an odd number has no partner.
+        // If the number of rows is odd, the last one has no partner.
         let lower = &data[(2 * y + 1).min(height - 1) * stride..][..stride];
         let (blue, red) = (row(blue, y), row(red, y));
         let packed = upper.chunks_exact(4).zip(lower.chunks_exact(4));
@@ -34,7 +34,7 @@ pub(super) fn yuyv(data: &[u8], (width, height): (usize, usize), image: &mut Yuv
     Ok(data.len())
 }
 
-/// Unpacks a luma plane and a plane of U V. Rows must not be padded. Returns the picture's length in the buffer.
+/// Unpacks a luma plane and a plane of U V pairs. Rows must not be padded. Returns the picture's length in the buffer.
 pub(super) fn nv12(data: &[u8], (width, height): (usize, usize), image: &mut Yuv420) -> Result<usize> {
     let (luma, chroma) = (width * height, 2 * width.div_ceil(2) * height.div_ceil(2));
     let data = data.get(..luma + chroma).ok_or_else(|| too_short(data, luma + chroma))?;
@@ -73,7 +73,7 @@ mod tests {
             1, 100, 2, 200,  3, 10, 4, 20,
             5, 102, 6, 210,  7, 30, 8, 40,
             9,  50, 10, 60, 11, 70, 12, 80,
-            99, 99, // What is left over in the buffer.
+            99, 99, // Leftovers in the buffer.
         ];
         let mut image = Yuv420::default();
         assert_eq!(yuyv(&data, (4, 3), &mut image).unwrap(), 24);
