@@ -72,7 +72,7 @@ impl Mux {
             return Err(error);
         }
         log::warn!(
-            "if this run is killed, nothing of the video is readable: fragments cannot hold it ({error})"
+            "if this run is killed, none of the video will be readable: fragments cannot hold it ({error})"
         );
         self.journal = None;
         Ok(())

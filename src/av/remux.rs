@@ -269,10 +269,7 @@ fn wanted(stream: &Stream, output: &Output) -> bool {
     // SAFETY: the parameters belong to the open input.
     let silent = kind == media::Type::Audio && unsafe { (*parameters.as_ptr()).sample_rate } <= 0;
     if silent || parameters.id() == Id::None {
-        log::warn!(
-            "stream {} ({kind:?}) of the input is left out, nothing of it is readable",
-            stream.index()
-        );
+        log::warn!("stream {} ({kind:?}) of the input is left out: it cannot be read", stream.index());
         return false;
     }
     let wanted = match kind {

@@ -46,7 +46,7 @@ impl Datagrams {
     pub fn open(target: &str, format: Format, info: SourceInfo) -> Result<Self> {
         if target.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
         {
-            return Err(Fault::Usage.error(format!("{target:?} is no target; give HOST:PORT")));
+            return Err(Fault::Usage.error(format!("{target:?} is not a target; give HOST:PORT")));
         }
         let unknown = || format!("cannot send to {target}");
         let address = target.to_socket_addrs().blame(Fault::Output, unknown)?.next();

@@ -43,7 +43,7 @@ impl FileTarget {
     pub fn new(path: &Path, inputs: &[PathBuf], overwrite: bool) -> Result<Self> {
         let shown = path.display();
         if path.file_name().is_none() {
-            let message = format!("{:?} is no file name; give one like out.mp4", path.as_os_str());
+            let message = format!("{:?} is not a file name; give one like out.mp4", path.as_os_str());
             return Err(Fault::Usage.error(message));
         }
         // Files with one of the temporary names would be removed as well.

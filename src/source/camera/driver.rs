@@ -235,7 +235,7 @@ fn explain(index: u32, error: &NokhwaError) -> anyhow::Error {
     let (path, text) = (path(index), error.to_string());
     let is = |number: i32| text.contains(&format!("(os error {number})"));
     Fault::Device.error(if is(libc::EACCES) || is(libc::EPERM) {
-        format!("{path} may not be opened; ask for it with: sudo usermod -aG video $USER (and log in again)")
+        format!("no permission to open {path}; get it with: sudo usermod -aG video $USER (and log in again)")
     } else if is(libc::EBUSY) {
         format!("{path} is in use by another program; close that, or choose another with --camera")
     } else if [libc::ENODEV, libc::ENXIO, libc::ENOENT].into_iter().any(is) {
