@@ -38,7 +38,7 @@ impl JpegEncoder {
             }
             _ => self.open.insert(open(width as u32, height as u32)?),
         };
-        // SAFETY: the picture is ours. This gives it new memory should the encoder still read the old.
+        // SAFETY: the picture is ours. This gives it new memory in case the encoder still reads the old.
         if unsafe { ffi::av_frame_make_writable(picture.as_mut_ptr()) } < 0 {
             return Err(Fault::Failure.error("no memory for a picture"));
         }

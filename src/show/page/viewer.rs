@@ -14,7 +14,7 @@ use crate::threads::{Latest, slot};
 const PAGE: &str = include_str!("page.html");
 /// A viewer that takes nothing for this long is disconnected.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// While no frame comes, something is sent this often, to see whether the viewer is still there.
+/// While no frame arrives, something is sent this often, to see whether the viewer is still there.
 const PULSE: Duration = Duration::from_secs(2);
 
 /// Serves a connection until it closes.
