@@ -40,7 +40,7 @@ pub struct Summary {
     pub frames: u64,
     /// Frames that did not: a newer one had arrived, or their picture was broken. Only ever live.
     pub dropped: u64,
-    /// Where more faces were seen than the limit on those followed.
+    /// The fullest picture in which not all faces were followed.
     pub crowd: Crowd,
 }
 

@@ -1,7 +1,7 @@
 //! The pages say what is true: facts about models come from the models' files, commands and links work, and the list of
-//! files with unsafe code is complete. With `FACEMARK_DOCS=write` (`make docs`) stale facts are written anew.
+//! files with unsafe code is complete. With `FACEMARK_DOCS=write` (`make docs`) stale facts are rewritten.
 
-// The helpers are tests too; clippy only sees the functions that are marked so.
+// The helpers are test code too; clippy only recognises functions marked as tests.
 #![allow(clippy::unwrap_used)]
 
 mod facts;
