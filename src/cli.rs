@@ -408,7 +408,7 @@ impl Hiding {
 /// Arguments that decide what is read.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Reading {
-    /// Look for faces in every Nth frame only, for data of long videos in less time. Data have only these frames; an
+    /// Look for faces in every Nth frame only, for data of long videos in less time. Data contain only these frames; an
     /// annotated video keeps all, each with the faces that were found last.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,

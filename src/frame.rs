@@ -184,7 +184,7 @@ pub struct Span {
 }
 
 impl Timing {
-    /// Adds the time from `start` to now to the stage's: a stage may run several times, once per face.
+    /// Adds the time from `start` to now to the stage's: a stage can run several times, once per face.
     pub fn since(&mut self, stage: Stage, start: Instant) {
         self.add(Span { stage, start, length: start.elapsed() });
     }

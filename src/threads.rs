@@ -30,7 +30,7 @@ impl<M: Send + 'static, T: Send + 'static> Worker<M, T> {
         work: impl FnOnce(Inbox<M>) -> Result<T> + Send + 'static,
     ) -> Result<Self> {
         let (inbox, messages) = bounded(places);
-        // One more may be in the thread's hands, and one in the sender's.
+        // One more can be in the thread's hands, and one in the sender's.
         let (done, used) = bounded(places + 2);
         let thread = spawn(name, move || work(Inbox { messages, done }))?;
         Ok(Self { inbox: Some(inbox), used, thread, name })

@@ -172,7 +172,7 @@ fn prepare(input: &Input, args: &Annotate) -> Result<(Vec<Job>, Vec<MadeFolder>)
     let files = args.output.iter().chain(args.data.files());
     let files: Vec<_> = files.filter(|target| target.as_os_str() != "-").collect();
     if args.resume && files.is_empty() {
-        return Err(Fault::Usage.error("--resume needs outputs in files, by which it knows what is done"));
+        return Err(Fault::Usage.error("--resume needs outputs in files to know what is done"));
     }
     let folders = files.into_iter().filter(|target| input.is_folder(target)).map(|folder| {
         MadeFolder::new(folder)

@@ -39,7 +39,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// What lies before, in and after the block of a page that begins with `<!-- {name} -->`.
+/// What is before, in and after the block of a page that begins with `<!-- {name} -->`.
 fn block<'a>(page: &'a str, name: &str) -> Option<[&'a str; 3]> {
     let begin = format!("<!-- {name} -->\n");
     let start = page.find(&begin)? + begin.len();

@@ -63,7 +63,7 @@ fn open(width: u32, height: u32) -> Result<(encoder::Video, Video)> {
     encoder.set_time_base(Rational(1, 25));
     encoder.set_flags(codec::Flags::QSCALE);
     encoder.set_global_quality(QUANTISER * ffi::FF_QP2LAMBDA);
-    // Several threads would hold pictures back.
+    // Several threads would delay pictures.
     encoder.set_threading(threading::Config::count(1));
     let encoder = encoder.open().blame(Fault::Output, || "cannot start the JPEG encoder")?;
     let mut picture = Video::new(Pixel::YUVJ420P, width, height);

@@ -34,7 +34,7 @@ const VIEWERS: usize = 8;
 /// How many connections are open at once, including those whose request is still being read.
 const CONNECTIONS: usize = 32;
 
-/// A server that has taken its address but does not answer yet.
+/// A server that has bound its address but does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -92,7 +92,7 @@ pub struct Page {
 }
 
 impl Server {
-    /// Takes the address. Port 0 means any free port.
+    /// Binds the address. Port 0 means any free port.
     ///
     /// # Errors
     /// [`Fault::Usage`] for an address that other machines can reach, unless `allow_remote`; [`Fault::Output`] if the
