@@ -1,22 +1,22 @@
-# make demo   sets the system up, builds, annotates the clip in media/ and says where the result lies
+# make demo   sets the system up, builds, annotates the clip in media/ and says where the result is
 # make test   sets the system up and runs all tests
-# make lint   formatting, lints, documentation, package and the like, as CI wants them
-# make docs   writes the facts about models in README.md and models/*.md anew from the models' files
-# make bench  the table of docs/performance.md: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
-# make steadiness  how still the landmarks stand and how far they lag (CLIP=media/talker.mp4)
-# make matrix the table of docs/fidelity.md: every row of tests/fidelity as often as it says there
-# make soak   its row about two hours of a paced loop (SECONDS=7200)
+# make lint   formatting, lints, documentation, package and so on, as CI requires
+# make docs   regenerates the facts about models in README.md and models/*.md from the models' files
+# make bench  the table in docs/performance.md: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
+# make steadiness  how steady the landmarks are and how far they lag (CLIP=media/talker.mp4)
+# make matrix the table in docs/fidelity.md: every row of tests/fidelity as often as it says there
+# make soak   its row on two hours of a paced loop (SECONDS=7200)
 # make test-camera   the program on virtual cameras in a virtual machine; needs Debian 12 and its archive
 # make test-page     the page of live --serve in Chromium; needs Debian 12, about a minute
 # make test-window   the window and its keys on a display without a screen; needs Debian or Ubuntu, about a minute
-# make fuzz   its rows about fuzzed inputs, each kind as long as wanted (SECONDS=600)
+# make fuzz   its rows on fuzzed inputs, each kind for as long as requested (SECONDS=600)
 
 # What Debian 12 and Ubuntu 24.04 call the libraries we build against; ffmpeg makes the tests' videos.
 PACKAGES = libopencv-dev clang libclang-dev pkg-config \
 	libavcodec-dev libavformat-dev libavutil-dev libswscale-dev ffmpeg
 FACEMARK = target/release/facemark
 CLIP = media/talker.mp4
-# What libFuzzer wants of the compiler; the stable one knows it.
+# The compiler flags that libFuzzer needs; the stable compiler has them.
 COVERAGE = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1
@@ -102,7 +102,7 @@ fuzz: setup
 build: setup
 	cargo build --release
 
-# Installs only what is missing, and asks nobody but apt.
+# Installs only what is missing, and only through apt.
 setup:
 	@missing=; \
 	for package in $(PACKAGES); do \

@@ -1,11 +1,11 @@
-//! How fast tract runs single convolutions: what a net that is to be fast should be made of.
+//! How fast tract runs single convolutions: what a fast net should be built from.
 //!
 //! ```sh
-//! cargo run --release --example layers            # add a word to see only the rows that hold it
+//! cargo run --release --example layers            # add a word to see only the rows that contain it
 //! ```
 //!
-//! Each row is a graph of one convolution with bias and ReLU, run on one thread by the tract that the tracker uses. The
-//! time is the smallest of many runs. Peak is what this core multiplies and adds with 16 numbers at once, measured first.
+//! Each row is a graph of one convolution with bias and ReLU, run on one thread by the tracker's tract. The
+//! time is the smallest of many runs. Peak is how fast the core multiplies and adds 16 numbers at once, measured first.
 
 use std::env;
 use std::hint::black_box;
@@ -17,9 +17,9 @@ use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::DataFormat;
 
-/// How long each row is repeated …
+/// How long each row is repeated.
 const BUDGET: Duration = Duration::from_millis(150);
-/// … and the peak, which all rows are compared with.
+/// How long the peak is measured, which all rows are compared with.
 const PEAK_BUDGET: Duration = Duration::from_millis(1500);
 
 /// A convolution of a square picture.
@@ -33,11 +33,11 @@ struct Layer {
     /// Side of the input.
     side: usize,
     padded: bool,
-    /// Whether pictures and weights are 8-bit integers in place of floats.
+    /// Whether pictures and weights are 8-bit integers instead of floats.
     eight_bit: bool,
 }
 
-/// A dense layer whose output is the input's size by the stride, rounded up.
+/// A dense layer whose output size is the input's divided by the stride, rounded up.
 const fn conv(channels: [usize; 2], kernel: usize, stride: usize, side: usize) -> Layer {
     Layer { channels, kernel: [kernel, kernel], stride, groups: 1, side, padded: true, eight_bit: false }
 }
@@ -227,7 +227,7 @@ const LAYERS: &[(&str, &[Layer])] = &[
     ),
 ];
 
-/// The value of one step of the 8-bit integers. Any does: how long they take does not depend on it.
+/// The value of one step of the 8-bit integers. Any will do: the time does not depend on it.
 const STEP: f32 = 0.02;
 
 impl Layer {
@@ -247,7 +247,7 @@ impl Layer {
         if self.padded { self.side.div_ceil(self.stride) } else { self.side - self.kernel[0] + 1 }
     }
 
-    /// Multiplications, those by padding included.
+    /// Multiplications, including those by padding.
     fn macs(self) -> usize {
         let [from, to] = self.channels;
         to * from / self.groups * self.kernel.iter().product::<usize>() * self.side_out().pow(2)
@@ -269,7 +269,7 @@ impl Layer {
         [1, self.channels[0], self.side, self.side]
     }
 
-    /// What pictures are made of.
+    /// The number type of the pictures.
     fn number(self) -> DatumType {
         let steps = QParams::ZpScale { zero_point: 0, scale: STEP };
         if self.eight_bit { i8::datum_type().quantize(steps) } else { f32::datum_type() }
@@ -327,7 +327,7 @@ impl Layer {
     }
 }
 
-/// Numbers that are neither zero nor so small that a processor would be slow.
+/// Numbers that are neither zero nor so small that a processor would slow down.
 fn noise(n: usize) -> Vec<f32> {
     (0..n).map(|i| (i * 7919 % 1009) as f32 / 1009.0 - 0.5003).collect()
 }
@@ -341,14 +341,14 @@ fn smallest(budget: Duration, mut run: impl FnMut() -> Result<Duration>) -> Resu
     Ok(least)
 }
 
-/// Billions of multiplications with addition per second of this core, if it is one that takes 16 numbers at once.
+/// Billions of multiply-adds per second on this core, if it takes 16 numbers at once.
 fn peak() -> Result<Option<f64>> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512f") {
         const ROUNDS: u32 = 100_000;
         let run = || {
             let start = Instant::now();
-            // SAFETY: the processor has AVX-512, as was just asked.
+            // SAFETY: the processor has AVX-512, as was just checked.
             black_box(unsafe { multiply_add(ROUNDS) });
             Ok(start.elapsed())
         };
@@ -358,7 +358,7 @@ fn peak() -> Result<Option<f64>> {
     Ok(None)
 }
 
-/// So many that none waits for its own last result.
+/// Enough that none waits for its own previous result.
 #[cfg(target_arch = "x86_64")]
 const ACCUMULATORS: usize = 16;
 

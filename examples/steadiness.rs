@@ -1,12 +1,12 @@
-//! How still the landmarks stand and how far they lag, for each `--smooth`: the table of docs/tracking.md.
+//! How steady the landmarks are and how far they lag, for each `--smooth`: the table in docs/tracking.md.
 //!
 //! ```sh
 //! cargo run --release --example steadiness -- media/talker.mp4            # add --sweep for other constants
 //! ```
 //!
-//! Movement is that of all landmarks, root mean square, in per cent of the distance between the outer eye corners. Lag is
-//! the delay at which the smoothed landmarks fit best: to the true points where a `.csv` with them lies beside the clip,
-//! as media/talker.csv does, else to the landmarks as the net gives them.
+//! Movement is the root mean square over all landmarks, in per cent of the distance between the outer eye corners. Lag is
+//! the delay at which the smoothed landmarks fit best: to the true points if a `.csv` with them is beside the clip,
+//! like media/talker.csv, otherwise to the net's raw landmarks.
 
 use std::env;
 use std::fs;
@@ -21,9 +21,9 @@ use facemark_cli::source::Source;
 use facemark_cli::source::images::ImagesSource;
 use facemark_cli::source::video::VideoSource;
 
-/// Sensor noise that is added to the still photo: its deviation in grey levels, about that of a webcam in a lit room.
+/// Sensor noise added to the still photo: its standard deviation in grey levels, about that of a webcam in a lit room.
 const NOISE: f32 = 3.0;
-/// How often the photo is seen, 25 times a second.
+/// How many times the photo is shown, at 25 times a second.
 const STILL_FRAMES: i64 = 100;
 const PHOTO: &str = "media/astronaut.jpg";
 /// The outer eye corners of the 68 points, and where their inner points begin: jaws are labelled in several ways.
@@ -103,7 +103,7 @@ fn tracker() -> Result<Tracker> {
     Ok(Tracker::new(options)?)
 }
 
-/// The photo, again and again, each time with other noise.
+/// The photo, again and again, each time with different noise.
 fn still() -> Result<Seen> {
     let mut photo = Frame::empty();
     ImagesSource::open(vec![PHOTO.into()])?.next(&mut photo)?;
@@ -190,7 +190,7 @@ fn lag(seen: &Seen, smooth: &[Shape], truth: Option<&[Shape]>) -> f32 {
             Some(truth) => delayed(truth, seen.index[k], i, delay),
             None => delayed(&seen.landmarks, k, i, delay),
         };
-        // A constant offset of a point is no lag: the variance of the differences counts.
+        // A constant offset of a point is not lag: the variance of the differences counts.
         (INNER..smooth[0].len())
             .map(|i| {
                 variance((5..smooth.len()).map(|k| {
@@ -238,7 +238,7 @@ fn eyes(shape: &[Point]) -> f32 {
 struct Random(u64);
 
 impl Random {
-    /// Normally distributed, nearly: a sum of twelve uniform numbers has variance 1.
+    /// Nearly normally distributed: a sum of twelve uniform numbers has variance 1.
     fn normal(&mut self) -> f32 {
         (0..12).map(|_| self.uniform()).sum::<f32>() - 6.0
     }

@@ -1,4 +1,4 @@
-//! The models that are there: those in the binary and those in `models/` folders.
+//! The available models: those in the binary and those in `models/` folders.
 
 use std::env;
 use std::fs;
@@ -13,10 +13,10 @@ use facemark::onnx::spec::Spec;
 
 use crate::error::{Blame, Fault};
 
-/// The model that is used when nobody names one: 68 points.
+/// The model that is used when none is named: 68 points.
 pub const DEFAULT: &str = "compact";
 
-/// The face detector that is used when nobody names one.
+/// The face detector that is used when none is named.
 pub const DETECTOR: &str = "face";
 
 /// In the binary itself, so that it runs from any folder.
@@ -47,26 +47,26 @@ impl Entry {
         }
     }
 
-    /// Loads a landmark model; the net may use `threads` threads.
+    /// Loads a landmark model; the net can use `threads` threads.
     ///
     /// # Errors
-    /// [`Fault::Model`] if the file cannot be read or is no landmark model of ours.
+    /// [`Fault::Model`] if the file cannot be read or is not one of our landmark models.
     pub fn load(&self, threads: usize) -> Result<LandmarkModel> {
         self.loaded(|bytes| Ok(LandmarkModel::from_bytes(bytes, threads)?))
     }
 
-    /// Loads a face detector; the net may use `threads` threads.
+    /// Loads a face detector; the net can use `threads` threads.
     ///
     /// # Errors
-    /// [`Fault::Model`] if the file cannot be read or is no face detector of ours.
+    /// [`Fault::Model`] if the file cannot be read or is not one of our face detectors.
     pub fn load_detector(&self, threads: usize) -> Result<FaceNet> {
         self.loaded(|bytes| Ok(FaceNet::from_bytes(bytes, threads)?))
     }
 
-    /// What the model says of itself, without loading its net.
+    /// What the model says about itself, without loading its net.
     ///
     /// # Errors
-    /// [`Fault::Model`] if the file cannot be read or is no model of ours.
+    /// [`Fault::Model`] if the file cannot be read or is not one of our models.
     pub fn spec(&self) -> Result<Spec> {
         self.loaded(|bytes| Ok(Spec::of_file(bytes)?))
     }
@@ -100,11 +100,11 @@ impl Entry {
 
 /// The model of this name or in this file.
 ///
-/// A path is whatever ends in `.onnx` or holds a slash. A name is looked for in the binary, then as
+/// Anything that ends in `.onnx` or contains a slash is a path. A name is looked for in the binary, then as
 /// `NAME.onnx` in the folders of [`folders`].
 ///
 /// # Errors
-/// [`Fault::Model`] if there is none, with the names that there are.
+/// [`Fault::Model`] if there is none; the message lists the available names.
 pub fn find(name: &str) -> Result<Entry> {
     let path = Path::new(name);
     if path.components().count() > 1 || path.extension().is_some_and(|extension| extension == "onnx") {
@@ -134,7 +134,7 @@ pub fn list() -> Vec<Entry> {
         .collect()
 }
 
-/// Where further models are looked for: `$FACEMARK_MODELS`, `models` here, and `models` beside the binary.
+/// Where to look for more models: `$FACEMARK_MODELS`, `models` in the current folder, and `models` beside the binary.
 fn folders() -> Vec<PathBuf> {
     let variable = env::var_os("FACEMARK_MODELS").map(PathBuf::from);
     let beside = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("models")));

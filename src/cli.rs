@@ -58,12 +58,12 @@ pub struct Cli {
     /// Print errors only.
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say more; twice: even more.
+    /// Print more; given twice, even more.
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 }
 
-/// The things to do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find the landmarks in a video or in pictures; write an annotated copy, JSON lines or CSV.
@@ -72,7 +72,7 @@ pub enum Command {
     Bench(Bench),
     /// Show a camera's picture, or a video at its own speed, with its landmarks, in a window or on a page.
     Live(Live),
-    /// List the cameras with what they can be set to.
+    /// List the cameras and the settings that they support.
     Devices(Devices),
     /// List the models.
     Models,
@@ -92,7 +92,7 @@ pub struct Annotate {
     #[arg(required = true)]
     pub input: Vec<PathBuf>,
     /// The annotated video (.mp4, .mov, .mkv) or picture; for several, a folder. For several videos --jsonl and --csv
-    /// are folders, too. A name with a / at its end is a folder's in any case.
+    /// are folders, too. A name that ends in / is always a folder.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Write raw video instead; -o - is standard output then.
@@ -104,17 +104,17 @@ pub struct Annotate {
         value_name = "FORMAT"
     )]
     pub video_format: Option<VideoFormat>,
-    /// Begin with the first frame at this time or later, in seconds or [HH:]MM:SS[.fff] since the video's begin. The
-    /// annotated video begins there; times in the data stay those of the whole.
+    /// Begin with the first frame at this time or later, in seconds or [HH:]MM:SS[.fff] from the video's start. The
+    /// annotated video begins there; times in the data stay those of the whole video.
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub start: Option<f64>,
     /// End with the last frame before this time.
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub end: Option<f64>,
-    /// Leave out the videos whose outputs are all there: goes on with a batch that was broken off.
+    /// Skip the videos whose outputs all exist, to continue a batch that was interrupted.
     #[arg(long)]
     pub resume: bool,
-    /// Where landmarks go.
+    /// Where to write the landmarks.
     #[command(flatten)]
     pub data: Data,
     /// Replace outputs that exist.
@@ -123,7 +123,7 @@ pub struct Annotate {
     /// Write every stage of every frame as a trace for ui.perfetto.dev or chrome://tracing.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Write the time that each frame's faces took into the picture.
+    /// Draw into the picture how long each frame's faces took.
     #[arg(long)]
     pub show_latency: bool,
     /// Play the file at its own speed as if it were a camera: the newest frame wins, late ones are dropped
@@ -133,7 +133,7 @@ pub struct Annotate {
     /// Whether faces are hidden.
     #[command(flatten)]
     pub hiding: Hiding,
-    /// Which frames, and how they lie.
+    /// Which frames, and how they are rotated.
     #[command(flatten)]
     pub reading: Reading,
     /// How to track.
@@ -142,7 +142,7 @@ pub struct Annotate {
 }
 
 impl Annotate {
-    /// The part of the videos that is wanted.
+    /// The requested part of the videos.
     ///
     /// # Errors
     /// [`Fault::Usage`] for a part that is empty.
@@ -182,11 +182,11 @@ pub struct Bench {
     /// and counted.
     #[arg(long)]
     pub live: bool,
-    /// Feed so many frames a second, whatever their times, and measure from the instant at which each is due: what
-    /// is late stays late. Frames are dropped and counted as with --live.
+    /// Feed this many frames a second, whatever their times, and measure from the instant at which each is due, so that
+    /// delays count. Frames are dropped and counted as with --live.
     #[arg(long, value_name = "FPS", conflicts_with = "live", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub paced: Option<u32>,
-    /// Which frames, and how they lie.
+    /// Which frames, and how they are rotated.
     #[command(flatten)]
     pub reading: Reading,
     /// How to track.
@@ -222,7 +222,7 @@ pub struct Live {
     /// Write raw video instead; -o - is standard output then.
     #[arg(long = "format", value_enum, requires = "output", value_name = "FORMAT")]
     pub video_format: Option<VideoFormat>,
-    /// Where landmarks go.
+    /// Where to write the landmarks.
     #[command(flatten)]
     pub data: Data,
     /// Send an OSC bundle per frame.
@@ -240,7 +240,7 @@ pub struct Live {
     /// Whether faces are hidden.
     #[command(flatten)]
     pub hiding: Hiding,
-    /// Which frames, and how they lie.
+    /// Which frames, and how they are rotated.
     #[command(flatten)]
     pub reading: Reading,
     /// How to track.
@@ -260,16 +260,16 @@ pub struct Camera {
     /// The frames a second to ask the camera for; the nearest that it has is taken. [default: 30]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "input")]
     pub fps: Option<u32>,
-    /// How the camera is to send its pictures.
+    /// The format in which the camera sends its pictures.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = CameraFormat::Auto, conflicts_with = "input")]
     pub camera_format: CameraFormat,
-    /// Wait for a camera that is not there or gets lost, instead of ending with exit code 4.
+    /// Wait for a camera that is missing or lost, instead of ending with exit code 4.
     #[arg(long, conflicts_with = "input")]
     pub reconnect: bool,
 }
 
 impl Camera {
-    /// What is wanted of the camera.
+    /// What to ask the camera for.
     pub fn wanted(&self) -> Wanted {
         Wanted {
             camera: self.camera.clone(),
@@ -288,7 +288,7 @@ impl Camera {
 /// Values of `--camera-format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CameraFormat {
-    /// What gives the wanted size and rate.
+    /// Whichever gives the requested size and rate.
     Auto,
     /// JPEG pictures: high rates over USB 2.
     Mjpeg,
@@ -364,7 +364,7 @@ pub enum Switch {
     Off,
 }
 
-/// Outputs that hold landmarks and no pictures.
+/// Outputs with landmarks but no pictures.
 #[derive(Clone, Debug, Args)]
 pub struct Data {
     /// Landmarks as one line of JSON per frame; - is standard output.
@@ -376,7 +376,7 @@ pub struct Data {
 }
 
 impl Data {
-    /// The files, as far as they are wanted.
+    /// The files that were asked for.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.jsonl.iter().chain(&self.csv)
     }
@@ -408,11 +408,11 @@ impl Hiding {
 /// Arguments that decide what is read.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Reading {
-    /// Look for faces in every Nth frame only, for data of long videos in less time. Data have these frames alone; an
+    /// Look for faces in every Nth frame only, for data of long videos in less time. Data contain only these frames; an
     /// annotated video keeps all, each with the faces that were found last.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
-    /// Turn the pictures clockwise before anything else, for recordings that lie on their side.
+    /// Turn the pictures clockwise before anything else, for recordings that are on their side.
     #[arg(long, value_enum, value_name = "DEGREES")]
     pub rotate: Option<Rotation>,
 }
@@ -432,7 +432,7 @@ pub enum Rotation {
 }
 
 impl Reading {
-    /// What is to be done to frames.
+    /// What to do to the frames.
     pub fn adjustment(self) -> Adjustment {
         let quarter_turns = match self.rotate {
             None => 0,
@@ -453,13 +453,13 @@ pub struct Tracking {
     /// The face detector's name or an .onnx file.
     #[arg(long, default_value = catalog::DETECTOR, value_name = "NAME|FILE")]
     pub detector: String,
-    /// Threads that the nets may use.
+    /// Threads that the nets can use.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: u16,
     /// Follow at most this many faces. [default: 4; all in pictures, and with --blur or --mosaic]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_faces: Option<u16>,
-    /// Look for new faces every so many frames; in each while one is missing.
+    /// Look for new faces every N frames; in every frame while one is missing.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub redetect_every: u32,
     /// Look for small faces, too: from 15 px in 640×480 on. Looking for faces takes seven times as long.
@@ -468,7 +468,7 @@ pub struct Tracking {
     /// How much to smooth the landmarks over time.
     #[arg(long, value_enum, default_value_t = Smooth::Low)]
     pub smooth: Smooth,
-    /// Also tell where each head is turned to and how far eyes and mouth are open (68 points only).
+    /// Also report where each head is turned and how far the eyes and mouth are open (68 points only).
     #[arg(long)]
     pub measures: bool,
 }
@@ -478,14 +478,14 @@ pub struct Tracking {
 pub enum Smooth {
     /// Landmarks as the net gives them.
     Off,
-    /// Take the tremble off, with hardly any lag.
+    /// Remove the jitter, with hardly any lag.
     Low,
     /// Calm, for still faces.
     High,
 }
 
 impl Tracking {
-    /// The tracker's options; all faces are followed if nobody says how many and it is `for_all`.
+    /// The tracker's options; all faces are followed if no number is given and `for_all` is set.
     pub fn options(&self, for_all: bool) -> Options {
         let default = if for_all { usize::MAX } else { Options::default().max_faces };
         Options {

@@ -42,7 +42,7 @@ pub fn from_rgb(picture: &RgbImage, image: &mut Yuv420) -> Result<()> {
         .context("cannot turn RGB into planes")
 }
 
-/// The planes as RGB. A chroma sample counts for all its four pixels.
+/// The planes as RGB. A chroma sample applies to all four of its pixels.
 ///
 /// # Errors
 /// If the picture has no pixels.
@@ -86,7 +86,7 @@ fn named(tags: ColorTags) -> (YuvRange, YuvStandardMatrix) {
     (range, matrix)
 }
 
-/// How luma and the differences, less what grey has of them, become RGB. With Y, B and R for these:
+/// How luma and the differences, minus their values for grey, become RGB. With Y, B and R for these:
 /// `red = luma·Y + red·R`, `green = luma·Y + green·(B, R)`, `blue = luma·Y + blue·B`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Equations {
@@ -139,7 +139,7 @@ impl ToRgb {
     }
 }
 
-/// From luma and chroma of any tags to those of JPEG files, one sample at a time and without a way through RGB.
+/// From luma and chroma of any tags to those of JPEG files, one sample at a time and without going through RGB.
 #[derive(Clone, Copy, Debug)]
 pub struct ToJpeg {
     offset: i32,

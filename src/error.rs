@@ -9,21 +9,21 @@ use anyhow::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Fault {
-    /// Anything without a better name; a defect of ours more often than not.
+    /// Anything else; more often than not a bug of ours.
     Failure = 1,
-    /// The command line asks for something that cannot be.
+    /// The command line asks for something impossible.
     Usage = 2,
-    /// The input is missing, unreadable or holds no picture.
+    /// The input is missing, unreadable or has no picture.
     Input = 3,
     /// A camera or display fails.
     Device = 4,
-    /// A model file is missing, broken or not what it says.
+    /// A model file is missing, broken or not what it claims to be.
     Model = 5,
     /// The output cannot be written.
     Output = 6,
-    /// The input broke off early; what could be read was processed and written.
+    /// The input ended early; what could be read was processed and written.
     EndedEarly = 7,
-    /// Whoever read our standard output has gone: what a shell reports for SIGPIPE, and no reason to complain.
+    /// The reader of our standard output is gone: what a shell reports for SIGPIPE, and no reason to complain.
     ClosedPipe = 141,
 }
 
@@ -48,7 +48,7 @@ impl Fault {
         Error::new(Blamed { fault: self, message: message.to_string() })
     }
 
-    /// The fault that an error carries; [`Fault::Failure`] if nobody said.
+    /// The fault that an error carries; [`Fault::Failure`] if it has none.
     pub fn of(error: &Error) -> Self {
         match (error.downcast_ref::<Blamed>(), error.downcast_ref()) {
             (Some(blamed), _) => blamed.fault,
@@ -58,12 +58,12 @@ impl Fault {
     }
 }
 
-/// Says what was tried, and whose fault it is that it failed.
+/// Adds what was tried, and whose fault the failure is.
 pub trait Blame<T> {
     /// Like [`anyhow::Context::with_context`], with a fault.
     ///
     /// # Errors
-    /// The same as before, in more words.
+    /// The same error, with this context.
     fn blame<M: Display>(self, fault: Fault, message: impl FnOnce() -> M) -> anyhow::Result<T>;
 }
 
@@ -73,7 +73,7 @@ impl<T, E: Into<Error>> Blame<T> for Result<T, E> {
     }
 }
 
-/// Writes a line to standard error. Where that takes nothing (its disk is full, its terminal gone), the work goes on.
+/// Writes a line to standard error. If that fails (a full disk, a closed terminal), the work goes on.
 pub fn tell(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -6,10 +6,10 @@ use facemark::{Face, Plane};
 
 /// A presentation time in exact ticks of the stream's own time base.
 ///
-/// Floating-point seconds would not survive the way from input to output unchanged.
+/// Floating-point seconds would not survive the trip from input to output unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaTime {
-    /// Number of ticks since the film began. May be negative.
+    /// Number of ticks since the film began. Can be negative.
     pub ticks: i64,
     /// Length of one tick in seconds as a fraction, numerator and denominator, both positive.
     pub base: (i32, i32),
@@ -66,7 +66,7 @@ impl Yuv420 {
         (self.luma.width(), self.luma.height())
     }
 
-    /// Gives the picture this size, keeping the planes' memory. The samples' values are unspecified afterwards.
+    /// Resizes the picture, reusing the planes' memory. The samples' values are unspecified afterwards.
     pub fn resize(&mut self, width: usize, height: usize) {
         self.luma.resize(width, height);
         for plane in &mut self.chroma {
@@ -74,7 +74,7 @@ impl Yuv420 {
         }
     }
 
-    /// Becomes the same as `other`, keeping the planes' memory.
+    /// Becomes a copy of `other`, reusing the planes' memory.
     pub fn copy_from(&mut self, other: &Self) {
         self.color = other.color;
         self.luma.copy_from(&other.luma);
@@ -84,7 +84,7 @@ impl Yuv420 {
     }
 }
 
-/// The timed steps of a frame's way, in order.
+/// The timed steps of a frame's path, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Reading, decoding and conversion to upright 4:2:0 planes.
@@ -95,7 +95,7 @@ pub enum Stage {
     Crop,
     /// The landmark net, all faces together.
     Infer,
-    /// The detector's second look at each face, which tells whether it still is there.
+    /// The detector's second look at each face, to check that it is still there.
     Confirm,
     /// Smoothing.
     Smooth,
@@ -105,7 +105,7 @@ pub enum Stage {
     Draw,
     /// Encoding and writing the video.
     Encode,
-    /// From the frame's capture until its landmarks were with those who wait for them.
+    /// From the frame's capture until its landmarks were delivered.
     Data,
     /// From the frame's capture until its picture was handed to the display.
     Display,
@@ -144,7 +144,7 @@ impl Stage {
         }
     }
 
-    /// Whether this is the way since the capture and no work of its own.
+    /// Whether this is the time since the capture and not work of its own.
     pub fn is_latency(self) -> bool {
         matches!(self, Self::Data | Self::Display)
     }
@@ -162,7 +162,7 @@ impl From<facemark::Stage> for Stage {
     }
 }
 
-/// Of a frame with hundreds of faces not every run of a stage is remembered, only its sum.
+/// For a frame with hundreds of faces, not every run of a stage is kept, only the sum.
 const MAX_SPANS: usize = 256;
 
 /// How long each stage took for one frame, and when it ran. A stage that did not run has no entry.
@@ -184,12 +184,12 @@ pub struct Span {
 }
 
 impl Timing {
-    /// Adds the time from `start` to now to the stage's: a stage may run several times, once per face.
+    /// Adds the time from `start` to now to the stage's: a stage can run several times, once per face.
     pub fn since(&mut self, stage: Stage, start: Instant) {
         self.add(Span { stage, start, length: start.elapsed() });
     }
 
-    /// Adds what the tracker says of its own stages.
+    /// Adds the times that the tracker reports for its own stages.
     pub fn add_tracker(&mut self, timing: &facemark::Timing) {
         for &facemark::Span { stage, start, length } in timing.spans() {
             self.add(Span { stage: stage.into(), start, length });
@@ -215,13 +215,13 @@ impl Timing {
         &self.spans
     }
 
-    /// Becomes the same as `other`, keeping the memory.
+    /// Becomes a copy of `other`, reusing the memory.
     pub fn copy_from(&mut self, other: &Self) {
         self.sums = other.sums;
         self.spans.clone_from(&other.spans);
     }
 
-    /// Forgets everything, keeping the memory.
+    /// Clears everything, keeping the memory.
     pub fn clear(&mut self) {
         self.sums = Default::default();
         self.spans.clear();
@@ -236,22 +236,22 @@ impl Timing {
     }
 }
 
-/// A decoded picture. It owns its pixels; whoever has the frame may change them.
+/// A decoded picture. It owns its pixels; the owner of the frame can change them.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Position in the input, from 0. Dropped frames leave a gap.
     pub index: u64,
-    /// When it is to be shown.
+    /// When to show it.
     pub time: MediaTime,
-    /// How long it is to be shown, in ticks of its time; 0 where that is not known.
+    /// How long to show it, in ticks of its time; 0 if unknown.
     pub length: i64,
     /// When it became available, on the monotonic clock. Latencies count from here.
     pub captured: Instant,
     /// The upright picture.
     pub image: Yuv420,
-    /// What it cost so far.
+    /// What it has cost so far.
     pub timing: Timing,
-    /// Whether its faces were not looked for: they are those of the last frame in which they were.
+    /// Whether the search for faces was skipped: its faces are those of the last frame that was searched.
     pub held: bool,
 }
 
@@ -269,7 +269,7 @@ impl Frame {
         }
     }
 
-    /// Becomes the same as `other`, keeping the planes' memory.
+    /// Becomes a copy of `other`, reusing the planes' memory.
     pub fn copy_from(&mut self, other: &Self) {
         let Self { index, time, length, captured, image, timing, held } = other;
         (self.index, self.time, self.length) = (*index, *time, *length);

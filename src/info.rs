@@ -1,34 +1,34 @@
-//! What is known of a source beforehand.
+//! What is known about a source in advance.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::frame::ColorTags;
 
-/// What is known of a source before its first frame.
+/// What is known about a source before its first frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceInfo {
     /// The files behind the frames: one video, or one picture a frame.
     pub files: Vec<PathBuf>,
     /// Pictures that have nothing to do with one another: no tracking from one to the next.
     pub stills: bool,
-    /// Faces are looked for in every so many frames, at least 1.
+    /// Faces are looked for in every Nth frame; at least 1.
     pub every: u32,
-    /// Width and height of the upright picture; of the first one where they differ.
+    /// Width and height of the upright picture; of the first one if they differ.
     pub size: (usize, usize),
-    /// How many frames there will be, as far as the header tells; an estimate.
+    /// The expected number of frames according to the header; an estimate.
     pub frames: Option<u64>,
     /// Length of a tick of the frames' times, in seconds.
     pub time_base: (i32, i32),
     /// What the file's own clock shows, in seconds, where the frames' times are 0.
     pub start: f64,
-    /// The time of the first frame in ticks, where only a part of the file is wanted that begins there.
+    /// The time of the first frame in ticks, if only the part of the file from there on is wanted.
     pub begin: Option<i64>,
-    /// Where the part of the file that is wanted ends, in ticks; `None` at the file's own end.
+    /// Where the wanted part of the file ends, in ticks; `None` for the file's own end.
     pub end: Option<i64>,
-    /// Nominal frames a second.
+    /// Nominal frames per second.
     pub frame_rate: Option<(i32, i32)>,
-    /// Width to height of one upright pixel, where the source says so.
+    /// Width to height of one upright pixel, if the source states it.
     pub pixel_aspect: Option<(i32, i32)>,
     /// The colours of the first frame.
     pub color: ColorTags,
@@ -37,7 +37,7 @@ pub struct SourceInfo {
 }
 
 impl SourceInfo {
-    /// A file of which nothing is known yet.
+    /// A file about which nothing is known yet.
     pub(crate) fn empty(path: &Path) -> Self {
         Self {
             files: vec![path.to_owned()],

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let cli = Cli::parse();
     init_log(&cli);
-    // A panic becomes an error that names its stage; its place is of interest to us alone.
+    // A panic becomes an error that names its stage; its location is of interest only to us.
     panic::set_hook(Box::new(|info| log::debug!("{info}")));
     let stop = Arc::new(AtomicBool::new(false));
     let signal = Arc::new(AtomicUsize::new(0));
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     });
     match (result, signal.load(Ordering::Relaxed)) {
         (Ok(()), 0) => ExitCode::SUCCESS,
-        // What a shell reports for a process that a signal ended.
+        // What a shell reports for a process that was ended by a signal.
         (Ok(()), signal) => ExitCode::from(128 + signal as u8),
         (Err(error), _) => report(&error),
     }
@@ -67,7 +67,7 @@ fn catch_signals(stop: &Arc<AtomicBool>, caught: &Arc<AtomicUsize>) -> Result<()
             .and_then(|_| flag::register(signal, Arc::clone(stop)))
             .context("cannot listen to Ctrl-C")?;
     }
-    // A file that may not grow any more is a failed write, which is told; this signal would end us before.
+    // A file that reaches the size limit is a failed write, which is reported; this signal would end us first.
     flag::register(SIGXFSZ, Arc::default()).context("cannot listen to the limit on file sizes")?;
     Ok(())
 }

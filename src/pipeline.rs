@@ -27,20 +27,20 @@ use crate::threads::joined;
 const QUEUE: usize = 2;
 /// Live, only the newest frame waits.
 const LIVE_QUEUE: usize = 1;
-/// All frames there are: both queues, and one in the hands of each stage.
+/// All existing frames: both queues, and one in the hands of each stage.
 const FRAMES: usize = 2 * QUEUE + 3;
 
-/// While no frame comes, the sinks are asked this often whether they have something to do.
+/// While no frame arrives, the sinks are asked this often whether they have something to do.
 const IDLE: Duration = Duration::from_millis(15);
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Frames that went all the way.
+    /// Frames that made it to the sinks.
     pub frames: u64,
-    /// Frames that did not: a newer one had come, or their picture was broken. Only ever live.
+    /// Frames that did not: a newer one had arrived, or their picture was broken. Only ever live.
     pub dropped: u64,
-    /// Where more faces were seen than may be followed.
+    /// The fullest picture in which not all faces were followed.
     pub crowd: Crowd,
 }
 
@@ -88,7 +88,7 @@ pub fn run(
         let capture = scope.spawn(move || capture(source, &empty_out, &outlet, may_go_on));
         let inference = scope.spawn(move || infer(tracker, (stills, every), &frames_out, &tracked_in));
         let written = catch_unwind(AssertUnwindSafe(|| write(sinks, &tracked_out, &empty_in, live)));
-        // This is what tells the other two to end, should they not know.
+        // This tells the other two to end, in case they do not know yet.
         over.store(true, Ordering::Relaxed);
         drop((tracked_out, empty_in));
         (joined(capture.join(), "capture"), joined(inference.join(), "inference"), joined(written, "output"))
@@ -98,7 +98,7 @@ pub fn run(
     summary.crowd = crowd;
     let end = captured?;
     let stopped = stop.load(Ordering::Relaxed);
-    // Without any frame there is nothing to complete, unless that is all that there is.
+    // Without any frame there is nothing to complete, unless the source has none.
     if summary.frames > 0 || (end.is_ok() && !stopped) {
         let kind = if stopped { End::CutShort } else { End::Complete };
         sinks.iter_mut().try_for_each(|sink| sink.finish(kind))?;
@@ -109,12 +109,12 @@ pub fn run(
 /// Where captured frames go.
 struct Outlet {
     frames: Sender<Frame>,
-    /// Live only: the other end of `frames`, to take back what was not fetched in time, and its way home.
+    /// Live only: the other end of `frames`, to take back what was not fetched in time, and where to return it.
     stale: Option<(Receiver<Frame>, Sender<Frame>)>,
 }
 
 impl Outlet {
-    /// Hands the frame on; `false` when nobody wants any more.
+    /// Hands the frame on; `false` when no more are wanted.
     fn send(&self, frame: Frame) -> bool {
         let Some((stale, empty)) = &self.stale else {
             return self.frames.send(frame).is_ok();
@@ -123,7 +123,7 @@ impl Outlet {
             return true;
         };
         if let Ok(old) = stale.try_recv() {
-            // Has room: there are not more frames than places.
+            // Has room: there are no more frames than places.
             let _ = empty.try_send(old);
         }
         // Only this thread sends, so there is room now.
@@ -131,7 +131,7 @@ impl Outlet {
     }
 }
 
-/// Reads the source to its end, or as long as it may.
+/// Reads the source to its end, or while `may_go_on` holds.
 fn capture(
     source: &mut dyn Source,
     empty: &Receiver<Frame>,
@@ -189,7 +189,7 @@ fn infer(
     Ok(crowd)
 }
 
-/// Hands the frames to the sinks. Live, a gap in the frames' numbers is frames that were dropped.
+/// Hands the frames to the sinks. Live, a gap in the frames' numbers means dropped frames.
 fn write(
     sinks: &mut [&mut dyn Sink],
     tracked: &Receiver<Tracked>,
@@ -212,7 +212,7 @@ fn write(
             summary.dropped += tracked.frame.index.saturating_sub(next);
             next = tracked.frame.index + 1;
         }
-        // Has room; and if capture is gone, nobody needs the frame.
+        // Has room; and if capture is gone, the frame is not needed.
         let _ = empty.try_send(tracked.frame);
     }
 }
@@ -341,13 +341,13 @@ mod tests {
         fail_at: Option<u64>,
         pause: Duration,
         idle: u64,
-        /// For each frame how long it was tracked, and how long ago it was captured then.
+        /// For each frame, how long its tracking took, and how long ago it had been captured by then.
         times: Vec<(Duration, Duration)>,
     }
 
     impl Sink for Record {
         fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
-            // Live, the very frame may have been dropped.
+            // Live, that very frame may have been dropped.
             if self.fail_at.is_some_and(|at| tracked.frame.index >= at) {
                 return Err(Fault::Output.error("disk full"));
             }
@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_net_slower_than_the_camera_costs_frames_and_no_latency() {
-        // 30 frames a second for four seconds, 45 ms for each: a quarter has to go, and none may pile up.
+        // 30 frames a second for four seconds, 45 ms for each: a quarter must be dropped, and none may pile up.
         let mut source = Paced::new(Box::new(counter(120, false, end)), Some(30));
         let mut tracker = tracker(Duration::from_millis(45), || ());
         let mut sink = Record::default();
@@ -413,13 +413,13 @@ mod tests {
             times[times.len() * 95 / 100]
         };
         let (track, latency): (Vec<_>, Vec<_>) = sink.times.into_iter().unzip();
-        // A frame waits for the one before it, no longer. On an idle machine this is 150 ms; a busy one is slow itself.
+        // A frame waits only for the one before it. On an idle machine this is 150 ms; a busy one is itself slow.
         let bound = 2 * p95(track) + Duration::from_millis(60);
         let latency = p95(latency);
         assert!(latency < bound, "{latency:?}, {bound:?}");
     }
 
-    /// Has a frame at every third look.
+    /// Has a frame every third time it is asked.
     struct Hesitant(Counter, u32);
 
     impl Source for Hesitant {

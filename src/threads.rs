@@ -1,4 +1,4 @@
-//! Threads beside the pipeline, for work that must not hold the display up: each has a bounded inbox.
+//! Threads beside the pipeline, for work that must not hold up the display: each has a bounded inbox.
 
 use std::any::Any;
 use std::sync::{Arc, Weak};
@@ -10,27 +10,27 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySe
 
 use crate::error::{Blame, Fault};
 
-/// A thread that works off messages until its inbox is closed.
+/// A thread that works through messages until its inbox is closed.
 pub struct Worker<M, T> {
     inbox: Option<Sender<M>>,
-    /// What the thread has done with, for its memory.
+    /// Messages that the thread is done with, to reuse their memory.
     used: Receiver<M>,
     thread: JoinHandle<Result<T>>,
     name: &'static str,
 }
 
 impl<M: Send + 'static, T: Send + 'static> Worker<M, T> {
-    /// Starts the thread `name`; at most `places` messages wait for it.
+    /// Starts the thread `name`; at most `places` messages can wait for it.
     ///
     /// # Errors
-    /// If the system has no thread left.
+    /// If the system cannot create a thread.
     pub fn start(
         name: &'static str,
         places: usize,
         work: impl FnOnce(Inbox<M>) -> Result<T> + Send + 'static,
     ) -> Result<Self> {
         let (inbox, messages) = bounded(places);
-        // One more may be in the thread's hands, and one in the sender's.
+        // One more can be in the thread's hands, and one in the sender's.
         let (done, used) = bounded(places + 2);
         let thread = spawn(name, move || work(Inbox { messages, done }))?;
         Ok(Self { inbox: Some(inbox), used, thread, name })
@@ -41,12 +41,12 @@ impl<M: Send + 'static, T: Send + 'static> Worker<M, T> {
         self.inbox.as_ref().is_some_and(|inbox| inbox.send(message).is_ok())
     }
 
-    /// A message that the thread has done with, to be filled again.
+    /// A message that the thread is done with, to be filled again.
     pub fn used(&self) -> Option<M> {
         self.used.try_recv().ok()
     }
 
-    /// Says that no more messages come. The thread ends when it has worked off those that wait.
+    /// Signals that no more messages will come. The thread ends once it has worked through those that wait.
     pub fn close(&mut self) {
         self.inbox = None;
     }
@@ -73,9 +73,9 @@ pub struct Inbox<M> {
 }
 
 impl<M> Inbox<M> {
-    /// Gives a message back, for its memory.
+    /// Gives a message back, to reuse its memory.
     pub fn give_back(&self, message: M) {
-        // Has room: there are not more messages than places.
+        // Has room: there are no more messages than places.
         let _ = self.done.try_send(message);
     }
 }
@@ -88,8 +88,8 @@ impl<M> Iterator for Inbox<M> {
     }
 }
 
-/// A thread that calls what may block for ever, such as a driver, and leaves the newest result in a slot. Nobody waits
-/// for it: it ends by itself once the slot is not wanted any more, or with the process.
+/// A thread that calls what can block forever, such as a driver, and leaves the newest result in a slot. Nothing waits
+/// for it: it ends by itself once the slot is no longer wanted, or with the process.
 pub struct Feed<M> {
     newest: SlotOut<M>,
     thread: JoinHandle<Result<()>>,
@@ -100,7 +100,7 @@ impl<M: Send + 'static> Feed<M> {
     /// Starts the thread `name`.
     ///
     /// # Errors
-    /// If the system has no thread left.
+    /// If the system cannot create a thread.
     pub fn start(
         name: &'static str,
         work: impl FnOnce(&SlotIn<M>) -> Result<()> + Send + 'static,
@@ -113,7 +113,7 @@ impl<M: Send + 'static> Feed<M> {
         Ok(Self { newest, thread, name })
     }
 
-    /// Waits for something new, at most this long.
+    /// Waits for a new item, at most this long.
     pub fn wait(&self, timeout: Duration) -> Latest<M> {
         self.newest.wait(timeout)
     }
@@ -127,7 +127,7 @@ impl<M: Send + 'static> Feed<M> {
     }
 }
 
-/// Lets signals go to other threads: a driver's call that one interrupts has failed.
+/// Leaves signals to other threads: a driver's call fails when a signal interrupts it.
 fn block_signals() {
     #[cfg(unix)]
     // SAFETY: the set is ours, filled before it is read, and the call changes nothing but this thread's mask.
@@ -141,7 +141,7 @@ fn block_signals() {
 /// Starts a thread.
 ///
 /// # Errors
-/// If the system has none left.
+/// If the system cannot create one.
 pub fn spawn<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -169,7 +169,7 @@ pub fn queue<M>(places: usize) -> (Sender<M>, Receiver<M>) {
     bounded(places)
 }
 
-/// A place for one thing: a newer one takes the place of one that was not fetched.
+/// A place for one item: a newer one replaces one that was not fetched.
 pub fn slot<M>() -> (SlotIn<M>, SlotOut<M>) {
     let (inlet, outlet) = bounded(1);
     let reader = Arc::new(());
@@ -177,33 +177,33 @@ pub fn slot<M>() -> (SlotIn<M>, SlotOut<M>) {
     (inlet, SlotOut { outlet, _reader: reader })
 }
 
-/// Where new things come in.
+/// Where new items go in.
 pub struct SlotIn<M> {
     inlet: Sender<M>,
     stale: Receiver<M>,
     reader: Weak<()>,
 }
 
-/// Where the newest thing goes out.
+/// Where the newest item comes out.
 pub struct SlotOut<M> {
     outlet: Receiver<M>,
-    /// Lives as long as this end, for the other one to see.
+    /// Lives as long as this end, so that the other one can tell.
     _reader: Arc<()>,
 }
 
-/// What a look into a slot finds.
+/// What is found in a slot.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Latest<M> {
-    /// The newest thing.
+    /// The newest item.
     New(M),
     /// Nothing yet.
     Nothing,
-    /// Nothing any more.
+    /// Nothing, and nothing more will come.
     Closed,
 }
 
 impl<M> SlotIn<M> {
-    /// Puts something in, never waiting; what was there and is not wanted any more comes back.
+    /// Puts an item in without waiting; returns the one that it replaces.
     pub fn put(&self, message: M) -> Option<M> {
         let Err(TrySendError::Full(message)) = self.inlet.try_send(message) else {
             return None;
@@ -221,7 +221,7 @@ impl<M> SlotIn<M> {
 }
 
 impl<M> SlotOut<M> {
-    /// Waits for something new, at most this long.
+    /// Waits for a new item, at most this long.
     pub fn wait(&self, timeout: Duration) -> Latest<M> {
         match self.outlet.recv_timeout(timeout) {
             Ok(message) => Latest::New(message),

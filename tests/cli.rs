@@ -16,7 +16,7 @@ fn media(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("media").join(name)
 }
 
-/// The program. It hears signals even if this test run was started with them ignored, as by nohup.
+/// The program. It receives signals even if this test run was started with them ignored, as by nohup.
 fn command() -> Command {
     let mut command = Command::new("env");
     command.args(["--default-signal=INT,TERM", FACEMARK]);
@@ -38,7 +38,7 @@ fn succeed(args: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// Runs facemark, which must fail with this code and one line that holds `word`.
+/// Runs facemark, which must fail with this code and one line that contains `word`.
 fn fail(args: &[&str], code: i32, word: &str) {
     let output = facemark(args);
     let message = text(&output.stderr);
@@ -65,8 +65,8 @@ fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
     (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
-/// Mean error of the 51 inner points in per cent of the distance of the outer eye corners. The truth's jaw
-/// points are defined differently from people's labels, see media/SOURCES.md.
+/// Mean error of the 51 inner points in per cent of the distance between the outer eye corners. The truth's jaw
+/// points are defined differently from human labels, see media/SOURCES.md.
 fn error(face: &Value, truth: &[[f64; 2]]) -> f64 {
     let points: Vec<[f64; 2]> = serde_json::from_value(face["points"].clone()).expect("points");
     assert_eq!(points.len(), 68);
@@ -119,7 +119,7 @@ fn measures_are_written_where_they_are_asked_for() {
         difference += (yaw - f64::from(pose.yaw).to_degrees()).abs();
         n += 1.0;
     }
-    // The rendered head looks a tenth further to the side to nets that have seen people only.
+    // To nets trained only on people, the rendered head looks a tenth further to the side.
     assert!(n >= 120.0 && difference / n < 4.0, "yaw is {:.1}° off", difference / n);
 }
 
@@ -161,7 +161,7 @@ fn all_outputs_of_one_run_agree() {
     assert_eq!(header.len(), 5 + 2 * 58 + 1);
     let found: usize = frames.iter().map(|frame| frame["faces"].as_array().unwrap().len().max(1)).sum();
     assert_eq!(rows.count(), found);
-    // Decoding the annotated video again gives as many frames, with the overlay in them.
+    // Decoding the annotated video again gives the same number of frames, with the overlay in them.
     let again = lines(&succeed(&["annotate", &video, "--jsonl", "-", "--quiet"]));
     assert_eq!(again.len(), frames.len());
     let names: Vec<_> =
@@ -179,7 +179,7 @@ fn a_photo_has_its_face_and_an_annotated_copy() {
     assert_eq!(frames.len(), 1);
     assert!(frames[0]["file"].as_str().unwrap().ends_with("astronaut.jpg"));
     let face = &frames[0]["faces"][0];
-    // Seen by eye in the photo: the tip of the nose, and the eyes' outer corners.
+    // Read off the photo by eye: the tip of the nose, and the eyes' outer corners.
     let points: Vec<[f64; 2]> = serde_json::from_value(face["points"].clone()).unwrap();
     assert!(distance(points[30], [224.0, 126.0]) < 8.0, "nose at {:?}", points[30]);
     let copy = image::open(target.join("astronaut.jpg")).expect("the annotated copy");
@@ -311,7 +311,7 @@ fn broken_models_are_refused() {
 fn a_truncated_video_is_annotated_as_far_as_it_goes() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    // Matroska can be read from the front, so a part of it is a truncated file and not an unreadable one.
+    // Matroska can be read from the front, so part of one is a truncated file and not an unreadable one.
     let (whole, cut, out) = (path("whole.mkv"), path("cut.mkv"), path("out.mkv"));
     let clip = media("talker.mp4");
     let made = Command::new("ffmpeg")
@@ -334,7 +334,7 @@ fn ctrl_c_completes_the_outputs() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (video, jsonl) = (path("out.mp4"), path("out.jsonl"));
     let clip = media("talker.mp4");
-    // Live, the clip takes five seconds: a good while to be interrupted in.
+    // Live, the clip takes five seconds: long enough to interrupt.
     let args = ["annotate", clip.to_str().unwrap(), "--live", "--quiet", "-o", &video, "--jsonl", &jsonl];
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let mut child = command().args(args).arg("--overwrite").spawn().unwrap();
@@ -342,7 +342,7 @@ fn ctrl_c_completes_the_outputs() {
         while !begun() && child.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(10));
         }
-        // The shell's own kill: a small system has no other.
+        // The shell's own kill: a minimal system has no other.
         let kill = format!("kill -s {signal} {}", child.id());
         let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
         assert!(sent.success());

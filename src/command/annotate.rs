@@ -35,7 +35,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     if args.resume {
         return Err(Fault::Usage.error("--resume is for several videos or a folder of them"));
     }
-    // A single picture's data may lie beside it in a folder.
+    // A single picture's data can go into a folder, too.
     let mut folders = Vec::new();
     let mut data = |target: &Option<PathBuf>, ending: &str| match (target, &input.files[..]) {
         (Some(folder), [file]) if !input.in_folder && means_folder(folder) => {

@@ -17,7 +17,7 @@ use crate::source::files::{Files, Pace};
 use crate::source::folder::{Folder, leave_out};
 use crate::source::images::{KINDS, is_moving_gif, is_picture};
 
-/// Endings that the annotated video can have, too; another one becomes Matroska, which holds nearly everything.
+/// Extensions that the annotated video keeps; any other becomes Matroska, which holds nearly everything.
 const KEPT: [&str; 4] = ["m4v", "mkv", "mov", "mp4"];
 
 /// What the arguments name.
@@ -29,12 +29,12 @@ pub(super) struct Input {
     pub(super) videos: bool,
     /// Whether they were found in a folder.
     pub(super) in_folder: bool,
-    /// How many files of the folder are not among them. They have been named.
+    /// How many files of the folder are not among them. They have been reported.
     pub(super) left_out: usize,
 }
 
 impl Input {
-    /// Looks at the arguments: files, or a folder, of which the videos are taken, or the pictures if there are none.
+    /// Looks at the arguments: files, or a folder, from which the videos are taken, or the pictures if it has none.
     ///
     /// # Errors
     /// [`Fault::Input`] if the folder cannot be read or holds neither, [`Fault::Usage`] for pictures among videos.
@@ -87,7 +87,7 @@ fn ending(path: &Path) -> String {
 /// Annotates each video, or `part` of each, into the folders that the outputs name.
 ///
 /// # Errors
-/// What is wrong with the whole; after all videos, the fault of the first one that failed.
+/// What is wrong with the batch as a whole; after all videos, the fault of the first one that failed.
 pub(super) fn annotate(
     input: &Input,
     args: &Annotate,
@@ -141,7 +141,7 @@ fn verdict(failures: &[Error], all: usize) -> Result<()> {
     })
 }
 
-/// What becomes of a video.
+/// The outputs of a video.
 fn targets(video: &Path, input: &Input, args: &Annotate) -> Targets {
     let stem = video.file_stem().unwrap_or_default();
     let named = |target: &PathBuf, ending: &str| {
@@ -161,18 +161,18 @@ fn targets(video: &Path, input: &Input, args: &Annotate) -> Targets {
         csv: args.data.csv.as_ref().map(|target| named(target, "csv")),
         show_latency: args.show_latency,
         hiding: args.hiding.how(),
-        // What is left of a video that was not finished is done again.
+        // What is left of an unfinished video is replaced.
         overwrite: args.overwrite || args.resume,
         ..Targets::default()
     }
 }
 
-/// Makes the folders, and refuses what would go wrong with any of the videos beforehand.
+/// Makes the folders, and refuses in advance what would go wrong with any of the videos.
 fn prepare(input: &Input, args: &Annotate) -> Result<(Vec<Job>, Vec<MadeFolder>)> {
     let files = args.output.iter().chain(args.data.files());
     let files: Vec<_> = files.filter(|target| target.as_os_str() != "-").collect();
     if args.resume && files.is_empty() {
-        return Err(Fault::Usage.error("--resume needs outputs in files, by which it knows what is done"));
+        return Err(Fault::Usage.error("--resume needs outputs in files to know what is done"));
     }
     let folders = files.into_iter().filter(|target| input.is_folder(target)).map(|folder| {
         MadeFolder::new(folder)

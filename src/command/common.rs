@@ -14,7 +14,7 @@ use crate::output::target::Target;
 use crate::output::{Annotated, Run};
 use crate::pipeline::{Crowd, Summary};
 
-/// What every command is told.
+/// The settings of every command.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Print errors only.
@@ -38,7 +38,7 @@ impl Settings {
     }
 }
 
-/// Loads the nets; all faces are followed if nobody says how many and it is `for_all`.
+/// Loads the nets; all faces are followed if no number is given and `for_all` is set.
 pub(super) fn tracker(tracking: &Tracking, for_all: bool) -> Result<Tracker> {
     let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
     let mut detector = catalog::find(&tracking.detector)?.load_detector(tracking.threads.into())?;
@@ -65,7 +65,7 @@ pub(super) fn annotated(
     })
 }
 
-/// Says if not all faces were followed.
+/// Reports if not all faces were followed.
 pub(super) fn tell_crowd(summary: &Summary) {
     let Crowd { seen, followed } = summary.crowd;
     if seen > followed {

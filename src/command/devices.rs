@@ -10,10 +10,10 @@ use crate::cli::Devices;
 use crate::error::{Blame, Fault};
 use crate::source::camera::{Found, Mode, list};
 
-/// Prints the cameras and what they can be set to.
+/// Prints the cameras and the settings that they support.
 ///
 /// # Errors
-/// [`Fault::Device`] if the system cannot list them. That there is none is no error.
+/// [`Fault::Device`] if the system cannot list them. Having none is not an error.
 pub fn devices(args: &Devices, stop: &AtomicBool) -> Result<()> {
     let Some(cameras) = list(stop)? else { return Ok(()) };
     if args.json {

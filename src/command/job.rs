@@ -29,12 +29,12 @@ impl Job {
         &self.outputs
     }
 
-    /// Opens the input, or `part` of it, with this done to its frames.
+    /// Opens the input, or `part` of it, and applies this to its frames.
     pub(super) fn open(&self, pace: Pace, part: Part, adjustment: Adjustment) -> Result<Box<dyn Source>> {
         self.files.open(pace, part, adjustment)
     }
 
-    /// Does it, with the opened input; returns the line for the end.
+    /// Runs the job, with the opened input; returns the final line.
     pub(super) fn run(
         &self,
         source: &mut dyn Source,

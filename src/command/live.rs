@@ -30,7 +30,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
             Fault::Usage.error("nothing to show or write; drop --no-window, or pass --serve, --jsonl or -o")
         );
     }
-    // What cannot be shown or written is said before anything is opened.
+    // What cannot be shown or written is reported before anything is opened.
     if with_window {
         Window::check_display()?;
     }
@@ -84,7 +84,7 @@ fn targets(args: &Live) -> Targets {
     }
 }
 
-/// The camera; `None` if the run was stopped while it was waited for.
+/// The camera; `None` if the run was stopped while waiting for it.
 fn camera(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<Option<Box<dyn Source>>> {
     let camera = CameraSource::open(args.camera.wanted(), args.camera.reconnect, stop)?;
     if let Some(About { name, path, mode }) = camera.as_ref().and_then(CameraSource::about)

@@ -1,4 +1,4 @@
-//! `facemark completions` and `facemark man`: what shells and `man` are told about the arguments.
+//! `facemark completions` and `facemark man`: the arguments, for shells and `man`.
 
 use anyhow::Result;
 use clap::CommandFactory;
@@ -10,7 +10,7 @@ use crate::error::Fault;
 /// Prints the completion script of a shell.
 ///
 /// # Errors
-/// If nobody reads standard output.
+/// If standard output has no reader.
 pub fn completions(args: &Completions) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "facemark", &mut script);

@@ -9,7 +9,7 @@ use crate::catalog::{self, Entry};
 /// Prints the models.
 ///
 /// # Errors
-/// If nobody reads standard output. A file that is no model is listed as such.
+/// If standard output has no reader. A file that is not a model is listed as such.
 pub fn models() -> Result<()> {
     let header = format!("{:<12}{:>7}{:>9}{:>8}  validation\n", "model", "finds", "input", "MB");
     print(catalog::list().iter().fold(header, |table, entry| table + &model_row(entry)))

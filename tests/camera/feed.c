@@ -1,8 +1,8 @@
-/* Plays a file of JPEG pictures into a v4l2loopback device: what a webcam would send.
+/* Plays a file of JPEG pictures into a v4l2loopback device, like a webcam.
  *
  *     feed DEVICE FILE WIDTH HEIGHT RATE [cut]
  *
- * With "cut" every picture lacks its second half. Ends when it is killed. */
+ * With "cut", every picture lacks its second half. It runs until it is killed. */
 
 #include <fcntl.h>
 #include <linux/videodev2.h>

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The first process of the virtual machine of run.sh: connects cameras, takes them away again, and looks at what the
-# real program says and does meanwhile. The last line on the console is the result.
+# real program prints and does meanwhile. The last line on the console is the result.
 
 /bin/busybox mkdir -p /proc /sys /dev /tmp
 /bin/busybox mount -t proc proc /proc
@@ -29,7 +29,7 @@ check() {
 	fi
 }
 
-# live ARGUMENTS: begins a run, whose output goes to out and err.
+# live ARGUMENTS: starts a run, whose output goes to out and err.
 live() {
 	: >out
 	: >err
@@ -37,7 +37,7 @@ live() {
 	pid=$!
 }
 
-# stop [SIGNAL]: waits for the run's end, which must come within a minute; sets code, and seconds to how long it took.
+# stop [SIGNAL]: waits for the run to end, at most a minute; sets code, and seconds to how long it took.
 stop() {
 	[ -n "$1" ] && kill "-$1" $pid
 	began=$(date +%s)
@@ -59,7 +59,7 @@ frames() {
 	return 1
 }
 
-# spoken N: waits until the run has said N lines, at most 40 s.
+# spoken N: waits until the run has printed N messages, at most 40 s.
 spoken() {
 	for _ in $(seq 400); do
 		[ "$(wc -l <err)" -ge "$1" ] && return 0
@@ -75,12 +75,12 @@ soon() { [ "$seconds" -le "$1" ]; }
 with_faces() { [ "$(grep -c '"id":' out)" -ge "$1" ]; }
 whole_lines() { ! grep -qv '^{.*}$' out; }
 
-# cpu: the hundredths of a second that the run has used.
+# cpu: the CPU time that the run has used, in hundredths of a second.
 cpu() { awk '{ print $14 + $15 }' /proc/$pid/stat; }
 
-# idle: within a minute the run comes to use less than 20 % of a core over 3 s. When a camera is lost, the net is still at
-# work on one picture, and another one waits for it: on a slow host that takes many seconds. The core is emulated:
-# looking 66 times a second whether a frame has come costs 10 % here and less than 1 % on a real one.
+# idle: within a minute the run drops below 20 % of a core over 3 s. When a camera is lost, the net is still at
+# work on one picture, and another one is waiting: on a slow host that takes many seconds. The core is emulated:
+# checking for a frame 66 times a second costs 10 % here and less than 1 % on a real one.
 idle() {
 	for _ in $(seq 20); do
 		kill -0 $pid || return 1
@@ -93,7 +93,7 @@ idle() {
 	return 1
 }
 
-# paced: sets pace to the seconds, rounded up, that the run takes for a frame here.
+# paced: sets pace to the seconds, rounded up, that the run needs for a frame here.
 paced() {
 	began=$(date +%s)
 	frames $(($(wc -l <out) + 3)) || return 1
@@ -106,7 +106,7 @@ raw() {
 		| { read -r _ && read -r _ && head -c 460800 >"$1"; }
 }
 
-# same A B: two pictures differ in no more than the running numbers that vivid writes into them.
+# same A B: two pictures differ only in the running numbers that vivid writes into them.
 same() {
 	[ "$(wc -c <"$1")" = 460800 ] || return 1
 	different=$(cmp -l "$1" "$2" | wc -l)

@@ -10,7 +10,7 @@ root=$work/root
 program=${FACEMARK:-$PWD/target/release/facemark}
 mkdir -p "$work/debs" "$root"
 
-# What Debian's packages need that is not here anyhow is named as well.
+# Dependencies of the Debian packages that may be missing here are named as well.
 kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-//p' | head -1)
 version=${kernel%-amd64}
 kbuild=$(echo "$version" | cut -d. -f1-2)
@@ -49,7 +49,7 @@ echo 'nobody:x:65534:65534::/tmp:/bin/sh' >"$guest/etc/passwd"
 cp "$program" "$guest/bin/facemark"
 cc -O2 -static -Wall -o "$guest/bin/feed" "$here/feed.c"
 
-# In the order in which they depend on one another.
+# In dependency order.
 order="mc videodev videobuf2-common videobuf2-memops videobuf2-v4l2 videobuf2-vmalloc videobuf2-dma-contig rc-core cec
 	v4l2-dv-timings v4l2-tpg"
 for module in $order vivid; do

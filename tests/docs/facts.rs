@@ -26,7 +26,7 @@ fn models() -> Vec<Model> {
         .collect()
 }
 
-/// The pages with facts in them: the file, its block's name, and what has to be there.
+/// The pages with facts in them: the file, its block's name, and what it must contain.
 fn pages() -> Vec<(String, &'static str, String)> {
     let models = models();
     let cards = models.iter().map(|model| (format!("models/{}.md", model.name), "facts", model.facts()));
@@ -89,7 +89,7 @@ impl Model {
         }
     }
 
-    /// How wrong it is on photos that it was not trained on, as far as its file says.
+    /// Its error on photos that it was not trained on, if its file states it.
     fn error(&self) -> String {
         let training = self.training();
         match (training.get("test"), training.get("validation_nme"), &self.spec) {
@@ -104,7 +104,7 @@ impl Model {
         let mut rows = vec![("finds", self.finds().to_owned())];
         rows.extend(self.contract());
         rows.push(("file", self.size()));
-        // What is written in the files' words, in this order, then whatever else there is.
+        // What is written in the files' words, in this order, then everything else.
         let training = self.training();
         let is_detector = matches!(self.spec, Spec::FaceDetector(_));
         rows.extend(KEYS.iter().filter_map(|&(key, of_landmarks, of_detector)| {
@@ -174,7 +174,7 @@ const KEYS: [(&str, &str, &str); 10] = [
     ("seed", "seed", "seed"),
     ("commit", "commit", "commit"),
 ];
-/// Keys that are not in the table: the recipe is below it, and a mean shape is of no interest to people.
+/// Keys that are not in the table: the recipe is below it, and a mean shape is of no interest to readers.
 const ELSEWHERE: [&str; 2] = ["recipe", "mean_shape"];
 
 fn pixels(normalisation: Normalisation, what: &str) -> String {
@@ -235,7 +235,7 @@ fn a_wrong_fact_in_a_card_is_noticed() {
     assert!(mended == page, "models/large.md says something else than its model's file; run `make docs`");
 }
 
-/// Whether the row of a card's own table that the file's `test` is about has another figure.
+/// Whether the row of a card's own table for the file's `test` has a different figure.
 fn contradicts(card: &str, test: &str) -> bool {
     let row = card.lines().find_map(|line| line.strip_prefix("| the box of the true points | "));
     let figure = test.split(" (").next();

@@ -1,7 +1,7 @@
 //! The pages say what is true: facts about models come from the models' files, commands and links work, and the list of
-//! files with unsafe code is complete. With `FACEMARK_DOCS=write` (`make docs`) stale facts are written anew.
+//! files with unsafe code is complete. With `FACEMARK_DOCS=write` (`make docs`) stale facts are rewritten.
 
-// The helpers are tests too; clippy only sees the functions that are marked so.
+// The helpers are test code too; clippy only recognises functions marked as tests.
 #![allow(clippy::unwrap_used)]
 
 mod facts;
@@ -39,7 +39,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// What lies before, in and after the block of a page that begins with `<!-- {name} -->`.
+/// What is before, in and after the block of a page that begins with `<!-- {name} -->`.
 fn block<'a>(page: &'a str, name: &str) -> Option<[&'a str; 3]> {
     let begin = format!("<!-- {name} -->\n");
     let start = page.find(&begin)? + begin.len();

@@ -1,4 +1,4 @@
-//! Links lead somewhere, and commands are ones that the program takes.
+//! Links lead somewhere, and commands are ones that the program accepts.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use facemark_cli::cli::Cli;
 
 use crate::{files, read, root};
 
-/// All pages for people.
+/// All pages for readers.
 fn pages() -> Vec<PathBuf> {
     let top = ["README.md", "SECURITY.md", "CHANGELOG.md", "tracker/README.md"].map(PathBuf::from);
     let folders = ["docs", "models", "media", "training"];

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::{block, files, read};
 
-/// Where our code is.
+/// The folders with our code.
 const FOLDERS: [&str; 7] = ["src", "tracker", "training", "features", "fuzz", "examples", "tests"];
 
-/// Whether a line of Rust opens something unsafe. Comments and attributes do not.
+/// Whether a line of Rust starts something unsafe. Comments and attributes do not.
 fn is_unsafe(line: &str) -> bool {
     let openings = ["{", "fn ", "impl ", "extern ", "trait "].map(|what| format!("unsafe {what}"));
     let code = line.split("//").next().unwrap_or_default();

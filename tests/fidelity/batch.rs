@@ -30,7 +30,7 @@ fn folders_go_on_after_a_broken_file_and_after_a_break() {
     assert_eq!((records(&out.join("a.jsonl")).len(), records(&out.join("c.jsonl")).len()), (8, 9));
     assert_eq!(fs::read_dir(&out).unwrap().count(), 4);
     row.count();
-    // Without --resume, what is there is not touched.
+    // Without --resume, existing files are not touched.
     assert_eq!(facemark(&args).code, 6);
     let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     fs::File::options().append(true).open(out.join("a.mp4")).unwrap().set_modified(old).unwrap();

@@ -10,8 +10,8 @@ use crate::fixtures::Bench;
 use crate::program::{command, ended, facemark, lines, talker};
 use crate::table::Row;
 
-/// nokhwa gives the drivers' monotonic time stamps on the wall clock. Here they are taken back at once, and one that a
-/// jump in between has spoilt is not used.
+/// nokhwa converts the drivers' monotonic time stamps to the wall clock. Here they are converted back at once, and one
+/// that was spoilt by a jump in between is not used.
 const EXCEPT: &str = "camera/driver.rs";
 
 #[test]
@@ -41,7 +41,7 @@ fn only_the_monotonic_clock_is_read() {
     row.outcome(format!("none of {files} source files reads the wall clock"));
 }
 
-/// libfaketime, which shows a program another wall clock, where Debian's package faketime puts it.
+/// libfaketime, which shows a program a different wall clock, where Debian's package faketime puts it.
 #[cfg(target_os = "linux")]
 fn faketime() -> Option<PathBuf> {
     let multiarch = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);

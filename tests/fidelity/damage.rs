@@ -1,4 +1,4 @@
-//! Files that are broken, cut off, or no videos.
+//! Files that are broken, truncated, or not videos.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -10,7 +10,7 @@ use crate::mutate::Random;
 use crate::program::{annotate, frames, records};
 use crate::table::{Row, times};
 
-/// What a damaged file may lead to: as much as can be read and exit code 7, or nothing and exit code 3. `Some` is the
+/// What a damaged file can lead to: as much as can be read and exit code 7, or nothing and exit code 3. `Some` is the
 /// number of frames.
 #[track_caller]
 fn salvaged(bench: &Bench, input: &str) -> (i32, usize) {
@@ -32,7 +32,7 @@ fn salvaged(bench: &Bench, input: &str) -> (i32, usize) {
     (run.code, n_frames)
 }
 
-/// How many frames ffprobe gets out of a broken file.
+/// How many frames ffprobe reads from a broken file.
 fn decodable(video: &Path) -> usize {
     let args = "-v quiet -of csv=p=0 -select_streams v:0 -count_frames -show_entries stream=nb_read_frames";
     let output = Command::new("ffprobe").args(args.split(' ')).arg(video).output().unwrap();
@@ -54,7 +54,7 @@ fn truncated_files() {
         let whole = fs::read(bench.path(&format!("whole.{ending}"))).unwrap();
         let name = format!("cut.{ending}");
         for cut in 1..=n_cuts {
-            // From 20 to 90 per cent: before lies the header, after it hardly more than the end of the sound.
+            // From 20 to 90 per cent: before that is the header, after it little more than the end of the sound.
             let part = 0.2 + 0.7 * f64::from(cut) / f64::from(n_cuts);
             fs::write(bench.path(&name), &whole[..(whole.len() as f64 * part) as usize]).unwrap();
             let (code, n_frames) = salvaged(&bench, &name);
@@ -93,7 +93,7 @@ fn corrupt_packets() {
         }
         fs::write(bench.path("noisy.mkv"), bytes).unwrap();
         let (code, n_frames) = salvaged(&bench, "noisy.mkv");
-        // A hit in the sound, or one that a decoder cannot tell from a picture, loses no frame.
+        // Damage to the sound, or damage that a decoder cannot tell from a picture, loses no frame.
         assert!(code != 0 || n_frames == 60, "seed {seed}: exit 0 with {n_frames} of 60 frames");
         assert_ne!(code, 3, "seed {seed}: nothing was read");
         let decodable = decodable(&bench.path("noisy.mkv"));

@@ -19,7 +19,7 @@ fn none_at_the_border_and_fifty() {
     let found = records(&jsonl);
     assert!(found.len() == 60 && found.iter().all(|record| record["faces"].as_array().unwrap().is_empty()));
     row.count();
-    // The head slides out of the picture.
+    // The head moves out of the picture.
     let border = talker(
         &bench,
         "-vf pad=w=880:h=480,crop=w=400:h=480:x=t*80:y=0 -frames:v 96 -c:v libx264 -pix_fmt yuv420p",

@@ -1,5 +1,5 @@
 //! Mutated inputs, thousands of them, inside this process: a crash of a library would end the test itself. A few
-//! seconds here; `make fuzz` takes as long as it is told.
+//! seconds here; `make fuzz` runs for as long as requested.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::fixtures::Bench;
 use crate::mutate::{feed, put};
 use crate::table::Row;
 
-/// Feeds mutations and counts them in the row; returns how many were taken.
+/// Feeds mutations and counts them in the row; returns how many were accepted.
 fn fuzz(row: &mut Row, seeds: &[Vec<u8>], check: impl FnMut(&[u8]) -> bool) -> u32 {
     let (fed, taken) = feed(seeds, check);
     row.runs(fed);
@@ -31,10 +31,10 @@ fn fuzz_models() {
     luma.resize(64, 64);
     let region = Region { center: Point::new(32.0, 32.0), size: 40.0, angle: 0.0 };
     let taken = fuzz(&mut row, &[whole], |bytes| {
-        // What the trainer begins with.
+        // What the trainer starts from.
         let _ = weights::layers(bytes);
         let Ok(mut model) = LandmarkModel::from_bytes(bytes, 1) else { return false };
-        // Whatever it says, it must say it.
+        // Any result is fine, but it must return.
         let _ = model.landmarks(luma.luma(), &region, &mut Timing::default());
         true
     });
@@ -52,7 +52,7 @@ fn fuzz_metadata() {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let pairs = text.lines().filter_map(|line| line.split_once('='));
         let spec = Spec::from_metadata(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        // What is taken must be sound.
+        // What is accepted must be valid.
         spec.is_ok_and(|spec| {
             let Spec::Landmarks(model) = &spec else { return true };
             assert!(model.width > 0 && model.height > 0 && model.framing.width > 0.0, "{spec:?}");

@@ -1,4 +1,4 @@
-//! Sizes, pixel aspects, turned and mirrored pictures.
+//! Sizes, pixel aspects, rotated and mirrored pictures.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ fn find(bench: &Bench, name: &str) -> Vec<Vec<[f64; 2]>> {
 fn odd_and_small_sizes_and_flat_pixels() {
     let mut row = Row::new("641×361, 16×16, 2:1 pixel aspect");
     let bench = Bench::new();
-    // The head at one place of pictures of different sizes must be found at that place.
+    // The head at one place in pictures of different sizes must be found at that place.
     let place = "scale=320:320,format=yuv444p,pad=w={}:h=361:x=161:y=20";
     for (name, width) in [("even.mkv", "642"), ("odd.mkv", "641")] {
         let args = format!("-frames:v 4 -vf {} -c:v ffv1 -pix_fmt yuv420p", place.replace("{}", width));
@@ -34,7 +34,7 @@ fn odd_and_small_sizes_and_flat_pixels() {
     );
     talker(&bench, "-frames:v 4 -vf scale=160:320,setsar=2/1 -c:v libx264 -pix_fmt yuv420p", "flat.mp4");
     talker(&bench, "-frames:v 4 -vf scale=320:320 -c:v libx264 -pix_fmt yuv420p", "square.mp4");
-    // Flat pixels are half as many across; the face is the same.
+    // There are half as many wide pixels across; the face is the same.
     let mut flat = find(&bench, "flat.mp4");
     flat.iter_mut().flatten().for_each(|point| point[0] = 2.0 * point[0] + 0.5);
     let flat_off = mean_distance(&flat, &find(&bench, "square.mp4"));
@@ -78,7 +78,7 @@ fn pictures_of_8k() {
     assert!((300.0..1500.0).contains(&megabytes), "{megabytes} MB");
     assert_eq!(probe(&out, "-select_streams v -show_entries stream=width,height"), ["7680,4320"]);
     row.count();
-    // That no queue holds more than two frames is in `pipeline`.
+    // That no queue holds more than two frames is tested in `pipeline`.
     row.outcome(format!("{megabytes:.0} MB at most, size kept"));
 }
 
@@ -126,7 +126,7 @@ fn peak_megabytes(pid: u32) -> Option<f64> {
     line.split_whitespace().next()?.parse::<f64>().ok().map(|kb| kb / 1000.0)
 }
 
-/// The signal-to-noise ratio of a video to a reference, in dB.
+/// The signal-to-noise ratio of a video relative to a reference, in dB.
 fn psnr(bench: &Bench, name: &str, reference: &str) -> f64 {
     let output = Command::new("ffmpeg")
         .args(["-nostdin", "-hide_banner", "-i", name, "-i", reference, "-lavfi", "psnr", "-f", "null", "-"])

@@ -8,7 +8,7 @@ use crate::fixtures::Bench;
 use crate::program::{command, finish, landmarks, lines, media};
 use crate::table::Row;
 
-/// The mean difference of neighbours in luma within a box.
+/// The mean luma difference between neighbours within a box.
 fn detail(frame: &Frame, from: Point, to: Point) -> f64 {
     let luma = &frame.image.luma;
     let (left, right) = (from.x.max(0.0) as usize, (to.x as usize).min(luma.width() - 1));
@@ -44,7 +44,7 @@ fn no_face_stays_bare() {
             assert!(bare.next(&mut before).unwrap() && covered.next(&mut after).unwrap());
             let points = points.iter().map(|[x, y]| Point::new(*x as f32, *y as f32));
             let Region { center, size, .. } = Region::from_points(points);
-            // What identifies a face: brows to chin, and a bit of the head around.
+            // What identifies a face: brows to chin, and a bit of the head around it.
             let half = 0.55 * size;
             let from = Point::new(center.x - half, center.y - half);
             let to = Point::new(center.x + half, center.y + half);

@@ -1,4 +1,4 @@
-//! Files as people have them: groups of people, pictures of all kinds and cut short, mixed folders, sides for tops.
+//! Files as people have them: groups of people, pictures of all kinds, truncated or on their side, mixed folders.
 
 use std::fs;
 
@@ -142,7 +142,7 @@ fn names_of_outputs() {
     ends("annotate face.jpg --jsonl o/", 0);
     assert_eq!(records(&bench.path("o/face.jsonl")).len(), 1);
     let before = bench.files();
-    // No container for this sound: that is known only once the outputs are opened.
+    // The container cannot hold this sound, which is known only once the outputs are opened.
     bench.ffmpeg("-f lavfi -i testsrc2=size=160x120:rate=25:duration=0.4 -f lavfi -i sine=duration=0.4:sample_rate=22050 -c:v flv1 -c:a nellymoser -ac 1 f.flv");
     ends("annotate f.flv -o new.mp4 --csv new.csv --trace new.json", 6);
     ends("annotate face.jpg -o new/er/ --model nothing", 5);

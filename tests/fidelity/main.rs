@@ -4,7 +4,7 @@
 //! wrong, its exit code, and nothing under the final names. `make matrix` runs the rows as often as the README says
 //! and prints the table there; without it each row runs a few times only.
 #![cfg(unix)]
-// The helpers are tests too; clippy only sees the functions that are marked so.
+// The helpers are test code too; clippy only recognises functions marked as tests.
 #![allow(clippy::unwrap_used)]
 
 mod batch;

@@ -1,4 +1,4 @@
-//! Model files that are broken, hostile, or give nonsense.
+//! Model files that are broken, hostile, or produce nonsense.
 
 use std::fs;
 use std::path::Path;
@@ -17,10 +17,10 @@ use crate::mutate::Random;
 use crate::program::{Run, finish, media, records, talker};
 use crate::table::{Row, limit, times};
 
-/// The program's own memory in kB for photos, threads' stacks included (`RLIMIT_DATA`). It takes half of that with a good
-/// model; who believes a claim of 2 GB fails.
+/// The program's own memory in kB for photos, threads' stacks included (`RLIMIT_DATA`). It uses half with a good
+/// model; believing a claim of 2 GB fails.
 const MEMORY_KB: u32 = 300_000;
-/// Its address space, which files mapped into memory count for, too.
+/// Its address space, including files mapped into memory.
 const ADDRESSES_KB: u32 = 1_000_000;
 
 fn model() -> ModelProto {
@@ -32,14 +32,14 @@ fn graph(model: &mut ModelProto) -> &mut GraphProto {
     model.graph.as_mut().unwrap()
 }
 
-/// Annotates a photo with the model `x.onnx`, within a limit on memory.
+/// Annotates a photo with the model `x.onnx`, under a memory limit.
 #[track_caller]
 fn run_limited(bench: &Bench) -> Run {
     let mut command = Command::new("bash");
     command.args(["-c", &format!("ulimit -d {MEMORY_KB}; ulimit -v {ADDRESSES_KB}; exec \"$@\""), "-"]);
     command.args([env!("CARGO_BIN_EXE_facemark"), "annotate", "--overwrite", "--quiet", "--model"]);
     command.arg(bench.path("x.onnx")).arg("--jsonl").arg(bench.path("out.jsonl")).arg(media("astronaut.jpg"));
-    // Each of many threads would reserve addresses that it never uses.
+    // With many threads, each would reserve addresses that it never uses.
     command.env("MALLOC_ARENA_MAX", "1");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     finish(command)
@@ -85,7 +85,7 @@ fn flipped_bits() {
     for seed in 0..times(20, 500) {
         let mut random = Random::new(seed);
         let mut bytes = whole.clone();
-        // Every other time among the names and shapes at the end, where most of it is not weights.
+        // Every other time among the names and shapes at the end, which are mostly not weights.
         let from = if seed % 2 == 0 { 0 } else { whole.len() - 2500 };
         let at = from + random.below(bytes.len() - from);
         bytes[at] ^= 1 << random.below(8);
@@ -95,7 +95,7 @@ fn flipped_bits() {
             0 => {
                 ran += 1;
                 let text = fs::read_to_string(bench.path("out.jsonl")).unwrap();
-                // What is no number becomes null in JSON.
+                // A number that is not finite becomes null in JSON.
                 assert!(
                     crate::program::lines(&text).len() == 1 && !text.contains("null"),
                     "seed {seed}: {text}"
@@ -189,7 +189,7 @@ fn hostile_models() {
         refused(&bench, &model.encode_to_vec(), word);
         row.count();
     }
-    // Nothing of the file is read that is too large to be a model.
+    // A file that is too large to be a model is not read at all.
     let file = fs::File::create(bench.path("x.onnx")).unwrap();
     file.set_len(3 << 30).unwrap();
     let run = run_limited(&bench);
@@ -210,7 +210,7 @@ fn models_that_give_no_numbers() {
     let clip = talker(&bench, "-frames:v 9 -c:v libx264 -preset ultrafast -pix_fmt yuv420p", "in.mp4");
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e20] {
         let mut model = model();
-        // The bias of the last layer is what comes out whatever goes in.
+        // The bias of the last layer is the output, whatever the input.
         let bias =
             graph(&mut model).node.iter().rev().find(|node| node.op_type == "Gemm").unwrap().input[2].clone();
         let tensor = graph(&mut model).initializer.iter_mut().find(|tensor| tensor.name == bias).unwrap();
@@ -235,7 +235,7 @@ fn models_that_give_no_numbers() {
         );
         for file in [&jsonl, &csv] {
             let text = fs::read_to_string(file).unwrap().to_lowercase();
-            // The CSV's header has no such letters either.
+            // The CSV's header has none of these letters either.
             assert!(!["nan", "inf", "null"].iter().any(|word| text.contains(word)), "{value}");
         }
         row.count();

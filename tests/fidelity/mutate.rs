@@ -6,16 +6,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// No input may keep a parser busy for longer, even on a busy machine.
+/// No input may keep a parser busy for longer than this, even on a busy machine.
 const HANG: Duration = Duration::from_secs(60);
 
-/// How long each parser is fed: `FACEMARK_FUZZ` seconds, else two.
+/// How long each parser is fed: `FACEMARK_FUZZ` seconds, two by default.
 fn duration() -> Duration {
     Duration::from_secs(env::var("FACEMARK_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(2))
 }
 
-/// Feeds mutations of `seeds` to `check` until the time is over; `check` says whether it took an input. Returns how
-/// many it was fed and how many it took. A crash or panic ends the test; its message names the mutation.
+/// Feeds mutations of `seeds` to `check` until the time is up; `check` says whether it accepted an input. Returns how
+/// many it was fed and how many it accepted. A crash or panic ends the test; its message names the mutation.
 pub fn feed(seeds: &[Vec<u8>], mut check: impl FnMut(&[u8]) -> bool) -> (u32, u32) {
     for seed in seeds {
         assert!(check(seed), "what is to be mutated is broken already");
@@ -41,7 +41,7 @@ pub fn feed(seeds: &[Vec<u8>], mut check: impl FnMut(&[u8]) -> bool) -> (u32, u3
 pub struct Random(u64);
 
 impl Random {
-    /// A sequence of its own for every seed.
+    /// A different sequence for every seed.
     pub fn new(seed: u32) -> Self {
         Self(u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d)
     }
@@ -56,10 +56,10 @@ impl Random {
     }
 }
 
-/// Bytes that parsers trip over: the ends of the number ranges.
+/// Bytes that parsers trip over: the limits of number ranges.
 const EDGES: [u8; 7] = [0x00, 0x01, 0x7f, 0x80, 0xff, 0xfe, 0x40];
 
-/// What numbers, names and markup can turn into.
+/// What numbers, names and markup can be changed into.
 const WORDS: [&str; 20] = [
     "nan",
     "inf",
@@ -83,14 +83,14 @@ const WORDS: [&str; 20] = [
     "\u{feff}",
 ];
 
-/// Writes an input for a parser that reads files. What is there is removed first: cutting it to nothing and writing it
-/// anew would, on ext4, wait for the disk each time.
+/// Writes an input for a parser that reads files. An old file is removed first: truncating and rewriting it
+/// would, on ext4, wait for the disk each time.
 pub fn put(path: &Path, bytes: &[u8]) {
     let _ = fs::remove_file(path);
     fs::write(path, bytes).unwrap();
 }
 
-/// Changes a few places: flips bits, overwrites, removes, repeats, moves, puts words in.
+/// Changes a few places: flips bits, overwrites, removes, repeats, moves, inserts words.
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     let most = random.below(8);
     for _ in 0..=random.below(most + 1) {

@@ -1,4 +1,4 @@
-//! File names that are odd.
+//! Odd file names.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -40,7 +40,7 @@ fn any_name_that_a_file_can_have() {
         let file = records(&outputs[1])[0]["file"].as_str().unwrap().to_owned();
         assert!(file.ends_with(&*name.to_string_lossy()), "{file}");
         assert!(String::from_utf8(fs::read(&outputs[2]).unwrap()).is_ok(), "the CSV is UTF-8");
-        // ffprobe takes some of these names for something else.
+        // ffprobe mistakes some of these names for something else.
         fs::rename(&outputs[0], bench.path("again.mp4")).unwrap();
         assert_eq!(frames(&bench.path("again.mp4")), 5);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "only the outputs are left");

@@ -1,4 +1,4 @@
-//! Inputs that lead elsewhere.
+//! Inputs that point elsewhere.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Inputs and surroundings that no other row names.
+//! Inputs and environments that no other row covers.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,7 +25,7 @@ impl Place {
         finish(shell)
     }
 
-    /// A run that ends with this code and one line that holds the word.
+    /// A run that ends with this code and one line that contains the word.
     #[track_caller]
     fn refuse(&mut self, args: &str, code: i32, word: &str) {
         let run = self.run("", args);
@@ -61,7 +61,7 @@ fn odd_inputs_and_surroundings() {
     place.refuse("annotate in.mp4 --jsonl - --model pipe.onnx", 5, "pipe.onnx");
     place.refuse("annotate in.mp4 -o out..", 2, "out..");
     place.refuse("annotate in.mp4 -o a.mp4", 6, "exists");
-    // A picture is told and passed over, whatever it is.
+    // A picture that is not a file is reported and skipped, whatever it is.
     let run = place.run("", "annotate pipe.jpg --jsonl -");
     assert!(run.code == 3 && run.stderr.contains("pipe.jpg is not a plain file"), "{run:?}");
     for (before, args) in [
@@ -113,7 +113,7 @@ fn an_input_that_goes_away() {
         }
         let run = crate::program::ended(child, std::time::Instant::now());
         let n_records = lines(&fs::read_to_string(&out).unwrap()).len();
-        // A file that is deleted is there until nobody reads it any more.
+        // A deleted file exists until its last reader closes it.
         let expected = if cut { 7 } else { 0 };
         assert_eq!(run.code, expected, "{run:?}");
         assert!(if cut { n_records < 10 * 120 } else { n_records == 10 * 120 }, "{n_records} frames");

@@ -19,13 +19,13 @@ fn limited(blocks: u32, args: &[&Path]) -> Command {
     command
 }
 
-/// What has to be written beside an output that does not do alone, as a trace.
+/// What has to be written along with an output that cannot stand alone, such as a trace.
 fn beside(option: &str) -> &'static [&'static str] {
     if option == "--trace" { &["--jsonl", "/dev/null"] } else { &[] }
 }
 
 /// An output that does not fit: exit 6, a message with file and cause, nothing under the final name, and what was
-/// written under its other one. Returns the seconds from the last successful write to the end.
+/// written under its temporary one. Returns the seconds from the last successful write to the end.
 #[track_caller]
 fn does_not_fit(command: Command, out: &Path, cause: &str) -> f64 {
     let run = finish(command);
@@ -97,11 +97,11 @@ fn full_disks() {
     ));
 }
 
-/// A small file system in memory, which goes away when dropped.
+/// A small file system in memory, unmounted when dropped.
 struct Small(PathBuf);
 
 impl Small {
-    /// `None` for who may not mount.
+    /// `None` without permission to mount.
     fn mount(folder: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir(&folder).unwrap();
         let mut mount = Command::new("mount");
@@ -164,7 +164,7 @@ fn refused_before_anything_is_read() {
         Row::new("missing folder, output = input (also through links), exists without `--overwrite`");
     let bench = Bench::new();
     let clip = bench.video("-frames:v 5 -c:v libx264 -pix_fmt yuv420p", "in.mp4");
-    // Whoever opened this first would complain about it.
+    // Opening this first would cause a complaint.
     fs::write(bench.path("nonsense.mp4"), "no video").unwrap();
     fs::hard_link(&clip, bench.path("hard.mp4")).unwrap();
     symlink(&clip, bench.path("soft.mp4")).unwrap();
@@ -207,7 +207,7 @@ fn a_folder_that_must_not_be_written_to() {
     let mut row = Row::new("unwritable folder");
     let bench = Bench::new();
     let clip = bench.video("-frames:v 5 -c:v libx264 -pix_fmt yuv420p", "in.mp4");
-    // Not even root may write here.
+    // Not even root can write here.
     for (option, out) in [("--jsonl", "/proc/self/out.jsonl"), ("-o", "/proc/self/out.mp4")] {
         let run = annotate(&clip, &[(option, Path::new(out))]);
         assert!(run.code == 6 && run.stderr.contains(out), "{run:?}");
@@ -218,7 +218,7 @@ fn a_folder_that_must_not_be_written_to() {
     fs::write(bench.path("nonsense.mp4"), "no video").unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
     fs::set_permissions(bench.path(""), fs::Permissions::from_mode(0o755)).unwrap();
-    // Root may write anywhere else, so it runs a copy of the program as nobody.
+    // Root can write anywhere else, so it runs a copy of the program as `nobody`.
     let program = bench.path("program");
     // Not written by this process: a child that another test starts meanwhile would hold it open, and it would be busy.
     let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_facemark")).arg(&program).status();

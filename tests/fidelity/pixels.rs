@@ -4,7 +4,7 @@ use crate::fixtures::{Bench, probe};
 use crate::program::{annotate, distance, facemark, landmarks, lines, mean_distance, records, talker};
 use crate::table::Row;
 
-/// How far landmarks may be off on average where ffmpeg has changed the range for the test: its rounding alone moves the
+/// How far landmarks may be off on average if ffmpeg has changed the range for the test: its rounding alone moves the
 /// detector's box a little.
 const OTHER_RANGE: f64 = 0.8;
 

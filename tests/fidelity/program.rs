@@ -1,4 +1,4 @@
-//! Running facemark and looking at what it leaves.
+//! Running facemark and checking what it leaves behind.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,20 +11,20 @@ use serde_json::Value;
 
 use crate::fixtures::{Bench, probe};
 
-/// Longer than any run of these tests may take: more is a hang.
+/// Longer than any run of these tests may take; anything more is a hang.
 const HANG: Duration = Duration::from_secs(120);
 
 /// How a run ended.
 #[derive(Debug)]
 pub struct Run {
-    /// The exit code as a shell reports it: 128 and more for a signal.
+    /// The exit code as a shell reports it: 128 plus the number for a signal.
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
     pub took: Duration,
 }
 
-/// `facemark` with arguments. It hears signals even if this test run was started with them ignored, as by nohup.
+/// `facemark` with arguments. It receives signals even if this test run was started with them ignored, as by nohup.
 pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new("env");
     command.args(["--default-signal=INT,TERM", env!("CARGO_BIN_EXE_facemark")]);
@@ -32,7 +32,7 @@ pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     command
 }
 
-/// Runs facemark; a panic, an abort, a fault of the memory and a hang fail the test here.
+/// Runs facemark; a panic, an abort, a memory fault or a hang fails the test here.
 #[track_caller]
 pub fn facemark<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
     finish(command(args))
@@ -70,7 +70,7 @@ pub fn annotate(input: &Path, outputs: &[(&str, &Path)]) -> Run {
     facemark(args)
 }
 
-/// The lines of a JSONL file, each of which must be whole.
+/// The lines of a JSONL file, each of which must be complete.
 #[track_caller]
 pub fn records(file: &Path) -> Vec<Value> {
     lines(&String::from_utf8(fs::read(file).unwrap()).expect("JSON is UTF-8"))
@@ -83,7 +83,7 @@ pub fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line is not whole")).collect()
 }
 
-/// The landmarks of the first face in each frame; no frame may lack one.
+/// The landmarks of the first face in each frame; every frame must have one.
 #[track_caller]
 pub fn landmarks(records: &[Value]) -> Vec<Vec<[f64; 2]>> {
     records

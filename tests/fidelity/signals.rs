@@ -22,7 +22,7 @@ struct Job {
 impl Job {
     fn begin(bench: &Bench, input: &Path, name: &str, live: bool) -> Self {
         let (video, jsonl) = (bench.path(name), bench.path("out.jsonl"));
-        // What an earlier run left must not be taken for this one's.
+        // Leftovers of an earlier run must not be taken for this one's.
         for old in bench.files().iter().filter(|file| file.starts_with("out.")) {
             fs::remove_file(bench.path(old)).unwrap();
         }
@@ -32,7 +32,7 @@ impl Job {
         Self { child: command.spawn().unwrap(), video, jsonl, started: Instant::now() }
     }
 
-    /// Waits until so many records are written; false if the run has ended before.
+    /// Waits until this many records are written; false if the run has ended before.
     fn reaches(&mut self, n_records: usize) -> bool {
         let mut partial = self.jsonl.clone().into_os_string();
         partial.push(".partial");
@@ -48,7 +48,7 @@ impl Job {
         }
     }
 
-    /// The shell's own kill: a small system has no other.
+    /// The shell's own kill: a minimal system has no other.
     fn signal(&self, name: &str) {
         let kill = format!("kill -s {name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -59,7 +59,7 @@ impl Job {
     }
 }
 
-/// Frames of [`long_clip`]: far more than are done before a signal comes, however busy the machine is.
+/// Frames of [`long_clip`]: far more than are processed before a signal arrives, however busy the machine is.
 const LONG_CLIP: usize = 21 * 120;
 
 fn long_clip(bench: &Bench) -> PathBuf {
@@ -197,7 +197,7 @@ fn a_slow_reader() {
     let clip = long_clip(&bench);
     let short = bench.path("short.mp4");
     for live in [false, true] {
-        // Raw pictures: a pipe holds less than one of them, so the program stands still when nobody reads.
+        // Raw pictures: a pipe holds less than one of them, so the program stalls when nothing reads.
         let mut args = vec!["annotate", "--model", "nose", "-o", "-", "--format", "yuv4mpeg"];
         args.extend(live.then_some("--live"));
         let mut child = command(args).arg(if live { &short } else { &clip }).spawn().unwrap();

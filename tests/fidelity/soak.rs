@@ -1,4 +1,4 @@
-//! Running for a long time. A few seconds here; `make soak` runs two hours.
+//! Running for a long time. A few seconds here; `make soak` runs for two hours.
 #![cfg(target_os = "linux")]
 
 use std::env;
@@ -16,12 +16,12 @@ use crate::fixtures::Bench;
 use crate::program::{command, ended, talker};
 use crate::table::Row;
 
-/// Latencies are compared between this many seconds at the begin and at the end; memory is looked at after the first.
+/// Latencies are compared between this many seconds at the start and at the end; memory is checked after the first.
 const WINDOW: f64 = 600.0;
-/// Shorter runs have no limits on slopes and latencies: they say nothing about hours.
+/// Shorter runs have no limits on slopes and latencies: they say nothing about hours of running.
 const LONG: f64 = 1800.0;
 
-/// What the process holds at a moment.
+/// What the process uses at a moment.
 struct Look {
     time: f64,
     kilobytes: f64,
@@ -49,10 +49,10 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     covariance / points.iter().map(|point| (point.0 - x).powi(2)).sum::<f64>()
 }
 
-/// A frame as the page tells it: seconds since the start, milliseconds from its capture on, frames dropped so far.
+/// A frame as the page reports it: seconds since the start, milliseconds since its capture, frames dropped so far.
 type Shown = (f64, f64, u64);
 
-/// Watches the page of a run that has just begun, and notes its frames.
+/// Watches the page of a run that has just begun, and records its frames.
 fn watch(child: &mut Child, start: Instant, shown: Arc<Mutex<Vec<Shown>>>) -> JoinHandle<()> {
     let mut line = String::new();
     BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -111,7 +111,7 @@ fn memory_threads_files_and_latencies_stay_what_they_are() {
         }
         looks.push(seen);
     }
-    // It is the end that must not take long.
+    // Ending must not take long.
     let run = ended(child, Instant::now());
     assert_eq!(run.code, 0, "{run:?}");
     watcher.join().unwrap();
@@ -131,6 +131,6 @@ fn memory_threads_files_and_latencies_stay_what_they_are() {
     ));
     assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "threads and files: {counts:?}");
     assert!(seconds < LONG || growth < 1.0, "{growth} MB an hour");
-    // On a machine with other work this measures that work, too.
+    // On a machine with other work, this measures that work, too.
     assert!(seconds < LONG || last[1] <= 1.1 * first[1], "p50 and p99 went from {first:?} to {last:?} ms");
 }

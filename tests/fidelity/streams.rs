@@ -62,14 +62,14 @@ fn the_delay_of_opus_is_told_and_its_times_stay() {
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(checksums(&out, "a"), checksums(&input, "a"));
     assert_times(&times(&out, "a"), &times(&input, "a"), 0.001_01);
-    // Only the muxer of FFmpeg 5 is known well enough to tell it.
+    // Only the muxer of FFmpeg 5 is known well enough to expect an exact value.
     let version = String::from_utf8(Command::new("ffmpeg").arg("-version").output().unwrap().stdout).unwrap();
     if version.contains("libavformat    59.") {
         assert_eq!(codec_delay(&out), Some(6_500_000));
     }
 }
 
-/// What Matroska says of the sound's delay, in nanoseconds: element 56AA, three bytes long for the usual delays.
+/// What Matroska says about the sound's delay, in nanoseconds: element 56AA, three bytes long for the usual delays.
 fn codec_delay(file: &Path) -> Option<u32> {
     let bytes = fs::read(file).unwrap();
     let at = bytes.windows(3).position(|three| three == [0x56, 0xaa, 0x83])? + 3;

@@ -29,12 +29,12 @@ impl Row {
         self.runs += count;
     }
 
-    /// Says what came out.
+    /// Records the outcome.
     pub fn outcome(&mut self, text: impl Into<String>) {
         self.outcome = text.into();
     }
 
-    /// Says, aloud too, why the row cannot be tested here.
+    /// Records, and prints, why the row cannot be tested here.
     pub fn skip(&mut self, why: &str) {
         println!("skipped: {}: {why}", self.case);
         (self.skipped, self.outcome) = (true, why.to_owned());
@@ -60,7 +60,7 @@ pub fn times(usual: u32, thorough: u32) -> u32 {
     if env::var_os("FACEMARK_MATRIX").is_some() { thorough } else { usual }
 }
 
-/// A limit on a time, as the table promises it; elsewhere it is five times as long, since tests run on busy machines.
+/// A time limit, as the table promises it; elsewhere it is five times as long, since tests run on busy machines.
 pub fn limit(seconds: f64) -> f64 {
     if env::var_os("FACEMARK_MATRIX").is_some() { seconds } else { 5.0 * seconds }
 }

@@ -26,7 +26,7 @@ fn time_stamps_are_the_inputs() {
     bench.ffmpeg("-i b-frames.mp4 -c copy -output_ts_offset 95442.7 -muxdelay 0 wrap.ts");
     bench.ffmpeg("-i b-frames.mp4 -c copy -output_ts_offset -0.3 -avoid_negative_ts disabled early.mp4");
     bench.ffmpeg("-r 30000/1001 -i b-frames.mp4 -an -c:v libx264 -video_track_timescale 30000 ntsc.mp4");
-    // The file, and whether its own clock shows something else than zero where it begins.
+    // The file, and whether its own clock shows something other than zero where it begins.
     let inputs = [
         ("b-frames.mp4", false),
         ("vfr.mp4", false),
@@ -57,7 +57,7 @@ fn time_stamps_are_the_inputs() {
             let film = |times: Vec<f64>| times.into_iter().map(|time| time - start).collect::<Vec<_>>();
             assert_times(&told, &film(shown(&input)), 0.001);
             let (sound, mut expected) = (times(&out, "a"), film(times(&input, "a")));
-            // Matroska cannot hide sound that an edit list trims; a packet may warm up the decoder.
+            // Matroska cannot hide sound that an edit list trims; a packet can serve to warm up the decoder.
             if out.extension().is_some_and(|ending| ending == "mkv") {
                 expected.retain(|&time| time > -0.05);
                 expected.drain(..expected.len().saturating_sub(sound.len()).min(2));
@@ -90,7 +90,7 @@ fn joined_recordings_follow_without_a_gap() {
     join("jump.ts", &[&ts, &hour]);
     join("back.ts", &[&hour, &ts]);
     join("twice.vob", &[&vob, &vob]);
-    // An FLV file begins with 13 bytes that do not repeat.
+    // An FLV file begins with 13 bytes that are not repeated.
     join("twice.flv", &[&flv, &flv[13..]]);
     for (name, parts) in
         [("twice.ts", 2), ("three.ts", 3), ("jump.ts", 2), ("back.ts", 2), ("twice.vob", 2), ("twice.flv", 2)]
@@ -226,12 +226,12 @@ fn told(jsonl: &Path) -> Vec<f64> {
     records(jsonl).iter().map(|record| record["time"].as_f64().unwrap()).collect()
 }
 
-/// How long a file says that it lasts.
+/// The duration that a file states.
 fn seconds(video: &Path) -> f64 {
     probe(video, "-show_entries format=duration")[0].parse().unwrap()
 }
 
-/// The times of the frames that are shown: what lies before an edit list's begin is in the file, too, and is not.
+/// The times of the frames that are shown: what precedes an edit list's start is in the file, too, but is not shown.
 fn shown(video: &Path) -> Vec<f64> {
     let frames = probe(video, "-select_streams v -show_entries frame=best_effort_timestamp_time");
     frames.iter().map(|line| line.split(',').next().unwrap().parse().unwrap()).collect()

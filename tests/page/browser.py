@@ -19,12 +19,12 @@ ARGUMENTS = [
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
-# Not by way of a proxy.
+# Not through a proxy.
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Browser:
-    """A browser with a profile of its own in `folder`. One window at a time is worked with."""
+    """A browser with its own profile in `folder`. It works with one window at a time."""
 
     def __init__(self, folder, stack):
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
@@ -33,7 +33,7 @@ class Browser:
         port = next(filter(None, (re.search(r"successfully on port (\d+)", line) for line in self.driver.stdout)))[1]
         self.url = f"http://127.0.0.1:{port}/session"
         options = {"args": [*ARGUMENTS, f"--user-data-dir={folder / 'profile'}"]}
-        # A stream as a page is never loaded to its end.
+        # A stream opened as a page never finishes loading.
         wanted = {"browserName": "chrome", "pageLoadStrategy": "none", "goog:chromeOptions": options}
         self.url += "/" + self.ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
         stack.callback(self.ask, "DELETE", "")
@@ -51,14 +51,14 @@ class Browser:
         self.ask("POST", "/url", {"url": url})
 
     def window(self):
-        """The handle of the present window."""
+        """The handle of the current window."""
         return self.ask("GET", "/window")
 
     def new_window(self):
         self.switch(self.ask("POST", "/window/new", {"type": "window"})["handle"])
 
     def close_window(self):
-        """Closes the present window; the next call must switch to another one."""
+        """Closes the current window; the next call must switch to another one."""
         self.ask("DELETE", "/window")
 
     def switch(self, handle):
@@ -75,13 +75,13 @@ class Browser:
         self.ask("POST", f"/element/{self.find(selector)}/click", {})
 
     def press(self, *keys):
-        """Presses the keys together, and lets them go in turn."""
+        """Presses the keys together, and releases them in turn."""
         downs = [{"type": "keyDown", "value": key} for key in keys]
         ups = [{"type": "keyUp", "value": key} for key in reversed(keys)]
         self.ask("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": downs + ups}]})
 
     def text(self, selector):
-        """What can be read there."""
+        """The text there."""
         return self.ask("GET", f"/element/{self.find(selector)}/text")
 
     def attribute(self, selector, name):

@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from browser import opener
 from view import View
 
-# browser.py has added the folder of this one.
+# browser.py has added this module's folder to the path.
 from seen import LANDMARK, Checks, Clip, drawn, until, work_folder
 
 CONTROL = "\ue009"
@@ -32,7 +32,7 @@ def picture(checks, view):
 
 
 def sent(view):
-    """The page's texts, and the event of the frame they are about."""
+    """The page's texts, and the event of the frame they describe."""
 
     def pair():
         texts = view.texts()
@@ -96,7 +96,7 @@ def styles(checks, view):
         last = shown[browser.text("#style")] = view.after(last)
     checks.equal("o goes through the styles", list(shown), names)
     points, contours, nothing, both = (shown[name] for name in names)
-    # Two faces of 68 points, three pixels and more each.
+    # Two faces of 68 points, at least three pixels each.
     colors = drawn(nothing, points)
     checks.that("o: points, and nothing else", set(colors) == {"points"} and colors["points"] > 400, colors)
     colors = drawn(nothing, contours)
@@ -113,11 +113,11 @@ def styles(checks, view):
 
 def mirror(checks, view):
     browser = view.browser
-    # Points alone: numbers are not mirrored.
+    # Points only: numbers are not mirrored.
     before = view.pause()
     browser.press("o")
     before = view.after(before)
-    # Nor are the words in the uppermost rows.
+    # Neither are the words in the top rows.
     below = lambda picture: picture.rows(60, picture.height)
     flipped = below(before.flipped())
     ways = {"m": lambda: browser.press("m"), "Mirror": lambda: browser.click("#mirror")}
@@ -125,7 +125,7 @@ def mirror(checks, view):
         act()
         checks.equal(f"{way}: the button is pressed", browser.attribute("#mirror", "aria-pressed"), "true")
         distance = below(view.after(before)).distance(flipped)
-        # Landmarks on the wrong side would make half a level.
+        # Landmarks on the wrong side would make a difference of half a level.
         checks.that(f"{way} mirrors picture and landmarks", distance < 0.1, distance)
         act()
         checks.equal(f"{way} again: the button is up", browser.attribute("#mirror", "aria-pressed"), "false")
@@ -174,12 +174,12 @@ def full_house(checks, view):
     with ExitStack() as stack:
 
         def watch():
-            # Whoever has just left may still be counted.
+            # A viewer who has just left can still be counted.
             with suppress(HTTPError):
                 watching.append(stack.enter_context(opener.open(f"http://{view.address}/video.mjpeg", timeout=30)))
             return len(watching) == VIEWERS - 1
 
-        # The eighth is this script, which has read the events all along.
+        # The eighth is this script, which has been reading the events all along.
         checks.soon(f"{VIEWERS} viewers are served", watch, lambda: len(watching) + 1)
         view.open()
         words = f"{VIEWERS} streams are being watched already"

@@ -1,4 +1,4 @@
-"""The page as a viewer sees it, and what the program says beside it."""
+"""The page as a viewer sees it, and what the program prints meanwhile."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ const numbers = ["p50", "p95", "p99", "max", "rate", "track", "dropped", "frame"
 const rows = [...document.querySelectorAll("#faces tr")].map(row => [...row.cells].map(cell => cell.innerText));
 return {...Object.fromEntries(numbers), faces: rows};
 """
-# Keeps what the state was, however short.
+# Records every state, however briefly it was shown.
 RECORD = """
 window.states = [];
 const state = document.getElementById("state");
@@ -21,7 +21,7 @@ new MutationObserver(() => window.states.push(state.textContent)).observe(state,
 
 
 class View:
-    """A program that serves, and a browser that watches it."""
+    """A program that serves the page, and a browser that watches it."""
 
     def __init__(self, folder, stack):
         self.folder, self.stack = folder, stack
@@ -39,15 +39,15 @@ class View:
         self.address = said[1]
 
     def watch(self, _=""):
-        """Loads the page anew and waits for its picture."""
+        """Reloads the page and waits for its picture."""
         self.open()
         if not until(self.shows_clip):
             raise RuntimeError(f"no picture comes: {self.state()}")
         return self
 
     def open(self):
-        """Loads the page anew."""
-        # The one before may stay for a while.
+        """Reloads the page."""
+        # The previous page can stay for a while.
         self.browser.script("window.old = true")
         self.browser.open(f"http://{self.address}/")
         if not until(lambda: self.browser.script("return !window.old && document.readyState === 'complete'")):
@@ -59,7 +59,7 @@ class View:
         return self.browser.text("#state")
 
     def texts(self):
-        """All numbers and the table of faces at one moment."""
+        """All numbers and the table of faces at a single moment."""
         return self.browser.script(TEXTS)
 
     def frame(self):
@@ -78,7 +78,7 @@ class View:
         return until(lambda: self.frame() > frame and self.picture().rgb != picture)
 
     def pause(self):
-        """Presses the space bar; the picture that stands then."""
+        """Presses the space bar; returns the picture that is then frozen."""
         self.browser.press(" ")
         picture = self.still()
         if self.state() != "Paused" or not self.clip.shows(picture):
@@ -86,7 +86,7 @@ class View:
         return picture
 
     def still(self):
-        """The picture as soon as it does not change any more: one may be on its way when the page is paused."""
+        """The picture as soon as it stops changing: one can be on its way when the page is paused."""
         pictures = [self.picture()]
 
         def settled():
@@ -98,7 +98,7 @@ class View:
         return pictures[-1]
 
     def after(self, before):
-        """The picture as soon as it is another one, or the one before if that does not change."""
+        """The picture as soon as it is a new one, or the previous one if that does not change."""
 
         def another():
             picture = self.picture()
@@ -108,7 +108,7 @@ class View:
 
 
 class Events:
-    """What the program sends to those who want data only, by frame."""
+    """What the program sends to clients that only want data, by frame."""
 
     def __init__(self, address):
         self.by_frame = {}
@@ -129,6 +129,6 @@ class Events:
         return max(list(self.by_frame), default=-1)
 
     def wait(self, n_frames):
-        """Waits until the program is so many frames further; returns whether it is."""
+        """Waits until the program is this many frames further; returns whether it is."""
         end = self.newest() + n_frames
         return until(lambda: self.newest() >= end)

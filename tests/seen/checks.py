@@ -1,4 +1,4 @@
-"""Checks that print a line each, and waiting for what takes a while on a busy machine."""
+"""Checks that each print a line, and waiting for things that take a while on a busy machine."""
 
 import time
 import traceback
@@ -7,7 +7,7 @@ PATIENCE = 30
 
 
 def until(condition, seconds=PATIENCE):
-    """Asks again and again until the condition holds or time is up; returns its last answer."""
+    """Polls until the condition holds or time is up; returns its last result."""
     end = time.monotonic() + seconds
     while not (answer := condition()) and time.monotonic() < end:
         time.sleep(0.05)
@@ -21,7 +21,7 @@ class Checks:
         self.passed = self.failed = 0
 
     def that(self, what, holds, found=""):
-        """Prints the check; what was found instead only matters when it fails."""
+        """Prints the check; what was found instead matters only if it fails."""
         if holds:
             self.passed += 1
             print(f"ok {what}", flush=True)
@@ -33,12 +33,12 @@ class Checks:
         self.that(what, found == expected, f"{found!r} instead of {expected!r}")
 
     def soon(self, what, condition, found=lambda: ""):
-        """Waits for the condition; `found` tells what there is instead."""
+        """Waits for the condition; `found` returns what there is instead."""
         answer = until(condition)
         self.that(what, answer, "" if answer else found())
 
     def run(self, sections, prepare):
-        """Runs each section with what `prepare` makes for its name; one that breaks off has failed, and the next one
+        """Runs each section with what `prepare` makes for its name; one that raises has failed, and the next one
         still runs. Returns the exit code."""
         for section in sections:
             try:

@@ -1,10 +1,10 @@
-"""Pictures as they are seen: screenshots and what the program writes, compared without any package."""
+"""Pictures as they are seen: screenshots and what the program writes, compared without extra packages."""
 
 import subprocess
 from collections import Counter
 from operator import sub
 
-# What the overlay is drawn in.
+# The colours of the overlay.
 LANDMARK, CONTOUR, REGION = (80, 255, 120), (255, 255, 255), (255, 190, 60)
 OVERLAY = {"points": LANDMARK, "contours": CONTOUR, "region": REGION}
 THUMBNAIL = (30, 18)
@@ -45,12 +45,12 @@ class Picture:
         return self.width, self.height
 
     def rows(self, top, bottom):
-        """The rows from `top` on, without `bottom`."""
+        """The rows from `top` up to, but not including, `bottom`."""
         pitch = 3 * self.width
         return Picture(self.width, bottom - top, self.rgb[top * pitch : bottom * pitch])
 
     def columns(self, left, right):
-        """The columns from `left` on, without `right`."""
+        """The columns from `left` up to, but not including, `right`."""
         starts = range(0, len(self.rgb), 3 * self.width)
         return Picture(right - left, self.height, b"".join(self.rgb[at + 3 * left : at + 3 * right] for at in starts))
 
@@ -58,9 +58,9 @@ class Picture:
         return not any(self.rgb)
 
     def flipped(self):
-        """Left and right exchanged."""
+        """Left and right swapped."""
         rgb, backwards = bytearray(len(self.rgb)), self.rgb[::-1]
-        # Backwards from its end, the picture stands on its head and has its colours the other way round.
+        # Reversed, the picture is upside down and has its colours in the opposite order.
         for color in range(3):
             rgb[color::3] = backwards[2 - color :: 3]
         upside_down, pitch = bytes(rgb), 3 * self.width
@@ -78,7 +78,7 @@ class Picture:
         return sum(r in near[0] and g in near[1] and b in near[2] for r, g, b in zip(red, green, blue))
 
     def distance(self, other):
-        """Mean difference of two pictures of one size, 0 to 255."""
+        """Mean difference of two pictures of the same size, 0 to 255."""
         return distance(self.rgb, other.rgb) if self.size == other.size else 255.0
 
     def thumbnail(self):
@@ -99,8 +99,8 @@ def thumbnails(video):
 
 
 def drawn(before, after):
-    """In which of the overlay's colours the second picture was drawn over the first: the number of pixels of each.
-    Those that are no blend of what was there and one colour are "other"."""
+    """The overlay colours in which the second picture was drawn over the first: the number of pixels of each.
+    Pixels that are not a blend of the first picture and one colour are "other"."""
     counts = Counter()
     for at in range(0, len(before.rgb), 3):
         old, new = before.rgb[at : at + 3], after.rgb[at : at + 3]
@@ -120,10 +120,10 @@ def residue(old, new, color):
 
 
 class Clip:
-    """A film of five minutes with two faces, the left one larger, so that it is not its own mirror image."""
+    """A five-minute clip with two faces, the left one larger, so that it is not its own mirror image."""
 
     SIZE = (600, 360)
-    # Few, for the sake of busy machines.
+    # Few, to go easy on busy machines.
     RATE = 12
 
     def __init__(self, source, folder):

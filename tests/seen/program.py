@@ -30,7 +30,7 @@ def help_of(command):
 
 
 class Facemark:
-    """`facemark live`, working in a folder. What it says goes to a file there."""
+    """`facemark live`, working in a folder. Its messages go to a file there."""
 
     def __init__(self, folder, *args, **env):
         self.log = folder / "log"
@@ -40,7 +40,7 @@ class Facemark:
             )
 
     def said(self, pattern):
-        """The last match in what it has said, or None."""
+        """The last match in its messages, or None."""
         return next(reversed(list(re.finditer(pattern, self.log.read_text()))), None)
 
     def signal(self, name):

@@ -63,7 +63,7 @@ fn pictures_are_turned_upright() {
         let turned = bench.raw(&format!("-noautorotate -i a.mp4 -vf {filter}"));
         assert!(decoded == turned, "{matrix:?} is not {filter}");
         if filter != "transpose=cclock_flip" {
-            // ffmpeg's own turning has changed sides for transposed pictures between its versions.
+            // ffmpeg's own rotation changed direction for transposed pictures between versions.
             assert!(decoded == bench.raw("-i a.mp4"), "{matrix:?}: ffmpeg itself turns it another way");
         }
         let source = VideoSource::open(&file, 0).unwrap();
@@ -76,7 +76,7 @@ fn pictures_are_turned_upright() {
 #[test]
 fn all_pixel_formats_become_8_bit_planes() {
     let bench = Bench::new();
-    // Format, its range, the largest mean difference to ffmpeg's own conversion.
+    // Format, its range, the largest mean difference from ffmpeg's own conversion.
     let cases = [
         ("yuv420p10le", false, 0.6),
         ("yuv422p", false, 0.6),
@@ -96,7 +96,7 @@ fn all_pixel_formats_become_8_bit_planes() {
         let frames = decode(&file);
         assert_eq!(frames[0].image.color.full_range, full_range, "{format}");
         let decoded: Vec<u8> = frames.iter().flat_map(bytes).collect();
-        // To the "j" format for full range, so that ffmpeg keeps the numbers as we do.
+        // To the "j" format for full range, so that ffmpeg keeps the sample values as we do.
         let target = if full_range { "yuvj420p" } else { "yuv420p" };
         let found = difference(&decoded, &bench.raw(&format!("-i {name} -pix_fmt {target}")));
         assert!(found <= tolerance, "{format}: mean difference {found}");
@@ -201,7 +201,7 @@ fn pictures_come_one_by_one_and_broken_ones_are_remembered() {
         frames.iter().map(|f| (source.info().file(f.index), f.image.size(), f.time.ticks)).collect();
     assert_eq!(found, [(&*bench.path("a.png"), (33, 21), 0), (&*bench.path("c.jpg"), (64, 48), 2)]);
     assert_eq!((frames[0].image.color, source.info().stills), (ColorTags::JPEG, true));
-    // Red, with one to spare for the rounding of ffmpeg's own red.
+    // Red, with a tolerance of one for the rounding of ffmpeg's own red.
     let sample = [
         frames[0].image.luma.data()[0],
         frames[0].image.chroma[0].data()[0],
@@ -218,7 +218,7 @@ fn pictures_are_turned_upright_as_exif_says() {
         "-f lavfi -i color=black:size=32x16,drawbox=w=16:h=16:c=white:t=fill -frames:v 1 -q:v 2 a.jpg",
     );
     let plain = fs::read(bench.path("a.jpg")).unwrap();
-    // Orientation 6: the camera was turned; a quarter turn clockwise makes the picture upright.
+    // Orientation 6: the camera was rotated; a quarter turn clockwise makes the picture upright.
     let exif = *b"\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     fs::write(bench.path("turned.jpg"), [&plain[..2], &exif, &plain[2..]].concat()).unwrap();
     let mut source = ImagesSource::open(vec![bench.path("turned.jpg")]).unwrap();

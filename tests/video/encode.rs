@@ -56,7 +56,7 @@ fn uneven_times_stay_uneven() {
 fn odd_clocks_and_late_starts_are_exact() {
     let bench = Bench::new();
     bench.movie("a.mp4");
-    // NTSC's clock; MPEG-TS, whose clock starts late; sound that starts later than the pictures and the other way round.
+    // NTSC's clock; MPEG-TS, whose clock starts late; sound that starts later than the pictures and vice versa.
     bench.ffmpeg("-r 30000/1001 -i a.mp4 -an -c:v libx264 -video_track_timescale 30000 ntsc.mp4");
     bench.ffmpeg("-i a.mp4 -c copy late.ts");
     bench.ffmpeg("-i a.mp4 -itsoffset 0.5 -i a.mp4 -map 0:v -map 1:a -c copy sound_late.mp4");
@@ -66,7 +66,7 @@ fn odd_clocks_and_late_starts_are_exact() {
         convert(&input, &out);
         let (mut pictures, mut sound) = (times(&input, "v"), times(&input, "a"));
         if name == "late.ts" {
-            // The output begins at zero with what begins first.
+            // The output begins at zero with whichever begins first.
             let start = pictures[0].min(sound[0]);
             assert!(start > 1.0);
             pictures.iter_mut().chain(&mut sound).for_each(|time| *time -= start);
@@ -238,7 +238,7 @@ fn frames_that_players_would_hide_are_noticed() {
     let mut sink = create(&out, &input, source.info(), false).unwrap();
     let mut frame = Frame::empty();
     while source.next(&mut frame).unwrap() {
-        // The first second lies before zero, which MP4's edit list leaves out.
+        // The first second is before zero, which MP4's edit list leaves out.
         frame.time.ticks -= i64::from(frame.time.base.1);
         sink.write(&frame).unwrap();
     }

@@ -1,5 +1,5 @@
-//! Videos go in and come out whole: checked against the `ffmpeg` and `ffprobe` programs.
-// The helpers are tests too; clippy only sees the functions that are marked so.
+//! Videos go in and come out intact: checked against the `ffmpeg` and `ffprobe` programs.
+// The helpers are test code too; clippy only recognises functions marked as tests.
 #![allow(clippy::unwrap_used)]
 
 mod decode;

@@ -49,7 +49,7 @@ impl Bench {
         self.path(name)
     }
 
-    /// What ffmpeg makes of a video: all its pictures as raw 4:2:0 planes.
+    /// What ffmpeg decodes from a video: all its pictures as raw 4:2:0 planes.
     pub fn raw(&self, args: &str) -> Vec<u8> {
         self.ffmpeg(&format!("{args} -fps_mode passthrough -f rawvideo reference.yuv"));
         std::fs::read(self.path("reference.yuv")).unwrap()
@@ -123,7 +123,7 @@ pub fn frames(source: &mut impl Source) -> (Vec<Frame>, Result<()>) {
     }
 }
 
-/// All frames of a video that is whole.
+/// All frames of an intact video.
 #[track_caller]
 pub fn decode(file: &Path) -> Vec<Frame> {
     let (frames, end) = frames(&mut VideoSource::open(file, 0).unwrap());
@@ -137,7 +137,7 @@ pub fn create(output: &Path, input: &Path, info: &SourceInfo, overwrite: bool) -
     VideoSink::create(&target, Some(input), info)
 }
 
-/// Decodes and encodes a video; of each, how it ended.
+/// Decodes and encodes a video; for each, how it ended.
 pub fn transcode(input: &Path, output: &Path) -> (Result<()>, Result<()>) {
     let mut source = match VideoSource::open(input, 0) {
         Ok(source) => source,
@@ -161,7 +161,7 @@ pub fn transcode(input: &Path, output: &Path) -> (Result<()>, Result<()>) {
     }
 }
 
-/// Decodes and encodes a video that is whole.
+/// Decodes and encodes an intact video.
 #[track_caller]
 pub fn convert(input: &Path, output: &Path) {
     let (read, written) = transcode(input, output);

@@ -10,7 +10,7 @@ from seen import TALKER, Clip, Facemark, Picture, until
 
 
 class Desktop:
-    """Xvfb and openbox with its own settings, whose Alt-F4 closes windows."""
+    """Xvfb and openbox with its own settings, where Alt-F4 closes windows."""
 
     def __init__(self, folder, stack):
         self.folder, self.stack = folder, stack
@@ -21,7 +21,7 @@ class Desktop:
             raise RuntimeError("Xvfb does not start")
         self.env = os.environ | {"DISPLAY": f":{number}", "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
         self.start(["openbox"], self.env, stdout=subprocess.DEVNULL)
-        # Without a window manager nobody knows of desktops.
+        # Without a window manager there are no desktops.
         if not until(lambda: self.xdotool("get_num_desktops")):
             raise RuntimeError("openbox does not start")
 
@@ -32,7 +32,7 @@ class Desktop:
         return process
 
     def window(self, name):
-        """A new window; the one before is closed."""
+        """A new window; the previous one is closed."""
         if self.open:
             self.open.program.kill()
             until(lambda: not self.open.find())
@@ -49,7 +49,7 @@ class Desktop:
 
 
 class Window:
-    """`facemark live` with its window, which has the focus. It saves into a folder of its own."""
+    """`facemark live` with its window, which has the focus. It saves into its own folder."""
 
     def __init__(self, desktop, name):
         self.desktop, self.clip = desktop, desktop.clip
@@ -73,12 +73,12 @@ class Window:
         self.desktop.xdotool("key", "--delay", 0, *keys)
 
     def quit(self, key):
-        """Its exit code after that key, or None if it goes on."""
+        """Its exit code after that key, or None if it keeps running."""
         self.press(key)
         return self.program.code()
 
     def resize(self, width, height):
-        """Returns whether the window has that size now."""
+        """Returns whether the window now has that size."""
         self.desktop.xdotool("windowsize", self.id, width, height)
         return until(lambda: self.picture().size == (width, height))
 
@@ -96,25 +96,25 @@ class Window:
         return until(lambda: self.picture().rgb != before)
 
     def pause(self):
-        """Presses the space bar; the picture that stands still then."""
+        """Presses the space bar; returns the picture that is then frozen."""
         self.press("space")
         if not until(self.stands):
             raise RuntimeError("the picture goes on changing")
         return self.picture()
 
     def stands(self):
-        """Whether the picture is the same some frames later."""
+        """Whether the picture is unchanged some frames later."""
         before = self.picture().rgb
         return self.wait(5) and self.picture().rgb == before
 
     def wait(self, n_frames):
-        """Waits until the program has written the data of so many frames more; returns whether it has."""
+        """Waits until the program has written the data of this many more frames; returns whether it has."""
         data = self.folder / "data.jsonl.partial"
         n_lines = lambda: data.read_bytes().count(b"\n") if data.exists() else 0
         end = n_lines() + n_frames
         return until(lambda: n_lines() >= end)
 
     def saved(self, ending):
-        """The newest file that it says it has saved."""
+        """The newest file that it reports as saved."""
         match = self.program.said(rf"saved (facemark-\S+\.{ending})")
         return self.folder / match[1] if match else None

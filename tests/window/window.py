@@ -13,7 +13,7 @@ from contextlib import ExitStack
 
 from desktop import Desktop, Window
 
-# desktop.py has added the folder of this one.
+# desktop.py has added this module's folder to the path.
 from seen import CONTOUR, LANDMARK, Checks, Clip, Picture, drawn, help_of, until, work_folder
 
 KEYS = {
@@ -26,7 +26,7 @@ KEYS = {
     "l": "latency panel",
 }
 WIDTH, HEIGHT = Clip.SIZE
-# Notices stand below this row.
+# Notices are below this row.
 NOTICE = 330
 RECORDING = (255, 60, 60)
 
@@ -40,7 +40,7 @@ def lower(picture):
 
 
 def press(window, *keys):
-    """Presses keys while the window is paused; the picture as soon as it is another one, without notices."""
+    """Presses keys while the window is paused; returns the picture as soon as it changes, without notices."""
     before = upper(window.picture()).rgb
     window.press(*keys)
     until(lambda: upper(window.picture()).rgb != before)
@@ -70,7 +70,7 @@ def pause(checks, window):
 def styles(checks, window):
     paused = window.pause()
     points, contours, nothing, both = (press(window, "o") for _ in range(4))
-    # Two faces of 68 points, three pixels and more each.
+    # Two faces of 68 points, at least three pixels each.
     colors = drawn(nothing, points)
     checks.that("o: points, and nothing else", set(colors) == {"points"} and colors["points"] > 400, colors)
     colors = drawn(nothing, contours)
@@ -93,10 +93,10 @@ def styles(checks, window):
 
 def mirror(checks, window):
     both = upper(window.pause())
-    # Points alone: IDs are not mirrored.
+    # Points only: IDs are not mirrored.
     points = press(window, "o")
     distance = press(window, "m").distance(points.flipped())
-    # Landmarks on the wrong side would make half a level.
+    # Landmarks on the wrong side would make a difference of half a level.
     checks.that("m mirrors picture and landmarks", distance < 0.1, distance)
     checks.that("m again shows them as before", press(window, "m").rgb == points.rgb)
     window.press("m", "space")
@@ -118,7 +118,7 @@ def latencies(checks, window):
     checks.that("l again hides it", press(window, "l").rgb == before.rgb)
     window.press("l", "space")
     checks.that("l: the picture moves", window.moves())
-    # As far as the panel reaches, only bars and numbers are bright.
+    # Within the panel, only bars and numbers are bright.
     bright = lambda: [value > 128 for value in window.picture().rows(0, 60).columns(0, 200).rgb]
     numbers = bright()
     checks.soon("l: the numbers change", lambda: bright() != numbers)
@@ -132,7 +132,7 @@ def snapshot(checks, window):
     saved = Picture.read(first.read_bytes())
     checks.equal("s: it has the video's size", saved.size, Clip.SIZE)
     checks.that("s: it is what is seen", upper(saved).rgb == upper(paused).rgb, upper(saved).distance(upper(paused)))
-    # What is written at the lower edge is not in the file.
+    # The text at the bottom edge is not in the file.
     notice = lambda picture: lower(picture).distance(lower(saved))
     checks.that("the window says that it is paused", notice(paused) > 0.5, notice(paused))
     checks.soon("s: the window says what is saved", lambda: notice(window.picture()) > 2 * notice(paused))
@@ -144,7 +144,7 @@ def snapshot(checks, window):
 
 def recording(checks, window):
     dot = lambda: window.picture().rows(0, 40).columns(WIDTH - 40, WIDTH).count(RECORDING)
-    # Neither is to be seen in the file.
+    # Neither is visible in the file.
     window.press("m")
     window.pause()
     checks.equal("no red dot before r", dot(), 0)

@@ -116,13 +116,13 @@ fn is_ours(name: &str, remote: bool) -> bool {
     }
 }
 
-/// Sends a complete short answer.
+/// Sends a complete short response.
 pub(super) fn answer(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) -> io::Result<()> {
     begin(stream, status, &format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()))?;
     stream.write_all(body)
 }
 
-/// Sends the head of an answer. `headers` are whole lines.
+/// Sends the head of a response. `headers` are complete lines.
 pub(super) fn begin(stream: &mut TcpStream, status: &str, headers: &str) -> io::Result<()> {
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}Connection: close\r\nCache-Control: no-store\r\n\

@@ -38,7 +38,7 @@ impl JpegEncoder {
             }
             _ => self.open.insert(open(width as u32, height as u32)?),
         };
-        // SAFETY: the picture is ours. This gives it new memory should the encoder still read the old.
+        // SAFETY: the picture is ours. This gives it new memory in case the encoder still reads the old.
         if unsafe { ffi::av_frame_make_writable(picture.as_mut_ptr()) } < 0 {
             return Err(Fault::Failure.error("no memory for a picture"));
         }
@@ -63,7 +63,7 @@ fn open(width: u32, height: u32) -> Result<(encoder::Video, Video)> {
     encoder.set_time_base(Rational(1, 25));
     encoder.set_flags(codec::Flags::QSCALE);
     encoder.set_global_quality(QUANTISER * ffi::FF_QP2LAMBDA);
-    // Several threads would hold pictures back.
+    // Several threads would delay pictures.
     encoder.set_threading(threading::Config::count(1));
     let encoder = encoder.open().blame(Fault::Output, || "cannot start the JPEG encoder")?;
     let mut picture = Video::new(Pixel::YUVJ420P, width, height);

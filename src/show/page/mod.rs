@@ -1,5 +1,5 @@
 //! The live picture on a page: a small web server. Each viewer has a thread and a slot that holds only the newest
-//! picture, so a slow viewer misses pictures and holds nobody up.
+//! picture, so a slow viewer misses pictures and holds up nothing.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ const VIEWERS: usize = 8;
 /// How many connections are open at once, including those whose request is still being read.
 const CONNECTIONS: usize = 32;
 
-/// A server that has taken its address but does not answer yet.
+/// A server that has bound its address but does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -92,7 +92,7 @@ pub struct Page {
 }
 
 impl Server {
-    /// Takes the address. Port 0 means any free port.
+    /// Binds the address. Port 0 means any free port.
     ///
     /// # Errors
     /// [`Fault::Usage`] for an address that other machines can reach, unless `allow_remote`; [`Fault::Output`] if the
@@ -120,10 +120,10 @@ impl Server {
         self.address
     }
 
-    /// Starts to answer, for frames of a source like this.
+    /// Starts answering, for frames of a source like this.
     ///
     /// # Errors
-    /// If the system has no thread left.
+    /// If the system cannot create a thread.
     pub fn start(self, info: SourceInfo, scheme: Scheme, mirrored: bool) -> Result<Page> {
         let (shots, to_encode) = slot();
         let (give_back, used) = slot();

@@ -49,7 +49,7 @@ fn body(mut reader: BufReader<TcpStream>) -> String {
     text
 }
 
-/// Writes frames until the work is done: a viewer gets only what comes after it has come.
+/// Writes frames until the work is done: a viewer only gets what arrives after it has joined.
 fn with_frames<T>(page: &mut Page, work: impl FnOnce() -> T + Send) -> T
 where
     T: Send,
@@ -168,7 +168,7 @@ fn a_viewer_that_reads_nothing_holds_nobody_up() {
     // One more than there are places for.
     assert!(get(&page, "/stream", "Host: localhost\r\n").0.contains("503"));
     let start = Instant::now();
-    // Far more than the network's buffers take for those that do not read.
+    // Far more than the network's buffers hold for viewers that do not read.
     let mut slowest = Duration::ZERO;
     let numbers = thread::scope(|scope| {
         let reading = scope.spawn(|| {

@@ -12,16 +12,16 @@ use super::{Place, VIEWERS};
 use crate::threads::{Latest, slot};
 
 const PAGE: &str = include_str!("page.html");
-/// A viewer that takes nothing for this long is disconnected.
+/// A viewer that reads nothing for this long is disconnected.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// While no frame comes, something is sent this often, to see whether the viewer is still there.
+/// While no frame arrives, something is sent this often, to see whether the viewer is still there.
 const PULSE: Duration = Duration::from_secs(2);
 
 /// Serves a connection until it closes.
 pub(super) fn serve(mut stream: TcpStream, place: &Place) {
     // Viewers come and go.
     if let Err(error) = converse(&mut stream, place) {
-        log::debug!("a viewer has gone: {error}");
+        log::debug!("a viewer is gone: {error}");
     }
 }
 
@@ -52,7 +52,7 @@ fn converse(stream: &mut TcpStream, place: &Place) -> io::Result<()> {
     }
 }
 
-/// Sends the newest frame whenever the viewer has taken the one before, until the frames or the viewer end.
+/// Sends the newest frame whenever the viewer has read the previous one, until the frames or the viewer end.
 fn send_all(
     stream: &mut TcpStream,
     place: &Place,

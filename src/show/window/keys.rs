@@ -13,7 +13,7 @@ pub enum Action {
     Quit,
     /// Freeze the picture or go on. Data and recording are not held up.
     Pause,
-    /// Exchange left and right.
+    /// Swap left and right.
     Mirror,
     /// Save the picture.
     Snapshot,
@@ -50,7 +50,7 @@ struct State {
 }
 
 impl Keys {
-    /// The next wish.
+    /// The next request.
     pub(super) fn next(&self) -> Option<Action> {
         self.0.borrow_mut().asked.pop_front()
     }

@@ -31,9 +31,9 @@ use rolling::Rolling;
 const TITLE: &str = "facemark: q quit, space pause, m mirror, s snapshot, r record, o overlay, l latency";
 /// The window is opened no larger than this; it can be made larger.
 const OPENED: (f64, f64) = (1280.0, 720.0);
-/// And no smaller, for the texts' sake.
+/// The window is opened no smaller than this, so that its texts fit.
 const SMALLEST: f64 = 320.0;
-/// When no picture has come for so long, the window says so.
+/// When no picture has arrived for this long, the window says so.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long a notice stays.
 const NOTICE: Duration = Duration::from_secs(4);
@@ -46,11 +46,11 @@ pub struct Window<'a> {
     info: SourceInfo,
     scheme: Scheme,
     view: View,
-    /// Shown instead of what comes, while paused.
+    /// Shown instead of new frames while paused.
     frozen: Option<Tracked>,
     paused: bool,
     recording: Option<Recording>,
-    /// What is being completed beside the display.
+    /// Recordings that are being completed in the background.
     closing: Vec<Recording>,
     saving: Vec<JoinHandle<Result<PathBuf>>>,
     snapshot_wanted: bool,
@@ -74,7 +74,7 @@ struct View {
 }
 
 impl<'a> Window<'a> {
-    /// Looks whether there can be a window, before a camera is opened for it.
+    /// Checks that a window is possible, before a camera is opened for it.
     ///
     /// # Errors
     /// [`Fault::Device`] without a display.
@@ -137,7 +137,7 @@ impl<'a> Window<'a> {
         shown.map_err(|error| Fault::Device.error(format!("the window failed: {error}")))
     }
 
-    /// Writes into the last picture that none has followed: it would pass for a living one.
+    /// Writes into the last picture that no new one has arrived: otherwise it would look live.
     fn say_silent(&mut self) -> Result<()> {
         let (width, height) = self.view.size;
         notice(&mut self.view.pixels, width, Some("no new pictures"), self.recording.is_some())?;
@@ -191,7 +191,7 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// Saves the picture in its own size, not mirrored, with the overlay as it is shown.
+    /// Saves the picture at its own size, not mirrored, with the overlay as it is shown.
     fn save(&mut self, tracked: &Tracked) -> Result<()> {
         let size = {
             let (width, height) = shape(tracked.frame.image.size(), self.view.pixel_aspect);
@@ -210,7 +210,7 @@ impl<'a> Window<'a> {
         Ok(())
     }
 
-    /// Says what has been saved meanwhile; waits for it if `wait`.
+    /// Reports what has been saved meanwhile; waits for it if `wait`.
     fn look_after_saved(&mut self, wait: bool) {
         let (over, still): (Vec<_>, Vec<_>) =
             self.closing.drain(..).partition(|recording| wait || recording.is_over());
@@ -331,7 +331,7 @@ fn no_display(reason: String) -> Error {
     ))
 }
 
-/// The window's size at first: the picture's in square pixels, within limits.
+/// The window's initial size: the picture's in square pixels, within limits.
 fn opened_size(picture: (usize, usize), pixel_aspect: f64) -> (usize, usize) {
     let (width, height) = shape(picture, pixel_aspect);
     let fits = (OPENED.0 / width).min(OPENED.1 / height).min(1.0);

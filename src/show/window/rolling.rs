@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::draw::Panel;
 
-/// So many frames are remembered: eight seconds at 30 a second.
+/// How many frames are remembered: eight seconds at 30 a second.
 const KEPT: usize = 240;
 /// Bars of the histogram.
 const BARS: usize = 30;
@@ -22,7 +22,7 @@ pub(super) struct Rolling {
 }
 
 impl Rolling {
-    /// Takes a frame that was shown `latency` after its capture, `interval` after the one before.
+    /// Adds a frame that was shown `latency` after its capture, `interval` after the one before.
     pub(super) fn add(&mut self, index: u64, latency: Duration, interval: Option<Duration>) {
         let ms = latency.as_secs_f64() * 1e3;
         if self.times.len() < KEPT {
