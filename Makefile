@@ -1,12 +1,16 @@
 # make demo   sets the system up, builds, annotates the clip in media/ and says where the result is
 # make test   sets the system up and runs all tests
 # make lint   formatting, lints, documentation, package and so on, as CI requires
+# make install  copies the program, its manual pages and completions below PREFIX (/usr/local); packagers set DESTDIR
+# make deb    builds a Debian package in target/debian
 # make docs   regenerates the facts about models in README.md and models/*.md from the models' files
 # make bench  the table in docs/performance.md: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
 # make steadiness  how steady the landmarks are and how far they lag (CLIP=media/talker.mp4)
 # make matrix the table in docs/fidelity.md: every row of tests/fidelity as often as it says there
 # make soak   its row on two hours of a paced loop (SECONDS=7200)
 # make test-camera   the program on virtual cameras in a virtual machine; needs Debian 12 and its archive
+# make test-deb      installs the package in a bare Debian 12 and annotates the demo clip; needs root, debootstrap and Debian's archive
+# make test-debian13 builds and tests everything on Debian 13; needs the same, and as long as a first build
 # make test-page     the page of live --serve in Chromium; needs Debian 12, about a minute
 # make test-window   the window and its keys on a display without a screen; needs Debian or Ubuntu, about a minute
 # make fuzz   its rows on fuzzed inputs, each kind for as long as requested (SECONDS=600)
@@ -16,6 +20,9 @@ PACKAGES = libopencv-dev clang libclang-dev pkg-config \
 	libavcodec-dev libavformat-dev libavutil-dev libswscale-dev ffmpeg
 FACEMARK = target/release/facemark
 CLIP = media/talker.mp4
+PREFIX = /usr/local
+# Where zsh finds completions; Debian's packages use another folder.
+ZSH = site-functions
 # The compiler flags that libFuzzer needs; the stable compiler has them.
 COVERAGE = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -23,7 +30,8 @@ COVERAGE = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ = target/fuzz/$(HOST)/release/facemark-fuzz
 
-.PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build test-page test-window
+.PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build test-page test-window \
+	install deb test-deb test-debian13
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -34,6 +42,12 @@ test: setup
 
 test-camera: build
 	tests/camera/run.sh
+
+test-deb:
+	tests/deb.sh
+
+test-debian13:
+	tests/debian13.sh
 
 test-page: build
 	@$(MAKE) --no-print-directory setup PACKAGES="python3 ffmpeg imagemagick chromium chromium-driver"
@@ -53,6 +67,30 @@ lint:
 	rm -f target/package/*.crate
 	cargo package --package facemark --no-verify --allow-dirty
 	test "$$(stat -c %s target/package/facemark-*.crate)" -lt 10485760
+
+$(FACEMARK):
+	@echo "There is no $@ yet; run 'make build' first." >&2; exit 1
+
+# Builds nothing: root usually has no Rust.
+install: SHARE = $(DESTDIR)$(PREFIX)/share
+install: $(FACEMARK)
+	install -D $(FACEMARK) $(DESTDIR)$(PREFIX)/bin/facemark
+	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/fish/vendor_completions.d $(SHARE)/zsh/$(ZSH)
+	$(FACEMARK) man >$(SHARE)/man/man1/facemark.1
+	for command in $$($(FACEMARK) man | sed -n 's/^facemark\\-\(.*\)(1)$$/\1/p'); do \
+		$(FACEMARK) man $$command >$(SHARE)/man/man1/facemark-$$command.1 || exit; \
+	done
+	$(FACEMARK) completions bash >$(SHARE)/bash-completion/completions/facemark
+	$(FACEMARK) completions fish >$(SHARE)/fish/vendor_completions.d/facemark.fish
+	$(FACEMARK) completions zsh >$(SHARE)/zsh/$(ZSH)/_facemark
+
+deb:
+	@$(MAKE) --no-print-directory setup PACKAGES="$(PACKAGES) dpkg-dev"
+	test -x target/tools/bin/cargo-deb || cargo install cargo-deb --locked --root target/tools
+	cargo build --profile dist
+	rm -rf target/deb
+	$(MAKE) install FACEMARK=target/dist/facemark DESTDIR=target/deb PREFIX=/usr ZSH=vendor-completions
+	target/tools/bin/cargo-deb --no-build --profile dist
 
 docs: setup
 	FACEMARK_DOCS=write cargo test --release --test docs facts_about_models
