@@ -10,6 +10,9 @@ use facemark::face::{Pose, Scheme};
 use facemark::geometry::Point;
 use serde_json::Value;
 
+#[path = "fidelity/hear.rs"]
+mod hear;
+
 const FACEMARK: &str = env!("CARGO_BIN_EXE_facemark");
 
 fn media(name: &str) -> PathBuf {
@@ -18,9 +21,8 @@ fn media(name: &str) -> PathBuf {
 
 /// The program. It receives signals even if this test run was started with them ignored, as by nohup.
 fn command() -> Command {
-    let mut command = Command::new("env");
-    command.args(["--default-signal=INT,TERM", FACEMARK]);
-    command
+    hear::signals();
+    Command::new(FACEMARK)
 }
 
 fn facemark<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+#[path = "fidelity/hear.rs"]
+mod hear;
+
 const FACEMARK: &str = env!("CARGO_BIN_EXE_facemark");
 
 fn clip() -> PathBuf {
@@ -17,8 +20,8 @@ fn clip() -> PathBuf {
 
 fn facemark(args: &[&str]) -> Command {
     // It receives signals even if this test run was started with them ignored, as by nohup.
-    let mut command = Command::new("env");
-    command.args(["--default-signal=INT,TERM", FACEMARK]);
+    hear::signals();
+    let mut command = Command::new(FACEMARK);
     command.args(args).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").stdin(Stdio::null());
     command
 }

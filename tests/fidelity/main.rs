@@ -16,6 +16,7 @@ mod faces;
 mod fixtures;
 mod fuzz;
 mod geometry;
+mod hear;
 mod hidden;
 mod inputs;
 mod models;

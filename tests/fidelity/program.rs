@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::fixtures::{Bench, probe};
+use crate::hear;
 
 /// Longer than any run of these tests may take; anything more is a hang.
 const HANG: Duration = Duration::from_secs(120);
@@ -26,8 +27,8 @@ pub struct Run {
 
 /// `facemark` with arguments. It receives signals even if this test run was started with them ignored, as by nohup.
 pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new("env");
-    command.args(["--default-signal=INT,TERM", env!("CARGO_BIN_EXE_facemark")]);
+    hear::signals();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_facemark"));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
