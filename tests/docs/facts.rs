@@ -158,8 +158,9 @@ impl Model {
 }
 
 /// Keys of the training facts, and what they are called for landmark models and for detectors.
-const KEYS: [(&str, &str, &str); 10] = [
+const KEYS: [(&str, &str, &str); 11] = [
     ("test", "error on the test photos", "on the test photos"),
+    ("test_boxes", "the same, faces found by the detector", "on the test photos"),
     (
         "validation_nme",
         "error on the held-out faces, one look",

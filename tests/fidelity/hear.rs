@@ -13,7 +13,7 @@ pub fn signals() {
     ONCE.call_once(|| {
         for signal in [SIGINT, SIGTERM] {
             let always = Arc::new(AtomicBool::new(true));
-            register_conditional_shutdown(signal, 128 + signal, always).unwrap();
+            register_conditional_shutdown(signal, 128 + signal, always).expect("these can be handled");
         }
     });
 }
