@@ -101,7 +101,7 @@ impl Entry {
 /// The model of this name or in this file.
 ///
 /// Anything that ends in `.onnx` or contains a slash is a path. A name is looked for in the binary, then as
-/// `NAME.onnx` in the folders of [`folders`].
+/// `NAME.onnx` in the folders of `folders`.
 ///
 /// # Errors
 /// [`Fault::Model`] if there is none; the message lists the available names.
@@ -125,7 +125,7 @@ pub fn find(name: &str) -> Result<Entry> {
     })
 }
 
-/// All models: the built-in ones, then the `.onnx` files of the [`folders`], by name.
+/// All models: the built-in ones, then the `.onnx` files of the `folders`, by name.
 pub fn list() -> Vec<Entry> {
     let built_in = BUILT_IN.iter().map(|&(name, bytes)| Entry::BuiltIn(name, bytes));
     let is_new = |path: &PathBuf| !BUILT_IN.iter().any(|(name, _)| path.file_stem() == Some(name.as_ref()));

@@ -104,7 +104,7 @@ pub struct Annotate {
         value_name = "FORMAT"
     )]
     pub video_format: Option<VideoFormat>,
-    /// Begin with the first frame at this time or later, in seconds or [HH:]MM:SS[.fff] from the video's start. The
+    /// Begin with the first frame at this time or later, in seconds or as `[HH:]MM:SS[.fff]` from the video's start. The
     /// annotated video begins there; times in the data stay those of the whole video.
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub start: Option<f64>,

@@ -46,7 +46,7 @@ pub struct Epoch {
     /// The same of the validation faces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_loss: Option<f64>,
-    /// Mean NME of the validation faces, per cent; a detector's is described at [`crate::faces::Detections`].
+    /// Mean NME of the validation faces, per cent; for a detector, 1 - IoU with them.
     pub validation_nme: f64,
     /// Mean point error of the validation faces, in pixels of their photos.
     pub validation_pixels: f64,
