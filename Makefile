@@ -2,7 +2,7 @@
 # make test   sets the system up and runs all tests
 # make lint   formatting, lints, documentation, package and so on, as CI requires
 # make install  copies the program, its manual pages and completions below PREFIX (/usr/local); packagers set DESTDIR
-# make deb    builds a Debian package in target/debian
+# make deb    the Debian package; in target/debian
 # make docs   regenerates the facts about models in README.md and models/*.md from the models' files
 # make bench  the table in docs/performance.md: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
 # make steadiness  how steady the landmarks are and how far they lag (CLIP=media/talker.mp4)
@@ -87,10 +87,10 @@ install: $(FACEMARK)
 deb:
 	@$(MAKE) --no-print-directory setup PACKAGES="$(PACKAGES) dpkg-dev"
 	test -x target/tools/bin/cargo-deb || cargo install cargo-deb --locked --root target/tools
-	cargo build --profile dist
+	cargo build --release
 	rm -rf target/deb
-	$(MAKE) install FACEMARK=target/dist/facemark DESTDIR=target/deb PREFIX=/usr ZSH=vendor-completions
-	target/tools/bin/cargo-deb --no-build --profile dist
+	$(MAKE) install DESTDIR=target/deb PREFIX=/usr ZSH=vendor-completions
+	target/tools/bin/cargo-deb --no-build
 
 docs: setup
 	FACEMARK_DOCS=write cargo test --release --test docs facts_about_models
