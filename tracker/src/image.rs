@@ -168,7 +168,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// The weights of red, green and blue in luma (ITU-R BT.601: 0.299, 0.587, 0.114), in 256ths.
+/// The weights of red, green and blue in luma (ITU-R BT.601: 0.299, 0.587, 0.114), in parts of 256.
 const WEIGHTS: [u32; 3] = [77, 150, 29];
 
 fn write_luma<const N: usize>(pixels: &mut [u8], row: &[u8], rgb: impl Fn([u8; N]) -> [u8; 3]) {
