@@ -61,6 +61,17 @@ impl Default for Yuv420 {
 }
 
 impl Yuv420 {
+    /// A picture of one colour, for tests.
+    #[cfg(test)]
+    pub(crate) fn flat((width, height): (usize, usize), [y, cb, cr]: [u8; 3], color: ColorTags) -> Self {
+        let mut image = Self { color, ..Self::default() };
+        image.resize(width, height);
+        image.luma.data_mut().fill(y);
+        image.chroma[0].data_mut().fill(cb);
+        image.chroma[1].data_mut().fill(cr);
+        image
+    }
+
     /// Width and height in pixels.
     pub fn size(&self) -> (usize, usize) {
         (self.luma.width(), self.luma.height())

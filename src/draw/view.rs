@@ -201,15 +201,6 @@ fn blend(a: u8, b: u8, weight: u16) -> u8 {
 mod tests {
     use super::*;
 
-    fn flat(size: (usize, usize), [y, cb, cr]: [u8; 3], color: ColorTags) -> Yuv420 {
-        let mut image = Yuv420 { color, ..Yuv420::default() };
-        image.resize(size.0, size.1);
-        image.luma.data_mut().fill(y);
-        image.chroma[0].data_mut().fill(cb);
-        image.chroma[1].data_mut().fill(cr);
-        image
-    }
-
     #[test]
     fn a_wide_window_gets_bars_at_the_sides_and_a_high_one_above_and_below() {
         let wide = Fit::new((640, 480), 1.0, (1000, 480), false);
@@ -233,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_picture_of_the_windows_size_keeps_every_sample() {
-        let mut image = flat((4, 2), [0, 128, 128], ColorTags::JPEG);
+        let mut image = Yuv420::flat((4, 2), [0, 128, 128], ColorTags::JPEG);
         image.luma.data_mut().copy_from_slice(&[0, 10, 20, 30, 40, 50, 60, 70]);
         let gray = |values: [u32; 8]| values.map(|v| v * 0x01_01_01);
         let mut out = [u32::MAX; 8];
@@ -246,7 +237,7 @@ mod tests {
 
     #[test]
     fn scaling_blends_and_bars_are_black() {
-        let mut image = flat((2, 1), [0, 128, 128], ColorTags::JPEG);
+        let mut image = Yuv420::flat((2, 1), [0, 128, 128], ColorTags::JPEG);
         image.luma.data_mut().copy_from_slice(&[0, 100]);
         let mut out = [u32::MAX; 12];
         Renderer::default().render(&image, &Fit::new((2, 1), 1.0, (4, 3), false), &mut out, 4);
@@ -262,7 +253,7 @@ mod tests {
         let mut renderer = Renderer::default();
         for window in [(1, 1), (3, 7), (641, 2), (2, 999)] {
             for picture in [(1, 1), (33, 17), (2, 3)] {
-                let image = flat(picture, [76, 85, 255], ColorTags::JPEG);
+                let image = Yuv420::flat(picture, [76, 85, 255], ColorTags::JPEG);
                 let mut out = vec![u32::MAX; window.0 * window.1];
                 renderer.render(&image, &Fit::new(picture, 1.0, window, true), &mut out, window.0);
                 assert!(out.iter().all(|&v| v == 0 || v == 0xFE_00_00));

@@ -1,7 +1,7 @@
 //! As much of HTTP as a page needs: one GET per connection, everything bounded, and nothing for other sites.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The longest request that is read.
@@ -120,6 +120,16 @@ fn is_ours(name: &str, remote: bool) -> bool {
 pub(super) fn answer(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) -> io::Result<()> {
     begin(stream, status, &format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()))?;
     stream.write_all(body)
+}
+
+/// Reads what is left of a refused request, within limits. Closing the connection before would reset it, and the answer
+/// could be lost.
+pub(super) fn drain(stream: &mut TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(Duration::from_millis(200)))?;
+    // Whatever goes wrong here, the answer has been sent.
+    let _ = io::copy(&mut stream.take(8 * LONGEST as u64), &mut io::sink());
+    Ok(())
 }
 
 /// Sends the head of a response. `headers` are complete lines.

@@ -110,15 +110,6 @@ mod tests {
     use super::*;
     use crate::frame::ColorTags;
 
-    fn flat(size: (usize, usize), [y, cb, cr]: [u8; 3], color: ColorTags) -> Yuv420 {
-        let mut image = Yuv420 { color, ..Yuv420::default() };
-        image.resize(size.0, size.1);
-        image.luma.data_mut().fill(y);
-        image.chroma[0].data_mut().fill(cb);
-        image.chroma[1].data_mut().fill(cr);
-        image
-    }
-
     #[test]
     fn a_picture_is_a_jpeg_of_its_colour_and_size() {
         let mut encoder = JpegEncoder::default();
@@ -128,7 +119,7 @@ mod tests {
             ((33, 17), [63, 102, 240], limited),
             ((64, 48), [63, 102, 240], limited),
         ] {
-            let jpeg = encoder.encode(&flat(size, numbers, tags)).unwrap();
+            let jpeg = encoder.encode(&Yuv420::flat(size, numbers, tags)).unwrap();
             let read = image::load_from_memory(&jpeg).unwrap().to_rgb8();
             assert_eq!(read.dimensions(), (size.0 as u32, size.1 as u32));
             let [r, g, b] = read.get_pixel(8, 8).0;

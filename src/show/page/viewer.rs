@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::encode::Shown;
-use super::http::{Refusal, Request, answer, begin};
+use super::http::{Refusal, Request, answer, begin, drain};
 use super::{Place, VIEWERS};
 use crate::threads::{Latest, slot};
 
@@ -33,7 +33,10 @@ fn converse(stream: &mut TcpStream, place: &Place) -> io::Result<()> {
         Ok(request)
     }) {
         Ok(request) => request,
-        Err(Refusal(status)) => return answer(stream, status, "text/plain", status.as_bytes()),
+        Err(Refusal(status)) => {
+            answer(stream, status, "text/plain", status.as_bytes())?;
+            return drain(stream);
+        }
     };
     match request.path.as_str() {
         "/" => answer(stream, "200 OK", "text/html; charset=utf-8", PAGE.as_bytes()),
