@@ -107,6 +107,9 @@ impl fmt::Debug for Tracker {
 
 /// How long a lost face is remembered, in seconds.
 const MEMORY: f64 = 1.0;
+/// While [`Options::max_faces`] are being followed, the detector only counts the others, which can wait: this many times
+/// longer than [`Options::redetect_every`].
+const COUNT_EVERY: u32 = 15;
 
 impl Tracker {
     /// A tracker with the models in the options, which it loads.
@@ -236,7 +239,8 @@ impl Tracker {
         self.lost.retain(|lost| (0.0..=MEMORY).contains(&(time - lost.seen)));
         self.frames_since_detection = self.frames_since_detection.saturating_add(1);
         let all_seen = !self.tracks.is_empty() && self.lost.is_empty();
-        let is_turn = self.frames_since_detection >= self.options.redetect_every;
+        let patience = if self.has_room() { 1 } else { COUNT_EVERY };
+        let is_turn = self.frames_since_detection >= self.options.redetect_every.saturating_mul(patience);
         let is_due = !all_seen || is_turn;
         // Without room, faces are only counted.
         if is_due && (self.has_room() || is_turn) {
