@@ -111,6 +111,10 @@ pub struct Annotate {
     /// End with the last frame before this time.
     #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub end: Option<f64>,
+    /// Keep the kind of file (.mp4 stays .mp4) and leave out sound and subtitles that it cannot hold. Without this, the kind
+    /// that holds most of them is chosen.
+    #[arg(long, requires = "output")]
+    pub drop_streams: bool,
     /// Skip the videos whose outputs all exist, to continue a batch that was interrupted.
     #[arg(long)]
     pub resume: bool,
@@ -412,6 +416,9 @@ pub struct Reading {
     /// annotated video keeps all, each with the faces that were found last.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
+    /// Make whole pictures of interlaced ones. Without this, they stay interlaced, unless they are turned.
+    #[arg(long)]
+    pub deinterlace: bool,
     /// Turn the pictures clockwise before anything else, for recordings that are on their side.
     #[arg(long, value_enum, value_name = "DEGREES")]
     pub rotate: Option<Rotation>,
@@ -440,7 +447,7 @@ impl Reading {
             Some(Rotation::Half) => 2,
             Some(Rotation::ThreeQuarters) => 3,
         };
-        Adjustment { every: self.every, quarter_turns }
+        Adjustment { every: self.every, quarter_turns, deinterlace: self.deinterlace }
     }
 }
 
@@ -459,9 +466,9 @@ pub struct Tracking {
     /// Follow at most this many faces. [default: 4; all in pictures, and with --blur or --mosaic]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_faces: Option<u16>,
-    /// Look for new faces every N frames; in every frame while one is missing.
-    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub redetect_every: u32,
+    /// Look for new faces every N frames; in every frame while one is missing. [default: 10; 1 with --blur or --mosaic]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub redetect_every: Option<u32>,
     /// Look for small faces, too: from 15 px in 640×480 on. Looking for faces takes seven times as long.
     #[arg(long)]
     pub small_faces: bool,
@@ -485,21 +492,25 @@ pub enum Smooth {
 }
 
 impl Tracking {
-    /// The tracker's options; all faces are followed if no number is given and `for_all` is set.
-    pub fn options(&self, for_all: bool) -> Options {
-        let default = if for_all { usize::MAX } else { Options::default().max_faces };
+    /// The tracker's options; where no number is given, it depends on the kind of pictures, and whether their faces are
+    /// hidden.
+    pub fn options(&self, stills: bool, hides: bool) -> Options {
+        let default = Options::default();
+        let max_faces = if stills || hides { usize::MAX } else { default.max_faces };
+        // Nobody's face is to be seen for as long as it takes until it is looked for.
+        let redetect_every = if hides { 1 } else { default.redetect_every };
         Options {
             threads: self.threads.into(),
             small_faces: self.small_faces,
-            max_faces: self.max_faces.map_or(default, usize::from),
-            redetect_every: self.redetect_every,
+            max_faces: self.max_faces.map_or(max_faces, usize::from),
+            redetect_every: self.redetect_every.unwrap_or(redetect_every),
             smoothing: match self.smooth {
                 Smooth::Off => None,
                 Smooth::Low => Some(Smoothing::LOW),
                 Smooth::High => Some(Smoothing::HIGH),
             },
             measures: self.measures,
-            ..Options::default()
+            ..default
         }
     }
 }

@@ -247,6 +247,18 @@ impl Timing {
     }
 }
 
+/// Which rows of a picture were captured first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fields {
+    /// None: the whole picture was captured at once.
+    #[default]
+    Progressive,
+    /// Rows 0, 2, 4 and so on; the others later, so that what moves has combs.
+    TopFirst,
+    /// Rows 1, 3, 5 and so on.
+    BottomFirst,
+}
+
 /// A decoded picture. It owns its pixels; the owner of the frame can change them.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -260,6 +272,10 @@ pub struct Frame {
     pub captured: Instant,
     /// The upright picture.
     pub image: Yuv420,
+    /// Whether it is interlaced.
+    pub fields: Fields,
+    /// Its closed captions: CEA-608/708 triplets as in ATSC A/53, Part 4; mostly none.
+    pub captions: Vec<u8>,
     /// What it has cost so far.
     pub timing: Timing,
     /// Whether the search for faces was skipped: its faces are those of the last frame that was searched.
@@ -275,6 +291,8 @@ impl Frame {
             length: 0,
             captured: Instant::now(),
             image: Yuv420::default(),
+            fields: Fields::default(),
+            captions: Vec::new(),
             timing: Timing::default(),
             held: false,
         }
@@ -282,9 +300,10 @@ impl Frame {
 
     /// Becomes a copy of `other`, reusing the planes' memory.
     pub fn copy_from(&mut self, other: &Self) {
-        let Self { index, time, length, captured, image, timing, held } = other;
+        let Self { index, time, length, captured, image, fields, captions, timing, held } = other;
         (self.index, self.time, self.length) = (*index, *time, *length);
-        (self.captured, self.held) = (*captured, *held);
+        (self.captured, self.held, self.fields) = (*captured, *held, *fields);
+        self.captions.clone_from(captions);
         self.timing.copy_from(timing);
         self.image.copy_from(image);
     }

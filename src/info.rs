@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::frame::ColorTags;
+use crate::frame::{ColorTags, Fields};
 
 /// What is known about a source before its first frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub struct SourceInfo {
     pub frame_rate: Option<(i32, i32)>,
     /// Width to height of one upright pixel, if the source states it.
     pub pixel_aspect: Option<(i32, i32)>,
+    /// Whether the video as a whole is interlaced; single frames may differ.
+    pub fields: Fields,
     /// The colours of the first frame.
     pub color: ColorTags,
     /// Whether the source itself states the range in `color`.
@@ -51,6 +53,7 @@ impl SourceInfo {
             end: None,
             frame_rate: None,
             pixel_aspect: None,
+            fields: Fields::default(),
             color: ColorTags::UNSPECIFIED,
             range_stated: false,
         }

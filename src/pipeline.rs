@@ -231,7 +231,7 @@ mod tests {
 
     use super::*;
     use crate::error::Fault;
-    use crate::frame::ColorTags;
+    use crate::frame::{ColorTags, Fields};
     use crate::source::SourceInfo;
     use crate::source::paced::Paced;
 
@@ -280,6 +280,7 @@ mod tests {
             end: None,
             frame_rate: None,
             pixel_aspect: None,
+            fields: Fields::default(),
             color: ColorTags::JPEG,
             range_stated: true,
         };

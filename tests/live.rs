@@ -121,6 +121,43 @@ fn the_page_says_where_it_is_and_shows_the_faces() {
     assert!(end.contains("from capture to sending: p50"), "{end}");
 }
 
+/// The first picture that the page of a run shows.
+fn first_picture(options: &[&str]) -> image::GrayImage {
+    let mut command = facemark(&["live", "--serve", "127.0.0.1:0"]);
+    let mut child = Running(command.args(options).arg(clip()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(child.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&line);
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET /stream HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut bytes = Vec::new();
+    let end = |bytes: &[u8]| bytes.windows(2).position(|pair| pair == [0xff, 0xd9]);
+    while end(&bytes).is_none() {
+        let mut buffer = [0; 4096];
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "the page ended");
+        bytes.extend(&buffer[..read]);
+    }
+    let begin = bytes.windows(2).position(|pair| pair == [0xff, 0xd8]).unwrap();
+    image::load_from_memory(&bytes[begin..end(&bytes).unwrap() + 2]).unwrap().into_luma8()
+}
+
+#[test]
+fn the_page_shows_no_face_that_is_to_be_hidden() {
+    // The face of the clip is there in all frames.
+    let detail = |picture: image::GrayImage| {
+        let rows = (180..330).flat_map(|y| (190..300).map(move |x| (x, y)));
+        rows.map(|(x, y)| u32::from(picture.get_pixel(x, y)[0].abs_diff(picture.get_pixel(x + 1, y)[0])))
+            .sum::<u32>()
+    };
+    let bare = detail(first_picture(&[]));
+    for how in ["--blur", "--mosaic"] {
+        let hidden = detail(first_picture(&[how]));
+        assert!(2 * hidden < bare, "{how}: {hidden} of {bare}");
+    }
+}
+
 #[test]
 fn datagrams_are_sent_while_the_file_plays() {
     let [osc, json] = [(), ()].map(|()| {

@@ -10,7 +10,7 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::software::scaling;
 
 use super::orient::Orientation;
-use crate::frame::{ColorTags, Yuv420};
+use crate::frame::{ColorTags, Fields, Yuv420};
 
 /// BT.601 in its NTSC variant, as numbered in H.273.
 const MATRIX_601: u8 = 6;
@@ -27,6 +27,8 @@ pub(crate) struct Converter {
 struct Scaler {
     context: scaling::Context,
     color: ColorTags,
+    /// Whether it takes one field after the other.
+    by_field: bool,
     output: Video,
 }
 
@@ -38,13 +40,14 @@ impl Converter {
     pub(crate) fn convert(
         &mut self,
         raw: &Video,
+        fields: Fields,
         orientation: Orientation,
         image: &mut Yuv420,
     ) -> Result<()> {
         let color = color_tags(raw);
         image.color = color;
         if !copy_direct(raw, orientation, image) {
-            let picture = self.scale(raw, color)?;
+            let picture = self.scale(raw, fields, color)?;
             if !copy_direct(picture, orientation, image) {
                 return Err(anyhow!("swscale gave {:?}", picture.format()));
             }
@@ -52,21 +55,68 @@ impl Converter {
         Ok(())
     }
 
-    fn scale(&mut self, raw: &Video, color: ColorTags) -> Result<&Video> {
-        let wanted =
-            scaling::context::Definition { format: raw.format(), width: raw.width(), height: raw.height() };
+    fn scale(&mut self, raw: &Video, fields: Fields, color: ColorTags) -> Result<&Video> {
+        // The chroma of the two fields must not be mixed.
+        let by_field =
+            fields != Fields::Progressive && !is_rgb(raw.format()) && raw.height().is_multiple_of(4);
+        let height = if by_field { raw.height() / 2 } else { raw.height() };
+        let wanted = scaling::context::Definition { format: raw.format(), width: raw.width(), height };
         let scaler = match self.scaler.take() {
-            Some(scaler) if *scaler.context.input() == wanted && scaler.color == color => scaler,
-            _ => Scaler::new(wanted, color)?,
+            Some(scaler) if scaler.fits(&wanted, color, by_field) => scaler,
+            _ => Scaler::new(wanted, color, by_field)?,
         };
         let scaler = self.scaler.insert(scaler);
-        scaler.context.run(raw, &mut scaler.output)?;
+        if by_field {
+            scaler.run_by_field(raw)?;
+        } else {
+            scaler.context.run(raw, &mut scaler.output)?;
+        }
         Ok(&scaler.output)
     }
 }
 
 impl Scaler {
-    fn new(input: scaling::context::Definition, color: ColorTags) -> Result<Self> {
+    fn fits(&self, input: &scaling::context::Definition, color: ColorTags, by_field: bool) -> bool {
+        self.context.input() == input && self.color == color && self.by_field == by_field
+    }
+
+    /// Each field as a picture of its own, with half the rows.
+    fn run_by_field(&mut self, raw: &Video) -> Result<()> {
+        const PLANES: usize = 4;
+        let half = self.context.input().height as c_int;
+        for field in 0..2 {
+            // SAFETY: the pictures have twice as many rows as the context, so every second row of each plane, from the
+            // first or the second one on, is inside; the context and the output are ours.
+            let rows = unsafe {
+                let rows_of = |frame: *const ffi::AVFrame| {
+                    let (mut data, mut strides) = ([ptr::null_mut::<u8>(); PLANES], [0; PLANES]);
+                    for plane in (0..PLANES).filter(|&plane| !(*frame).data[plane].is_null()) {
+                        let stride = (*frame).linesize[plane];
+                        data[plane] = (*frame).data[plane].offset(field * stride as isize);
+                        strides[plane] = 2 * stride;
+                    }
+                    (data, strides)
+                };
+                let (from, from_strides) = rows_of(raw.as_ptr());
+                let (to, to_strides) = rows_of(self.output.as_ptr());
+                ffi::sws_scale(
+                    self.context.as_mut_ptr(),
+                    from.as_ptr().cast(),
+                    from_strides.as_ptr(),
+                    0,
+                    half,
+                    to.as_ptr(),
+                    to_strides.as_ptr(),
+                )
+            };
+            if rows != half {
+                return Err(anyhow!("swscale gave {rows} rows of {half}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn new(input: scaling::context::Definition, color: ColorTags, by_field: bool) -> Result<Self> {
         let scaling::context::Definition { format, width, height } = input;
         let flags = scaling::Flags::BILINEAR | scaling::Flags::ACCURATE_RND | scaling::Flags::FULL_CHR_H_INP;
         let mut context = scaling::Context::get(format, width, height, Pixel::YUV420P, width, height, flags)?;
@@ -86,7 +136,8 @@ impl Scaler {
                 1 << 16,
             );
         }
-        Ok(Self { context, color, output: Video::new(Pixel::YUV420P, width, height) })
+        let rows = if by_field { 2 * height } else { height };
+        Ok(Self { context, color, by_field, output: Video::new(Pixel::YUV420P, width, rows) })
     }
 }
 

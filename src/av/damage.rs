@@ -17,8 +17,11 @@ use crate::error::Fault;
 const SLACK_US: i64 = 500_000;
 /// The same as a fraction of the total (1/100); the larger of the two applies.
 const SLACK_SHARE: i64 = 100;
-/// Demuxers and parsers can be this many packets late in noticing that a recording broke off.
-const BEFORE_JOINT: u32 = 3;
+/// Demuxers, parsers and decoders with several threads can be this many packets late in noticing that a recording broke
+/// off, or that the next one has a header of its own.
+const AROUND_JOINT: u32 = 5;
+/// A header is noticed as fewer errors than this.
+const MOST_SUSPECTS: usize = 100;
 
 /// Whether a Matroska file ends before its segment does, which libav treats as a normal end of file. `None` for other
 /// files and for segments of unknown size.
@@ -91,10 +94,12 @@ pub(crate) struct Damage {
     /// out of a longer one may begin in the middle of a group of pictures.
     seen_key: bool,
     seen_whole: bool,
-    /// Times of recent broken packets, and the number of packets since. Just before a joint between recordings, they
-    /// only mean that packets are missing in between.
-    suspects: Vec<f64>,
+    /// Times of recent errors, and the number of packets since. Just before a joint between recordings, they only mean that
+    /// packets are missing in between, or that the second one has a header of its own, which is no picture.
+    suspects: Vec<(f64, String)>,
     since_suspect: u32,
+    /// The number of packets since the last joint.
+    since_joint: u32,
     errors: u64,
     first: Option<(f64, String)>,
     last: Option<String>,
@@ -123,6 +128,7 @@ impl Damage {
             seen_whole: false,
             suspects: Vec::new(),
             since_suspect: 0,
+            since_joint: u32::MAX,
             errors: 0,
             first: None,
             last: None,
@@ -141,28 +147,32 @@ impl Damage {
             return;
         }
         self.since_suspect += 1;
-        if self.since_suspect > BEFORE_JOINT {
+        self.since_joint = self.since_joint.saturating_add(1);
+        if self.since_suspect > AROUND_JOINT {
             self.settle();
         }
         self.seen_key |= packet.is_key();
         self.time = time.map_or(self.time, |time| time as f64 * f64::from(base));
         if packet.is_corrupt() && self.seen_key {
-            self.suspects.push(self.time);
-            self.since_suspect = 0;
+            self.suspect("a broken packet".into());
         } else if packet.is_corrupt() {
             self.note("a broken packet".into());
         }
     }
 
-    /// Records that a new recording begins after the previous packet.
-    pub(crate) fn joint(&mut self) {
+    /// Records that a new recording begins after the previous packet, and whether it begins `with_key`.
+    pub(crate) fn joint(&mut self, with_key: bool) {
         self.suspects.clear();
+        // Otherwise it may be a broken time stamp.
+        if with_key {
+            self.since_joint = 0;
+        }
     }
 
     /// Counts the suspects as errors, since no joint came after them.
     fn settle(&mut self) {
-        for time in std::mem::take(&mut self.suspects) {
-            self.note_at(time, "a broken packet".into());
+        for (time, what) in std::mem::take(&mut self.suspects) {
+            self.note_at(time, what);
         }
     }
 
@@ -177,13 +187,25 @@ impl Damage {
 
     /// Records a decoder error.
     pub(crate) fn undecoded(&mut self, error: ffmpeg::Error) {
-        self.note(error.to_string());
+        self.suspect(error.to_string());
     }
 
     /// Records a demuxer error.
     pub(crate) fn unread(&mut self, error: ffmpeg::Error) {
         self.seen_key = true;
-        self.note(error.to_string());
+        self.suspect(error.to_string());
+    }
+
+    /// Waits with an error until it is known whether a joint follows.
+    fn suspect(&mut self, what: String) {
+        if self.since_joint <= AROUND_JOINT {
+            return;
+        }
+        if self.suspects.len() == MOST_SUSPECTS {
+            self.settle();
+        }
+        self.suspects.push((self.time, what));
+        self.since_suspect = 0;
     }
 
     fn note(&mut self, what: String) {
@@ -202,7 +224,8 @@ impl Damage {
     }
 
     /// The error for a video without a single picture.
-    pub(crate) fn nothing(&self) -> Error {
+    pub(crate) fn nothing(&mut self) -> Error {
+        self.settle();
         let shown = self.path.display();
         match &self.last {
             Some(reason) => Fault::Input.error(format!(

@@ -8,11 +8,11 @@ use facemark::Plane;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::{self, Id, threading};
 use ffmpeg_next::format::Pixel;
-use ffmpeg_next::frame::Video;
+use ffmpeg_next::frame::{Video, side_data};
 use ffmpeg_next::{Codec, Dictionary, Packet, Rational, encoder, ffi};
 
 use crate::error::{Blame, Fault};
-use crate::frame::Yuv420;
+use crate::frame::{Fields, Frame};
 use crate::info::SourceInfo;
 
 /// The CRF: visually close to the source, which the overlay's fine lines need.
@@ -28,6 +28,9 @@ const MAX_THREADS: usize = 4;
 const MPEG4_QUANTISER: c_int = 3;
 /// The most ticks per second that MPEG-4 can express.
 const MPEG4_MAX_TICKS: i32 = 65_535;
+/// Flags of interlaced pictures since FFmpeg 6.1.
+const INTERLACED: c_int = 1 << 3;
+const TOP_FIRST: c_int = 1 << 4;
 
 /// Encodes pictures into packets that keep the pictures' time stamps.
 pub(crate) struct Encoder {
@@ -36,6 +39,10 @@ pub(crate) struct Encoder {
     /// A counter and the time stamps of the pictures in the encoder, if it cannot represent those itself.
     times: Option<(i64, VecDeque<i64>)>,
     base: Rational,
+    /// How the last interlaced picture was; `Progressive` if none may be.
+    fields: Fields,
+    /// Whether pictures can carry captions.
+    with_captions: bool,
 }
 
 impl Encoder {
@@ -75,6 +82,13 @@ impl Encoder {
             let huge = info.size.0 * info.size.1 > HUGE;
             options.set("preset", if huge { H264_SPEED_HUGE } else { H264_SPEED });
             options.set("crf", H264_QUALITY);
+            // The default is the other order, until the second picture.
+            if info.fields == Fields::BottomFirst {
+                options.set("x264-params", "bff=1");
+            }
+        }
+        if info.fields != Fields::Progressive {
+            flags |= codec::Flags::INTERLACED_DCT | codec::Flags::INTERLACED_ME;
         }
         encoder.set_flags(flags);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -85,11 +99,13 @@ impl Encoder {
             format!("cannot start the {name} encoder for {width}×{height} pictures")
         })?;
         let times = counted.then(Default::default);
-        Ok(Self { encoder, picture: Video::new(Pixel::YUV420P, width, height), times, base })
+        let picture = Video::new(Pixel::YUV420P, width, height);
+        Ok(Self { encoder, picture, times, base, fields: info.fields, with_captions: !counted })
     }
 
     /// Sends a picture to be shown at `ticks`.
-    pub(crate) fn send(&mut self, image: &Yuv420, ticks: i64) -> Result<()> {
+    pub(crate) fn send(&mut self, frame: &Frame, ticks: i64) -> Result<()> {
+        let image = &frame.image;
         // SAFETY: the picture is ours. This gives it a new buffer if the encoder still reads the old one.
         let status = unsafe { ffi::av_frame_make_writable(self.picture.as_mut_ptr()) };
         if status < 0 {
@@ -109,7 +125,53 @@ impl Encoder {
             }
         };
         self.picture.set_pts(Some(time));
+        self.mark_fields(frame.fields);
+        self.attach(&frame.captions)?;
         self.encoder.send_frame(&self.picture).blame(Fault::Failure, || "the encoder refuses a picture")
+    }
+
+    /// Says which of the picture's fields comes first. In an interlaced video whole pictures count as their neighbours do.
+    fn mark_fields(&mut self, fields: Fields) {
+        if self.fields == Fields::Progressive {
+            return;
+        }
+        if fields != Fields::Progressive {
+            self.fields = fields;
+        }
+        let top_first = self.fields == Fields::TopFirst;
+        // SAFETY: the picture is ours.
+        unsafe {
+            let picture = self.picture.as_mut_ptr();
+            (*picture).flags &= !(INTERLACED | TOP_FIRST);
+            (*picture).flags |= INTERLACED | if top_first { TOP_FIRST } else { 0 };
+            #[cfg(not(only_flags))]
+            {
+                ((*picture).interlaced_frame, (*picture).top_field_first) = (1, top_first.into());
+            }
+        }
+    }
+
+    /// Gives the picture its captions, for the encoder to write into the stream.
+    fn attach(&mut self, captions: &[u8]) -> Result<()> {
+        self.picture.remove_side_data(side_data::Type::A53CC);
+        if captions.is_empty() {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.with_captions, true) {
+            log::warn!("the closed captions in the pictures are left out: only H.264 is written with them");
+        }
+        let data = self.picture.new_side_data(side_data::Type::A53CC, captions.len());
+        if data.is_none() {
+            return Err(Fault::Failure.error("no memory for captions"));
+        }
+        // SAFETY: the new side data has as many bytes as were asked for, and is not used elsewhere yet.
+        unsafe {
+            let kind = ffi::AVFrameSideDataType::AV_FRAME_DATA_A53_CC;
+            if let Some(data) = ffi::av_frame_get_side_data(self.picture.as_ptr(), kind).as_ref() {
+                std::ptr::copy_nonoverlapping(captions.as_ptr(), data.data, captions.len());
+            }
+        }
+        Ok(())
     }
 
     /// Signals that no more pictures follow.
@@ -159,7 +221,7 @@ fn mpeg4_base(rate: Option<Rational>) -> Rational {
     rate.reduce_with_limit(MPEG4_MAX_TICKS).unwrap_or_else(|nearest| nearest).invert()
 }
 
-/// Sets the colour tags and pixel aspect ratio of the source.
+/// Sets the colour tags, field order and pixel aspect ratio of the source.
 fn tag(encoder: &mut encoder::video::Video, info: &SourceInfo) {
     let range = match (info.color.full_range, info.range_stated) {
         (true, _) => 2,
@@ -175,6 +237,11 @@ fn tag(encoder: &mut encoder::video::Video, info: &SourceInfo) {
         (&raw mut (*context).color_primaries).cast::<c_int>().write(info.color.primaries.into());
         (&raw mut (*context).color_trc).cast::<c_int>().write(info.color.transfer.into());
         (&raw mut (*context).colorspace).cast::<c_int>().write(info.color.matrix.into());
+        (*context).field_order = match info.fields {
+            Fields::Progressive => ffi::AVFieldOrder::AV_FIELD_PROGRESSIVE,
+            Fields::TopFirst => ffi::AVFieldOrder::AV_FIELD_TT,
+            Fields::BottomFirst => ffi::AVFieldOrder::AV_FIELD_BB,
+        };
         (*context).sample_aspect_ratio = ffi::AVRational { num: width, den: height };
     }
 }
@@ -213,12 +280,12 @@ mod tests {
         info.time_base = (1, 90_000);
         info.frame_rate = Some((30_000, 1001));
         let mut encoder = Encoder::open_codec(encoder::find(Id::MPEG4).unwrap(), &info, true).unwrap();
-        let mut image = Yuv420::default();
-        image.resize(64, 48);
+        let mut frame = Frame::empty();
+        frame.image.resize(64, 48);
         let times = [-3003, 0, 3003, 100_000, 100_007];
         let mut found = Vec::new();
         for time in times {
-            encoder.send(&image, time).unwrap();
+            encoder.send(&frame, time).unwrap();
             found.extend(encoder.receive().unwrap().map(|packet| packet.pts().unwrap()));
         }
         encoder.finish().unwrap();

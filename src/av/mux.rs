@@ -5,12 +5,15 @@
 //! cannot convert one into the other without changing time stamps, chapters or covers.
 
 use std::fs::File;
+use std::io::{Seek, Write};
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::{Id, Parameters};
 use ffmpeg_next::format::context::{Output, StreamIo};
 use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::{Dictionary, Packet, Rational, media};
+
+use super::container;
 
 /// Larger than libav's default, for fewer disk writes.
 const WRITE_BUFFER: usize = 1 << 20;
@@ -21,8 +24,8 @@ const FRAGMENT_US: &str = "500000";
 /// Errors that the final file is about to hit, too.
 const DISK: [i32; 3] = [ffmpeg::error::ENOSPC, ffmpeg::error::EFBIG, ffmpeg::error::EIO];
 
-/// Opens a muxer on a file.
-pub(crate) fn open(file: File, format: &str) -> Result<Output, ffmpeg::Error> {
+/// Opens a muxer that writes to a file or the like.
+pub(crate) fn open(file: impl Write + Seek + Send + 'static, format: &str) -> Result<Output, ffmpeg::Error> {
     let io = StreamIo::from_write_seek_with_capacity(file, WRITE_BUFFER)?;
     ffmpeg::format::output_to_stream(io, None, Some(format))
 }
@@ -110,8 +113,7 @@ impl Journal {
         for stream in like.streams() {
             streams.push(if goes_along(&stream) { Some(mirror(&stream, &mut output)?) } else { None });
         }
-        let mut options = Dictionary::new();
-        options.set("strict", "experimental");
+        let mut options = container::options();
         options.set("movflags", "delay_moov+default_base_moof");
         options.set("frag_duration", FRAGMENT_US);
         options.set("flush_packets", "1");

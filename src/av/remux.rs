@@ -9,19 +9,17 @@ use ffmpeg_next::format::context::Output;
 use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::{Packet, Rational, Rescale as _, ffi, media};
 
+use super::container::{Container, Copying, called, for_muxer, is_copied, is_readable};
 use super::demux::is_trimmed;
 use super::encode::Encoder;
 use super::mux::{Mux, means_packet};
 use super::reader::{MICROSECONDS, Reader};
 use super::tags;
-use crate::error::Fault;
 use crate::info::SourceInfo;
 
 /// After this many errors in a row from the demuxer, the file counts as ended.
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
 
-/// MP4's tags of streams that the muxer creates itself.
-const REMADE: [&[u8; 4]; 2] = [b"text", b"tmcd"];
 /// The libavformat version of FFmpeg 5, whose Matroska muxer declares the Opus delay but leaves adding it to callers.
 const LEAVES_DELAY: u32 = 59;
 /// Matroska can store sound that begins this many seconds before zero.
@@ -65,13 +63,14 @@ struct Track {
 
 impl Remux {
     /// Adds a stream to the output for the encoder and for each stream to copy, in the input's order, limited to the
-    /// part of the input that `info` describes.
+    /// part of the input that `info` describes. Streams that cannot or must not come along are reported.
     /// Also returns the index of the video stream in the output.
     pub(crate) fn prepare(
         path: &Path,
         output: &mut Output,
         encoder: &Encoder,
         info: &SourceInfo,
+        (container, copying): (Container, Copying),
     ) -> Result<(Self, usize)> {
         let mut reader = Reader::open(path)?;
         let base = Rational(info.time_base.0, info.time_base.1);
@@ -86,8 +85,9 @@ impl Remux {
                 let mut out = output.add_stream_with(encoder.context())?;
                 video_output = out.index();
                 tags::describe(&mut out, &stream, true);
-            } else if wanted(&stream, output) {
-                let mut track = add_track(&stream, output, path)?;
+                tags::move_timecode(&mut out, origin);
+            } else if is_wanted(&stream, container, copying, path) {
+                let mut track = add_track(&stream, output, container)?;
                 track.is_part = info.begin.is_some();
                 track.end = end.map(|end| end.rescale(MICROSECONDS, stream.time_base()));
                 tracks[stream.index()] = Some(track);
@@ -262,60 +262,42 @@ impl Track {
     }
 }
 
-/// Whether a stream is copied: pictures, sound and subtitles always, fonts if the container can hold them.
-fn wanted(stream: &Stream, output: &Output) -> bool {
-    let parameters = stream.parameters();
-    let kind = parameters.medium();
+/// Whether a stream is copied. If its content is lost, a warning says so.
+fn is_wanted(stream: &Stream, container: Container, copying: Copying, path: &Path) -> bool {
     // SAFETY: the parameters belong to the open input.
-    let silent = kind == media::Type::Audio && unsafe { (*parameters.as_ptr()).sample_rate } <= 0;
-    if silent || parameters.id() == Id::None {
-        log::warn!("stream {} ({kind:?}) of the input is left out: it cannot be read", stream.index());
+    let tag = unsafe { (*stream.parameters().as_ptr()).codec_tag }.to_le_bytes();
+    let kind = stream.parameters().medium();
+    let is_font = kind == media::Type::Attachment;
+    // Chapters and time codes in MP4 are streams, too; the muxer recreates them from the tags.
+    if &tag == b"text" && kind == media::Type::Data || &tag == b"tmcd" && tags::timecode(stream).is_some() {
         return false;
     }
-    let wanted = match kind {
-        media::Type::Video | media::Type::Audio | media::Type::Subtitle => true,
-        media::Type::Attachment => output.format().name() == "matroska",
-        _ => false,
+    let why = if kind == media::Type::Video && copying.hides_faces {
+        "its pictures may show faces".to_owned()
+    } else if !is_font && !is_copied(stream, copying) {
+        match is_readable(stream) {
+            true => "it is neither sound nor text".to_owned(),
+            false => "it cannot be read".to_owned(),
+        }
+    } else if container.holds(stream) {
+        return true;
+    } else {
+        match container.others_for(stream) {
+            Some(others) => format!(".{} cannot hold it, but {others} can", container.ending()),
+            None => "no kind of file that can be written holds it".to_owned(),
+        }
     };
-    // SAFETY: the parameters belong to the open input.
-    let tag = unsafe { (*parameters.as_ptr()).codec_tag }.to_le_bytes();
-    // Chapters and time codes in MP4 are streams, too; the muxer recreates them from the tags.
-    if !wanted && !REMADE.contains(&&tag) {
-        log::warn!(
-            "stream {} ({kind:?}) of the input is left out: it is neither sound nor text",
-            stream.index()
-        );
-    }
-    wanted
+    log::warn!("{}: {} is left out: {why}", path.display(), called(stream));
+    false
 }
 
 /// Adds an output stream for the unchanged packets of an input stream.
-fn add_track(stream: &Stream, output: &mut Output, path: &Path) -> Result<Track> {
-    let mut parameters = stream.parameters().clone();
-    // SAFETY: the output format is a constant inside libavformat. It does not list attachments, but takes all of them.
-    let holds = parameters.medium() == media::Type::Attachment
-        || unsafe {
-            let format = output.format();
-            ffi::avformat_query_codec(
-                format.as_ptr(),
-                parameters.id().into(),
-                ffi::FF_COMPLIANCE_EXPERIMENTAL,
-            ) != 0
-        };
-    if !holds {
-        let (index, kind, codec) = (stream.index(), parameters.medium(), parameters.id());
-        let other = if output.format().name() == "matroska" { ".mp4" } else { ".mkv" };
-        return Err(Fault::Output.error(format!(
-            "{}: stream {index} ({kind:?}, {codec:?}) does not fit into this kind of file; name the output {other}",
-            path.display()
-        )));
-    }
-    let is_matroska = output.format().name() == "matroska";
+fn add_track(stream: &Stream, output: &mut Output, container: Container) -> Result<Track> {
+    let mut parameters = for_muxer(&stream.parameters());
+    let is_matroska = container == Container::Matroska;
     // SAFETY: the parameters are our own copy; the version is a number.
     let delay = unsafe {
         let parameters = &mut *parameters.as_mut_ptr();
-        // Tags differ between containers; 0 lets the muxer choose.
-        parameters.codec_tag = 0;
         let is_opus = stream.parameters().id() == Id::OPUS;
         if is_matroska && is_opus && ffi::avformat_version() >> 16 == LEAVES_DELAY {
             (parameters.initial_padding.into(), Rational(1, parameters.sample_rate))

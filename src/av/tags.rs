@@ -1,7 +1,8 @@
 //! File metadata: titles, languages, chapters.
 
-use std::ffi::CStr;
-use std::ptr::null;
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::ptr::{null, null_mut};
 
 use anyhow::Result;
 use ffmpeg_next::format::context::{Input, Output};
@@ -25,6 +26,8 @@ const VIDEO_TAGS: [&CStr; 9] = [
     c"_STATISTICS_WRITING_DATE_UTC",
     c"_STATISTICS_TAGS",
 ];
+
+const TIMECODE: &CStr = c"timecode";
 
 /// Copies a stream's metadata: language, title, default or forced, pixel aspect. `recoded` if it is re-encoded.
 pub(crate) fn describe(out: &mut StreamMut, stream: &Stream, recoded: bool) {
@@ -65,6 +68,37 @@ unsafe fn copy_dictionary(
                 let key = CStr::from_ptr(entry.key).to_owned();
                 ffi::av_dict_set(to, key.as_ptr(), null(), 0);
             }
+        }
+    }
+}
+
+/// The time code with which a stream begins.
+pub(crate) fn timecode(stream: &Stream) -> Option<String> {
+    // SAFETY: the stream belongs to an open context; the entry is read while its dictionary is alive.
+    unsafe {
+        let entry = ffi::av_dict_get((*stream.as_ptr()).metadata, TIMECODE.as_ptr(), null(), 0).as_ref()?;
+        Some(CStr::from_ptr(entry.value).to_string_lossy().into_owned())
+    }
+}
+
+/// Makes the time code of an output stream, if it has one, begin `later` microseconds later.
+pub(crate) fn move_timecode(out: &mut StreamMut, later: i64) {
+    let rate = out.avg_frame_rate();
+    let Some(code) = timecode(out).and_then(|code| CString::new(code).ok()).filter(|_| later > 0) else {
+        return;
+    };
+    let frames = later.rescale(MICROSECONDS, rate.invert());
+    let mut text = [0; ffi::AV_TIMECODE_STR_SIZE as usize];
+    // SAFETY: the structure is filled in before it is used, the buffer has the size that is asked for, and the
+    // dictionary belongs to the open output.
+    unsafe {
+        let mut time = MaybeUninit::<ffi::AVTimecode>::zeroed();
+        let parsed =
+            ffi::av_timecode_init_from_string(time.as_mut_ptr(), rate.into(), code.as_ptr(), null_mut());
+        if parsed == 0 {
+            let frames = i32::try_from(frames).unwrap_or(0);
+            ffi::av_timecode_make_string(time.as_ptr(), text.as_mut_ptr(), frames);
+            ffi::av_dict_set(&mut (*out.as_mut_ptr()).metadata, TIMECODE.as_ptr(), text.as_ptr(), 0);
         }
     }
 }

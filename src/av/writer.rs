@@ -7,15 +7,13 @@ use anyhow::Result;
 use ffmpeg_next::format::Flags;
 use ffmpeg_next::{Dictionary, Packet, Rational};
 
+use super::container::{self, Container, Copying};
 use super::encode::Encoder;
 use super::mux::{self, Mux};
 use super::remux::Remux;
 use crate::error::{Blame, Fault};
 use crate::frame::Frame;
 use crate::info::SourceInfo;
-
-/// The muxer whose files are readable before they are finished.
-pub(crate) const MATROSKA: &str = "matroska";
 
 /// Length of Matroska clusters in milliseconds: what is lost when the program is killed, plus what the encoder holds.
 const CLUSTER_MS: &str = "500";
@@ -48,26 +46,29 @@ pub(crate) struct VideoWriter {
 pub(crate) struct OutputFiles<'a> {
     /// The file that becomes the final one.
     pub file: File,
-    /// A file that is readable before that one is finished, for formats other than [`MATROSKA`].
+    /// A file that is readable before that one is finished, for containers other than Matroska.
     pub journal: Option<File>,
     /// The file's name, for messages.
     pub name: &'a Path,
-    /// libav's name for the muxer.
-    pub format: &'a str,
+    /// The kind of file.
+    pub container: Container,
+    /// Which of the input's other streams are copied.
+    pub copying: Copying,
 }
 
 impl VideoWriter {
     /// Starts the file for frames of the source that `info` describes, with all other streams of the video `input`.
     pub(crate) fn open(files: OutputFiles, input: Option<&Path>, info: &SourceInfo) -> Result<Self> {
-        let OutputFiles { file, journal, name, format } = files;
+        let OutputFiles { file, journal, name, container, copying } = files;
         let shown = name.display();
         let cannot = || format!("cannot write {shown}");
-        let mut output = mux::open(file, format).blame(Fault::Output, cannot)?;
+        let mut output = mux::open(file, container.muxer()).blame(Fault::Output, cannot)?;
         let global_header = output.format().flags().contains(Flags::GLOBAL_HEADER);
         let encoder = Encoder::open(info, global_header)?;
         let (mut remux, stream) = match input {
             Some(input) => {
-                let (remux, stream) = Remux::prepare(input, &mut output, &encoder, info)?;
+                let (remux, stream) =
+                    Remux::prepare(input, &mut output, &encoder, info, (container, copying))?;
                 (Some(remux), stream)
             }
             None => (None, output.add_stream_with(encoder.context()).blame(Fault::Output, cannot)?.index()),
@@ -75,7 +76,7 @@ impl VideoWriter {
         if let Some(mut out) = output.stream_mut(stream) {
             out.set_time_base(encoder.base());
         }
-        let options = options(format, info, remux.as_ref());
+        let options = options(container, info, remux.as_ref());
         let mux =
             Mux::begin(output, options, journal).blame(Fault::Output, || format!("cannot begin {shown}"))?;
         if let Some(remux) = &mut remux {
@@ -103,7 +104,7 @@ impl VideoWriter {
     pub(crate) fn write(&mut self, frame: &Frame) -> Result<()> {
         self.last_ticks = frame.time.ticks - self.origin;
         self.last_length = if frame.length > 0 { frame.length } else { self.step };
-        self.encoder.send(&frame.image, self.last_ticks)?;
+        self.encoder.send(frame, self.last_ticks)?;
         while let Some(packet) = self.encoder.receive()? {
             self.put(packet)?;
         }
@@ -157,16 +158,15 @@ impl VideoWriter {
 }
 
 /// The muxer options that differ from the defaults.
-fn options(format: &str, info: &SourceInfo, remux: Option<&Remux>) -> Dictionary<'static> {
-    let mut options = Dictionary::new();
-    // Opus, FLAC and the like in MP4 have been in use for years.
-    options.set("strict", "experimental");
-    if format == MATROSKA {
+fn options(container: Container, info: &SourceInfo, remux: Option<&Remux>) -> Dictionary<'static> {
+    let mut options = container::options();
+    let is_matroska = container == Container::Matroska;
+    if is_matroska {
         options.set("cluster_time_limit", CLUSTER_MS);
         options.set("flush_packets", "1");
     }
     let Some(remux) = remux else { return options };
-    if format == MATROSKA {
+    if is_matroska {
         // The first packet of AAC and the like comes before zero, to prime the decoder. The muxer would shift all
         // streams so that it is at zero, and no time stamp would match the input any more.
         if remux.starts_near_zero() {

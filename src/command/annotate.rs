@@ -49,6 +49,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         annotated: annotated(&args.output, args.video_format, Annotated::Copy),
         show_latency: args.show_latency,
         hiding: args.hiding.how(),
+        drop_streams: args.drop_streams,
         jsonl: data(&args.data.jsonl, "jsonl")?,
         csv: data(&args.data.csv, "csv")?,
         trace: args.trace.clone(),
@@ -62,7 +63,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     let job = Job::new(files, targets)?;
     let pace = if args.live { Pace::Live } else { Pace::Free };
     let mut source = job.open(pace, part, args.reading.adjustment())?;
-    let mut tracker = tracker(&args.tracking, !input.videos || args.hiding.how().is_some())?;
+    let mut tracker = tracker(&args.tracking, !input.videos, args.hiding.how().is_some())?;
     let outcome = job.run(source.as_mut(), &mut tracker, settings, stop)?;
     if !settings.quiet {
         tell(outcome + &also_left_out(input.left_out));

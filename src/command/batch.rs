@@ -8,6 +8,7 @@ use anyhow::{Context, Error, Result};
 
 use super::common::{Settings, tracker};
 use super::job::Job;
+use crate::av::container::{Copying, ending_for};
 use crate::cli::Annotate;
 use crate::error::{Fault, tell};
 use crate::output::target::means_folder;
@@ -17,7 +18,7 @@ use crate::source::files::{Files, Pace};
 use crate::source::folder::{Folder, leave_out};
 use crate::source::images::{KINDS, is_moving_gif, is_picture};
 
-/// Extensions that the annotated video keeps; any other becomes Matroska, which holds nearly everything.
+/// Extensions that the annotated video keeps if it can; any other becomes Matroska, which holds nearly everything.
 const KEPT: [&str; 4] = ["m4v", "mkv", "mov", "mp4"];
 
 /// What the arguments name.
@@ -97,7 +98,7 @@ pub(super) fn annotate(
 ) -> Result<()> {
     let (jobs, _folders) = prepare(input, args)?;
     let pace = if args.live { Pace::Live } else { Pace::Free };
-    let mut tracker = tracker(&args.tracking, args.hiding.how().is_some())?;
+    let mut tracker = tracker(&args.tracking, false, args.hiding.how().is_some())?;
     let (mut done, mut skipped, mut failures) = (0, 0, Vec::new());
     for job in jobs.iter().filter(|_| !stop.load(Ordering::Relaxed)) {
         if args.resume && job.outputs().exist() {
@@ -153,10 +154,19 @@ fn targets(video: &Path, input: &Input, args: &Annotate) -> Targets {
         name.push(ending);
         target.join(name)
     };
-    let own = ending(video);
-    let kept = if KEPT.contains(&&*own) { &own } else { "mkv" };
+    let annotated = |target: &PathBuf| {
+        let own = ending(video);
+        let kept = if KEPT.contains(&&*own) { &own } else { "mkv" };
+        let is_done = args.resume && named(target, kept).exists();
+        if is_done || !input.is_folder(target) {
+            return named(target, kept);
+        }
+        let copying = Copying { drop_streams: args.drop_streams, hides_faces: args.hiding.how().is_some() };
+        named(target, ending_for(video, kept, copying))
+    };
     Targets {
-        annotated: args.output.as_ref().map(|target| Annotated::Copy(named(target, kept))),
+        annotated: args.output.as_ref().map(annotated).map(Annotated::Copy),
+        drop_streams: args.drop_streams,
         jsonl: args.data.jsonl.as_ref().map(|target| named(target, "jsonl")),
         csv: args.data.csv.as_ref().map(|target| named(target, "csv")),
         show_latency: args.show_latency,

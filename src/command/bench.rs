@@ -34,7 +34,7 @@ pub fn bench(args: &Bench, settings: Settings, stop: &AtomicBool) -> Result<()> 
     };
     let mut source = files.open(pace, Part::default(), args.reading.adjustment())?;
     let info = source.info().clone();
-    let mut tracker = tracker(&args.tracking, info.stills)?;
+    let mut tracker = tracker(&args.tracking, info.stills, false)?;
     let (live, deadline) = (pace != Pace::Free, pace.deadline(&info));
     let run = Run { live, deadline, ..settings.run(&info, &tracker) };
     let mut outputs = outputs.open(run, Vec::new())?;

@@ -38,14 +38,14 @@ impl Settings {
     }
 }
 
-/// Loads the nets; all faces are followed if no number is given and `for_all` is set.
-pub(super) fn tracker(tracking: &Tracking, for_all: bool) -> Result<Tracker> {
+/// Loads the nets, to look for faces in `stills` or a video, and for faces that are hidden if `hides`.
+pub(super) fn tracker(tracking: &Tracking, stills: bool, hides: bool) -> Result<Tracker> {
     let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
     let mut detector = catalog::find(&tracking.detector)?.load_detector(tracking.threads.into())?;
     if tracking.small_faces {
         detector = detector.with_small_faces();
     }
-    let tracker = Tracker::with(Box::new(detector), Box::new(model), tracking.options(for_all));
+    let tracker = Tracker::with(Box::new(detector), Box::new(model), tracking.options(stills, hides));
     if tracking.measures && !tracker.measures() {
         let scheme = tracker.scheme().name();
         log::warn!("--measures needs the 68 points of ibug68; {} has those of {scheme}", tracking.model);

@@ -45,7 +45,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     let Some(mut source) = source else { return Ok(()) };
     let info = source.info().clone();
     let mirrored = args.mirror.map_or(args.input.is_none(), |switch| switch == Switch::On);
-    let mut tracker = tracker(&args.tracking, info.stills || args.hiding.how().is_some())?;
+    let mut tracker = tracker(&args.tracking, info.stills, args.hiding.how().is_some())?;
     let scheme = tracker.scheme();
     let mut shown: Vec<Box<dyn Sink + '_>> = Vec::new();
     if with_window {

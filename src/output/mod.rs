@@ -56,6 +56,8 @@ pub struct Targets {
     pub show_latency: bool,
     /// How faces are made unrecognisable wherever pictures are shown or written; then no landmarks are drawn.
     pub hiding: Option<Hiding>,
+    /// Whether sound and subtitles that the named kind of file cannot hold are left out without trying another kind.
+    pub drop_streams: bool,
     /// Landmarks as JSON lines.
     pub jsonl: Option<PathBuf>,
     /// Landmarks as a table.
@@ -252,6 +254,46 @@ mod tests {
         assert!(trace.contains("draw") && trace.contains("to data"), "{trace}");
         outputs.set_aside();
         assert!(!outputs.exist() && partial.exists());
+    }
+
+    /// Looks at the face in the frames that arrive.
+    struct Snoop<'a>(&'a AtomicUsize);
+
+    impl Sink for Snoop<'_> {
+        fn write(&mut self, tracked: &mut Tracked) -> Result<()> {
+            let rows = tracked.frame.image.luma.data().chunks_exact(64).skip(12).take(16);
+            let steps = rows.flat_map(|row| row[22..38].windows(2).map(|pair| pair[0].abs_diff(pair[1])));
+            self.0.fetch_max(steps.max().unwrap_or(0).into(), Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn finish(&mut self, _: End) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_is_shown_a_face_that_is_to_be_hidden() {
+        let info = SourceInfo { size: (64, 48), ..SourceInfo::empty(Path::new("camera")) };
+        for hiding in [None, Some(Hiding::Blur), Some(Hiding::Mosaic)] {
+            let outputs = Outputs::new(Targets { hiding, ..Targets::default() }, None).unwrap();
+            let run = Run {
+                info: &info,
+                scheme: Scheme::Nose,
+                measures: false,
+                started: Instant::now(),
+                live: true,
+                deadline: None,
+                progress: false,
+            };
+            let seen = AtomicUsize::new(0);
+            let mut opened = outputs.open(run, vec![Box::new(Snoop(&seen))]).unwrap();
+            let mut tracked = tracked();
+            let pixels = tracked.frame.image.luma.data_mut().iter_mut();
+            pixels.enumerate().for_each(|(i, pixel)| *pixel = 255 * (i % 2) as u8);
+            opened.write(&mut tracked).unwrap();
+            assert_eq!(seen.load(Ordering::Relaxed) > 100, hiding.is_none(), "{hiding:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::sink::Sink;
 use super::target::{FileTarget, Target};
 use super::video::VideoSink;
 use super::y4m::Y4m;
+use crate::av::container::Copying;
 use crate::draw::Style;
 use crate::error::Fault;
 use crate::source::files::Files;
@@ -97,7 +98,11 @@ impl Pictures {
         }
         sinks.push(Box::new(Overlay::new(scheme, style, targets.show_latency)));
         match self {
-            Self::Video(target, input) => sinks.push(Box::new(VideoSink::create(target, Some(input), info)?)),
+            Self::Video(target, input) => {
+                let copying =
+                    Copying { drop_streams: targets.drop_streams, hides_faces: targets.hiding.is_some() };
+                sinks.push(Box::new(VideoSink::create(target, Some(input), info, copying)?));
+            }
             Self::Raw(target) => sinks.push(Box::new(Y4m::create(target, info.clone())?)),
             Self::Images { targets, .. } => sinks.push(Box::new(ImagesSink::new(targets.clone()))),
             Self::Recording(_) | Self::Nowhere => {}

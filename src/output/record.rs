@@ -9,6 +9,7 @@ use facemark::face::Scheme;
 use super::sink::{End, Sink};
 use super::target::FileTarget;
 use super::video::VideoSink;
+use crate::av::container::Copying;
 use crate::draw::{Style, draw};
 use crate::error::Fault;
 use crate::frame::{Frame, Tracked};
@@ -37,7 +38,7 @@ impl Recording {
     /// # Errors
     /// As [`VideoSink::create`], or if its thread cannot be started.
     pub fn start(target: FileTarget, info: &SourceInfo, scheme: Scheme) -> Result<Self> {
-        let video = VideoSink::create(&target, None, info)?;
+        let video = VideoSink::create(&target, None, info, Copying::default())?;
         let encode = move |shots| encode(video, scheme, shots);
         let worker = Worker::start("recording", QUEUE, encode)?;
         Ok(Self { worker: Some(worker), target, style: Style::Full })

@@ -8,10 +8,11 @@ use anyhow::{Context as _, Error, Result, ensure};
 use super::partial::Partial;
 use super::sink::{End, Sink};
 use super::target::{FileTarget, PARTIAL, UNFINISHED};
+use crate::av::container::{Container, Copying, under_name};
 use crate::av::demux;
-use crate::av::writer::{MATROSKA, OutputFiles, VideoWriter};
+use crate::av::writer::{OutputFiles, VideoWriter};
 use crate::error::Fault;
-use crate::frame::{Frame, Stage, Tracked};
+use crate::frame::{Fields, Frame, Stage, Tracked};
 use crate::info::SourceInfo;
 
 /// Writes a video file. If it is dropped without [`finish`](Self::finish) or killed, the readable part stays as
@@ -33,24 +34,31 @@ impl VideoSink {
     /// # Errors
     /// [`Fault::Usage`] for a file name without a known extension, and as [`FileTarget::new`].
     pub fn check(path: &Path, inputs: &[PathBuf], overwrite: bool) -> Result<FileTarget> {
-        container(path)?;
+        Container::of(path)?;
         FileTarget::new(path, inputs, overwrite)
     }
 
-    /// Starts the file, with all streams except the annotated one copied from the video `input`.
+    /// Starts the file, with the streams of the video `input` that `copying` wants and the file can hold. Warnings name
+    /// the others.
     ///
     /// # Errors
     /// Everything that can be known before the first frame is reported here: [`Fault::Usage`] for a file name without
-    /// a known extension, [`Fault::Output`] for a file that cannot be written or cannot hold the streams of `input`.
-    pub fn create(target: &FileTarget, input: Option<&Path>, info: &SourceInfo) -> Result<Self> {
+    /// a known extension, [`Fault::Output`] for a file that cannot be written.
+    pub fn create(
+        target: &FileTarget,
+        input: Option<&Path>,
+        info: &SourceInfo,
+        copying: Copying,
+    ) -> Result<Self> {
         demux::init();
-        let format = container(target.path())?;
-        let readable = format == MATROSKA;
+        let container = under_name(target.path(), input, copying)?;
+        let readable = container == Container::Matroska;
         let partial = Partial::create(target, if readable { PARTIAL } else { UNFINISHED })?;
         let mut sink = Self { partial, journal: None, writer: None, size: info.size, frames: 0 };
-        match sink.begin(readable, format, input, info) {
+        match sink.begin((container, copying), input, info) {
             Ok(()) => {
                 note_padding(info);
+                note_fields(info);
                 Ok(sink)
             }
             Err(error) => {
@@ -60,15 +68,20 @@ impl VideoSink {
         }
     }
 
-    /// Writes what comes before the first frame; also starts a journal for a file that is not `readable` until it is
+    /// Writes what comes before the first frame; also starts a journal for a file that is not readable until it is
     /// finished.
-    fn begin(&mut self, readable: bool, format: &str, input: Option<&Path>, info: &SourceInfo) -> Result<()> {
-        if !readable {
+    fn begin(
+        &mut self,
+        (container, copying): (Container, Copying),
+        input: Option<&Path>,
+        info: &SourceInfo,
+    ) -> Result<()> {
+        if container != Container::Matroska {
             self.journal = Some(Partial::create(self.partial.target(), PARTIAL)?);
         }
         let journal = self.journal.as_ref().map(Partial::writer).transpose()?;
         let name = self.partial.target().path();
-        let files = OutputFiles { file: self.partial.writer()?, journal, name, format };
+        let files = OutputFiles { file: self.partial.writer()?, journal, name, container, copying };
         self.writer = Some(VideoWriter::open(files, input, info)?);
         Ok(())
     }
@@ -179,16 +192,16 @@ impl Drop for VideoSink {
     }
 }
 
-/// The muxer for a file name.
-fn container(out: &Path) -> Result<&'static str> {
-    let ending = out.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    match ending.as_deref() {
-        Some("mp4" | "m4v") => Ok("mp4"),
-        Some("mov") => Ok("mov"),
-        Some("mkv") => Ok(MATROSKA),
-        Some("webm") => Err(Fault::Usage.error("WebM files cannot hold H.264; name the output .mp4 or .mkv")),
-        _ => Err(Fault::Usage.error(format!("{}: name the output .mp4, .mov or .mkv", out.display()))),
-    }
+fn note_fields(info: &SourceInfo) {
+    let order = match info.fields {
+        Fields::Progressive => return,
+        Fields::TopFirst => "top",
+        Fields::BottomFirst => "bottom",
+    };
+    log::warn!(
+        "{} is interlaced ({order} field first), and so is the output; --deinterlace makes whole pictures",
+        info.file(0).display()
+    );
 }
 
 fn note_padding(info: &SourceInfo) {

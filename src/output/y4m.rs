@@ -6,7 +6,7 @@ use super::data::DataFile;
 use super::sink::{End, Sink};
 use super::target::Target;
 use crate::error::Fault;
-use crate::frame::{Tracked, Yuv420};
+use crate::frame::{Fields, Tracked, Yuv420};
 use crate::info::SourceInfo;
 
 /// The most repeats that fill a gap: a long outage of the source is not worth gigabytes.
@@ -94,8 +94,13 @@ fn header(image: &Yuv420, info: &SourceInfo, rate: (i32, i32)) -> String {
     let (width, height) = image.size();
     let aspect = info.pixel_aspect.map_or("0:0".to_owned(), |(x, y)| format!("{x}:{y}"));
     let (chroma, range) = if image.color.full_range { ("420jpeg", "FULL") } else { ("420mpeg2", "LIMITED") };
+    let order = match info.fields {
+        Fields::Progressive => 'p',
+        Fields::TopFirst => 't',
+        Fields::BottomFirst => 'b',
+    };
     format!(
-        "YUV4MPEG2 W{width} H{height} F{}:{} Ip A{aspect} C{chroma} XYSCSS={} XCOLORRANGE={range}\n",
+        "YUV4MPEG2 W{width} H{height} F{}:{} I{order} A{aspect} C{chroma} XYSCSS={} XCOLORRANGE={range}\n",
         rate.0,
         rate.1,
         chroma.to_uppercase(),

@@ -14,11 +14,13 @@ pub struct Adjustment {
     pub every: u32,
     /// Number of clockwise quarter turns, after the rotation that the file specifies.
     pub quarter_turns: u8,
+    /// Whether interlaced pictures are made whole. Those that are turned always are.
+    pub deinterlace: bool,
 }
 
 impl Adjustment {
     /// Leaves frames unchanged.
-    pub const NONE: Self = Self { every: 1, quarter_turns: 0 };
+    pub const NONE: Self = Self { every: 1, quarter_turns: 0, deinterlace: false };
 
     /// The source with this adjustment applied to its frames.
     ///
@@ -29,7 +31,7 @@ impl Adjustment {
         if info.stills && self.every > 1 {
             return Err(Fault::Usage.error("--every is for videos: every picture has its own faces"));
         }
-        if self == Self::NONE {
+        if self.every == 1 && self.quarter_turns == 0 {
             return Ok(inner);
         }
         let turn = match self.quarter_turns % 4 {
@@ -114,7 +116,7 @@ mod tests {
             (2, [8, 7, 6, 5, 4, 3, 2, 1], [2, 1], (4, 2)),
             (3, [4, 8, 3, 7, 2, 6, 1, 5], [2, 1], (2, 4)),
         ] {
-            let mut turned = Adjustment { every: 1, quarter_turns }.of(source(false)).unwrap();
+            let mut turned = Adjustment { quarter_turns, ..Adjustment::NONE }.of(source(false)).unwrap();
             let aspect = if size == (2, 4) { (15, 16) } else { (16, 15) };
             assert_eq!((turned.info().size, turned.info().pixel_aspect), (size, Some(aspect)));
             let mut frame = Frame::empty();

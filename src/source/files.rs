@@ -66,7 +66,11 @@ impl Files {
     /// later, one by one.
     pub fn open(&self, pace: Pace, part: Part, adjustment: Adjustment) -> Result<Box<dyn Source>> {
         let source: Box<dyn Source> = match self {
-            Self::Video(path) => Box::new(VideoSource::open_part(path, 0, part)?),
+            Self::Video(path) => {
+                // What is turned cannot stay interlaced: fields are rows.
+                let deinterlace = adjustment.deinterlace || adjustment.quarter_turns != 0;
+                Box::new(VideoSource::open_part(path, 0, part, deinterlace)?)
+            }
             Self::Images(_) if part != Part::default() => {
                 return Err(Fault::Usage.error("pictures have no times; --start and --end are for videos"));
             }

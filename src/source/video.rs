@@ -14,11 +14,13 @@ use ffmpeg_next::{Packet, Rational, Rescale as _, decoder, frame, packet};
 use super::{Part, Source, SourceInfo};
 use crate::av::convert::{self, Converter};
 use crate::av::damage::Damage;
+use crate::av::deinterlace::Deinterlacer;
+use crate::av::fields;
 use crate::av::orient::Orientation;
 use crate::av::reader::{MICROSECONDS, Reader};
 use crate::av::{tags, timeline};
 use crate::error::{Blame, Fault};
-use crate::frame::{Frame, MediaTime, Stage};
+use crate::frame::{Fields, Frame, MediaTime, Stage};
 
 /// More decoder threads gain little, and each holds a picture in memory.
 const MAX_THREADS: usize = 4;
@@ -26,6 +28,8 @@ const MAX_THREADS: usize = 4;
 const MAX_ERRORS_IN_A_ROW: u32 = 100_000;
 /// The most packets that are kept, since the last key frame, while searching for the key frame before a time.
 const MAX_HELD: usize = 5_000;
+/// Interlaced 4:2:0 pictures in H.264 have a multiple of this many rows.
+const INTERLACED_ROWS: usize = 4;
 /// Times in seconds are rounded to this in the data, so users can pass such rounded values.
 const ROUNDING: f64 = 1e-6;
 
@@ -45,6 +49,13 @@ pub struct VideoSource {
     raw_size: (u32, u32),
     orientation: Orientation,
     converter: Converter,
+    /// What pictures are that do not say whether they are interlaced.
+    unmarked: Fields,
+    /// Makes interlaced pictures whole; `None` before the first one and if they stay as they are.
+    deinterlacer: Option<Box<Deinterlacer>>,
+    n_deinterlaced: u64,
+    /// Whether it is known, and said, that all of them are interlaced.
+    is_interlaced: bool,
     damage: Damage,
     /// The time of the last decoded picture, whether or not it is in the selected part.
     last_ticks: Option<i64>,
@@ -59,14 +70,16 @@ impl VideoSource {
     /// # Errors
     /// [`Fault::Input`] if the file is not a video or has no decodable picture.
     pub fn open(path: &Path, threads: usize) -> Result<Self> {
-        Self::open_part(path, threads, Part::default())
+        Self::open_part(path, threads, Part::default(), false)
     }
 
-    /// Like [`open`](Self::open), but for part of a file.
+    /// Like [`open`](Self::open), but for part of a file; `deinterlace` makes whole pictures of interlaced ones. They are
+    /// made whole anyway if they cannot stay as they are: if they are turned, have a size that H.264 cannot have
+    /// interlaced, or come in a video that began otherwise.
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`Fault::Input`] if there is no frame in that part.
-    pub fn open_part(path: &Path, threads: usize, part: Part) -> Result<Self> {
+    pub fn open_part(path: &Path, threads: usize, part: Part, deinterlace: bool) -> Result<Self> {
         let reader = Reader::open(path)?;
         let mut info = SourceInfo::empty(path);
         let decoder = match reader.input().stream(reader.video()) {
@@ -91,6 +104,10 @@ impl VideoSource {
             raw_size: (0, 0),
             orientation: Orientation::default(),
             converter: Converter::default(),
+            unmarked: Fields::Progressive,
+            deinterlacer: None,
+            n_deinterlaced: 0,
+            is_interlaced: false,
             last_ticks: None,
             is_past_end: false,
             index: 0,
@@ -106,6 +123,7 @@ impl VideoSource {
             source.info.begin = source.upcoming;
         }
         source.describe();
+        source.describe_fields(deinterlace);
         Ok(source)
     }
 
@@ -168,9 +186,9 @@ impl VideoSource {
     }
 
     /// The error for a part without a frame.
-    fn nothing(&self, part: Part) -> anyhow::Error {
-        let shown = self.info.files[0].display();
+    fn nothing(&mut self, part: Part) -> anyhow::Error {
         let Some(last) = self.last_ticks else { return self.damage.nothing() };
+        let shown = self.info.files[0].display();
         let last = MediaTime { ticks: last, base: self.info.time_base }.seconds();
         match (part.start, part.end) {
             (Some(start), Some(end)) if self.is_past_end => {
@@ -207,6 +225,55 @@ impl VideoSource {
         self.info.range_stated = convert::range(&self.raw).is_some();
     }
 
+    /// Decides what becomes of interlaced pictures, and says if they are made whole.
+    fn describe_fields(&mut self, deinterlace: bool) {
+        let stated = self.reader.input().stream(self.reader.video());
+        let stated = stated.map_or(Fields::Progressive, |stream| fields::stated(&stream));
+        let marked = fields::marked(&self.raw, self.decoder.id());
+        self.unmarked = if marked == Fields::Progressive { stated } else { Fields::Progressive };
+        let found = if marked == Fields::Progressive { stated } else { marked };
+        let why = if found == Fields::Progressive {
+            return;
+        } else if deinterlace {
+            ""
+        } else if self.orientation != Orientation::default() {
+            ", since the pictures are turned"
+        } else if !self.info.size.1.is_multiple_of(INTERLACED_ROWS) {
+            ", since its height is no multiple of 4"
+        } else {
+            self.info.fields = found;
+            return;
+        };
+        self.deinterlacer = Some(Box::default());
+        self.is_interlaced = true;
+        log::warn!("{} is interlaced and is deinterlaced{why}", self.info.files[0].display());
+    }
+
+    /// Fills `frame` with the current picture.
+    fn convert(&mut self, frame: &mut Frame) -> Result<()> {
+        let marked = fields::marked(&self.current, self.decoder.id());
+        let fields = if marked == Fields::Progressive { self.unmarked } else { marked };
+        let Self { converter, current, orientation, deinterlacer, info, .. } = self;
+        let is_foreign = fields != Fields::Progressive && info.fields == Fields::Progressive;
+        let needs_one = deinterlacer.is_some() || is_foreign;
+        let result = if needs_one {
+            let deinterlacer = deinterlacer.get_or_insert_default();
+            let result = converter.convert(current, fields, Orientation::default(), deinterlacer.input());
+            deinterlacer.apply(fields, *orientation, &mut frame.image);
+            self.n_deinterlaced += u64::from(is_foreign);
+            result
+        } else {
+            converter.convert(current, fields, *orientation, &mut frame.image)
+        };
+        frame.fields = if needs_one { Fields::Progressive } else { fields };
+        frame.captions.clear();
+        if let Some(captions) = self.current.side_data(frame::side_data::Type::A53CC) {
+            frame.captions.extend_from_slice(captions.data());
+        }
+        let shown = self.info.files[0].display();
+        result.blame(Fault::Input, || format!("cannot convert the pictures of {shown}"))
+    }
+
     /// Decodes the next picture into `raw`; `false` when the decoder is empty.
     fn decode(&mut self) -> bool {
         let mut errors = 0;
@@ -236,7 +303,7 @@ impl VideoSource {
             let joints = self.reader.breaks().len();
             let packet = self.held.pop_front().map_or_else(|| self.reader.read(), Ok);
             if self.reader.breaks().len() > joints {
-                self.damage.joint();
+                self.damage.joint(packet.as_ref().is_ok_and(|packet| packet.is_key()));
             }
             match packet {
                 Ok(packet) => {
@@ -308,11 +375,7 @@ impl Source for VideoSource {
         if (self.current.width(), self.current.height()) != self.raw_size {
             return Err(self.size_changed(frame.time));
         }
-        self.converter
-            .convert(&self.current, self.orientation, &mut frame.image)
-            .blame(Fault::Input, || {
-                format!("cannot convert the pictures of {}", self.info.files[0].display())
-            })?;
+        self.convert(frame)?;
         frame.index = self.index;
         self.index += 1;
         frame.captured = Instant::now();
@@ -327,8 +390,12 @@ impl Source for VideoSource {
 }
 
 impl Drop for VideoSource {
-    /// Reports once, however the run ends, where the file's clock changed.
+    /// Reports once, however the run ends, where the file's clock changed and what was found too late to be kept.
     fn drop(&mut self) {
+        if self.n_deinterlaced > 0 && !self.is_interlaced {
+            let (shown, count, all) = (self.info.files[0].display(), self.n_deinterlaced, self.index);
+            log::warn!("{shown}: {count} of its {all} pictures were interlaced and are deinterlaced");
+        }
         if let Some(places) = places(self.reader.breaks()) {
             let shown = self.info.files[0].display();
             log::warn!(

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod captions;
 mod clock;
 mod damage;
 mod faces;
@@ -17,8 +18,10 @@ mod fixtures;
 mod fuzz;
 mod geometry;
 mod hear;
+mod held;
 mod hidden;
 mod inputs;
+mod interlaced;
 mod models;
 mod mutate;
 mod names;

@@ -82,6 +82,8 @@ fn joined_recordings_follow_without_a_gap() {
     bench.ffmpeg("-i one.mp4 -c copy -output_ts_offset 3600 hour.ts");
     bench.ffmpeg("-i one.mp4 -c copy one.flv");
     bench.ffmpeg("-i one.mp4 -c:v mpeg2video -c:a mp2 -f vob one.vob");
+    bench.ffmpeg("-i one.mp4 -c copy one.nut");
+    bench.ffmpeg("-i one.mp4 -c copy one.m2ts");
     let read = |name: &str| std::fs::read(bench.path(name)).unwrap();
     let join = |name: &str, parts: &[&[u8]]| std::fs::write(bench.path(name), parts.concat()).unwrap();
     let (ts, hour, flv, vob) = (read("one.ts"), read("hour.ts"), read("one.flv"), read("one.vob"));
@@ -90,11 +92,21 @@ fn joined_recordings_follow_without_a_gap() {
     join("jump.ts", &[&ts, &hour]);
     join("back.ts", &[&hour, &ts]);
     join("twice.vob", &[&vob, &vob]);
+    let (nut, m2ts) = (read("one.nut"), read("one.m2ts"));
+    join("twice.nut", &[&nut, &nut]);
+    join("twice.m2ts", &[&m2ts, &m2ts]);
     // An FLV file begins with 13 bytes that are not repeated.
     join("twice.flv", &[&flv, &flv[13..]]);
-    for (name, parts) in
-        [("twice.ts", 2), ("three.ts", 3), ("jump.ts", 2), ("back.ts", 2), ("twice.vob", 2), ("twice.flv", 2)]
-    {
+    for (name, parts) in [
+        ("twice.ts", 2),
+        ("three.ts", 3),
+        ("jump.ts", 2),
+        ("back.ts", 2),
+        ("twice.vob", 2),
+        ("twice.flv", 2),
+        ("twice.nut", 2),
+        ("twice.m2ts", 2),
+    ] {
         for out in ["out.mp4", "out.mkv"] {
             let (input, out, jsonl) = (bench.path(name), bench.path(out), bench.path("out.jsonl"));
             let run = annotate(&input, &[("-o", &out), ("--jsonl", &jsonl)]);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
+use facemark_cli::av::container::Copying;
 use facemark_cli::frame::Frame;
 use facemark_cli::output::{End, video::VideoSink};
 use facemark_cli::source::{Source, SourceInfo, video::VideoSource};
@@ -134,7 +135,7 @@ pub fn decode(file: &Path) -> Vec<Frame> {
 /// Begins an annotated copy of the video `input`.
 pub fn create(output: &Path, input: &Path, info: &SourceInfo, overwrite: bool) -> Result<VideoSink> {
     let target = VideoSink::check(output, &[input.to_owned()], overwrite)?;
-    VideoSink::create(&target, Some(input), info)
+    VideoSink::create(&target, Some(input), info, Copying::default())
 }
 
 /// Decodes and encodes a video; for each, how it ended.

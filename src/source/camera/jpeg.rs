@@ -9,7 +9,7 @@ use ffmpeg_next::{Packet, decoder};
 use crate::av::convert::Converter;
 use crate::av::demux;
 use crate::av::orient::Orientation;
-use crate::frame::Yuv420;
+use crate::frame::{Fields, Yuv420};
 
 /// libav's decoder: it has the tables that cameras leave out.
 pub(super) struct JpegDecoder {
@@ -48,7 +48,7 @@ impl JpegDecoder {
                 error => anyhow!("a broken JPEG ({error})"),
             });
         }
-        self.converter.convert(&self.picture, Orientation::default(), image)?;
+        self.converter.convert(&self.picture, Fields::Progressive, Orientation::default(), image)?;
         Ok(jpeg.len())
     }
 }
