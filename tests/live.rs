@@ -124,23 +124,27 @@ fn the_page_says_where_it_is_and_shows_the_faces() {
 /// The first picture that the page of a run shows.
 fn first_picture(options: &[&str]) -> image::GrayImage {
     let mut command = facemark(&["live", "--serve", "127.0.0.1:0"]);
-    let mut child = Running(command.args(options).arg(clip()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut child =
+        Running(command.args(options).arg(clip()).stderr(Stdio::piped()).spawn().expect("it starts"));
     let mut line = String::new();
-    BufReader::new(child.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.0.stderr.take().expect("a pipe")).read_line(&mut line).expect("a line");
     let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect(&line);
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(stream, "GET /stream HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut stream = TcpStream::connect(address).expect("the page");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+    write!(stream, "GET /stream HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("a request");
     let mut bytes = Vec::new();
     let end = |bytes: &[u8]| bytes.windows(2).position(|pair| pair == [0xff, 0xd9]);
-    while end(&bytes).is_none() {
+    let length = loop {
+        if let Some(end) = end(&bytes) {
+            break end + 2;
+        }
         let mut buffer = [0; 4096];
-        let read = stream.read(&mut buffer).unwrap();
+        let read = stream.read(&mut buffer).expect("more of the picture");
         assert!(read > 0, "the page ended");
         bytes.extend(&buffer[..read]);
-    }
-    let begin = bytes.windows(2).position(|pair| pair == [0xff, 0xd8]).unwrap();
-    image::load_from_memory(&bytes[begin..end(&bytes).unwrap() + 2]).unwrap().into_luma8()
+    };
+    let begin = bytes.windows(2).position(|pair| pair == [0xff, 0xd8]).expect("a beginning");
+    image::load_from_memory(&bytes[begin..length]).expect("a picture").into_luma8()
 }
 
 #[test]

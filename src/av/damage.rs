@@ -17,9 +17,10 @@ use crate::error::Fault;
 const SLACK_US: i64 = 500_000;
 /// The same as a fraction of the total (1/100); the larger of the two applies.
 const SLACK_SHARE: i64 = 100;
-/// Demuxers, parsers and decoders with several threads can be this many packets late in noticing that a recording broke
-/// off, or that the next one has a header of its own.
-const AROUND_JOINT: u32 = 5;
+/// Demuxers and parsers can be this many packets late in noticing that a recording broke off.
+const BEFORE_JOINT: u32 = 3;
+/// Decoders with several threads can be this many packets late in noticing that a packet is none.
+const AFTER_JOINT: u32 = 5;
 /// A header is noticed as fewer errors than this.
 const MOST_SUSPECTS: usize = 100;
 
@@ -94,11 +95,13 @@ pub(crate) struct Damage {
     /// out of a longer one may begin in the middle of a group of pictures.
     seen_key: bool,
     seen_whole: bool,
-    /// Times of recent errors, and the number of packets since. Just before a joint between recordings, they only mean that
-    /// packets are missing in between, or that the second one has a header of its own, which is no picture.
+    /// Times of recent broken packets, and the number of packets since. Just before a joint between recordings, they
+    /// only mean that packets are missing in between.
     suspects: Vec<(f64, String)>,
     since_suspect: u32,
-    /// The number of packets since the last joint.
+    /// Whether the format is NUT, whose demuxer hands out the header of the second recording as broken packets, and the
+    /// number of packets since the last joint.
+    is_nut: bool,
     since_joint: u32,
     errors: u64,
     first: Option<(f64, String)>,
@@ -128,6 +131,7 @@ impl Damage {
             seen_whole: false,
             suspects: Vec::new(),
             since_suspect: 0,
+            is_nut: input.format().name() == "nut",
             since_joint: u32::MAX,
             errors: 0,
             first: None,
@@ -148,7 +152,7 @@ impl Damage {
         }
         self.since_suspect += 1;
         self.since_joint = self.since_joint.saturating_add(1);
-        if self.since_suspect > AROUND_JOINT {
+        if self.since_suspect > BEFORE_JOINT {
             self.settle();
         }
         self.seen_key |= packet.is_key();
@@ -164,7 +168,7 @@ impl Damage {
     pub(crate) fn joint(&mut self, with_key: bool) {
         self.suspects.clear();
         // Otherwise it may be a broken time stamp.
-        if with_key {
+        if with_key && self.is_nut {
             self.since_joint = 0;
         }
     }
@@ -187,20 +191,25 @@ impl Damage {
 
     /// Records a decoder error.
     pub(crate) fn undecoded(&mut self, error: ffmpeg::Error) {
-        self.suspect(error.to_string());
+        self.error(error);
     }
 
     /// Records a demuxer error.
     pub(crate) fn unread(&mut self, error: ffmpeg::Error) {
         self.seen_key = true;
-        self.suspect(error.to_string());
+        self.error(error);
+    }
+
+    fn error(&mut self, error: ffmpeg::Error) {
+        match (self.is_nut, self.since_joint) {
+            (true, ..=AFTER_JOINT) => {}
+            (true, _) => self.suspect(error.to_string()),
+            (false, _) => self.note(error.to_string()),
+        }
     }
 
     /// Waits with an error until it is known whether a joint follows.
     fn suspect(&mut self, what: String) {
-        if self.since_joint <= AROUND_JOINT {
-            return;
-        }
         if self.suspects.len() == MOST_SUSPECTS {
             self.settle();
         }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use facemark::geometry::Point;
 use facemark::{Face, Plane};
-use opencv::core::{Mat, MatTraitConst as _, Rect, Size};
+use opencv::core::{Mat, MatTraitConst as _, Rect};
 use opencv::imgproc;
 
 use super::canvas::mat;

@@ -9,7 +9,7 @@ use crate::table::Row;
 
 /// A message that makes H.264 carry CEA-608 captions: ATSC A/53, Part 4 (registered user data, ITU-T T.35).
 fn message(pair: [u8; 2]) -> Vec<u8> {
-    let parity = |byte: u8| if byte.count_ones() % 2 == 0 { byte | 0x80 } else { byte };
+    let parity = |byte: u8| if byte.count_ones().is_multiple_of(2) { byte | 0x80 } else { byte };
     let payload =
         [&[0xb5, 0, 0x31][..], b"GA94", &[3, 0x41, 0xff], &[0xfc, parity(pair[0]), parity(pair[1])], &[0xff]]
             .concat();

@@ -38,8 +38,7 @@ fn run(bench: &Bench, args: &str) -> Run {
 
 #[test]
 fn combs_are_marked_or_gone() {
-    let mut row =
-        Row::new("interlaced: MPEG-2, H.264 (MBAFF), DV 4:2:0 and 4:1:1, MJPEG, ProRes 4:2:2, 486 rows");
+    let mut row = Row::new("interlaced: MPEG-2, H.264 (MBAFF), DV 4:2:0 and 4:1:1, ProRes 4:2:2, 486 rows");
     let bench = Bench::new();
     let mpeg = "-c:v mpeg2video -q:v 3 -flags +ildct+ilme";
     let ten = "-pix_fmt yuv422p10le -c:v prores_ks -flags +ildct+ilme -top 1";
@@ -66,11 +65,12 @@ fn combs_are_marked_or_gone() {
     ];
     for (name, size, first, codec) in &pictures {
         bench.ffmpeg(&format!(
-            "-f lavfi -i testsrc2=size={size}:duration=0.8 -vf tinterlace=interleave_{first} {codec} {name}"
+            "-f lavfi -i testsrc2=size={size}:duration=0.6 -vf tinterlace=interleave_{first} {codec} {name}"
         ));
         let (all, _) = combs(&bench, name);
-        assert!(all > 15, "{name}: only {all} pictures have combs");
-        for (option, out) in [("", "out.mp4"), ("", "out.mkv"), (" --deinterlace", "whole.mkv")] {
+        assert!(all > 10, "{name}: only {all} pictures have combs");
+        let kept = if name.ends_with("mp4") { "out.mkv" } else { "out.mp4" };
+        for (option, out) in [("", kept), (" --deinterlace", "whole.mkv")] {
             let keeps = option.is_empty() && !name.starts_with("odd");
             let told = run(&bench, &format!("{name} -o {out}{option}"));
             assert_eq!(told.code, 0, "{told:?}");
@@ -96,7 +96,7 @@ fn combs_are_marked_or_gone() {
     assert!(told.code == 0 && told.stderr.contains("is deinterlaced"), "{told:?}");
     assert_eq!(combs(&bench, "out.mp4"), (0, 0));
     // Whole pictures stay as they are, even where the format would allow others, as with films on DVD.
-    bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=720x480:rate=24000/1001:duration=0.8 {plain} -c:v mpeg2video -q:v 3 film.mpg"));
+    bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=720x480:rate=24000/1001:duration=0.6 {plain} -c:v mpeg2video -q:v 3 film.mpg"));
     let told = run(&bench, "film.mpg -o out.mp4");
     assert!(told.code == 0 && !told.stderr.contains("interlaced"), "{told:?}");
     assert_eq!(combs(&bench, "out.mp4").1, 0);
@@ -105,16 +105,18 @@ fn combs_are_marked_or_gone() {
     let avc = "-pix_fmt yuv420p -c:v libx264 -bf 0 -f h264";
     bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=720x576:rate=25:duration=2 {avc} whole.h264"));
     bench.ffmpeg(&format!(
-        "-f lavfi -i testsrc2=size=720x576:rate=50:duration=0.8 -vf tinterlace=interleave_top {avc} \
+        "-f lavfi -i testsrc2=size=720x576:rate=50:duration=0.6 -vf tinterlace=interleave_top {avc} \
          -flags +ildct+ilme -x264opts tff=1 fields.h264"
     ));
     let parts = ["whole.h264", "fields.h264"].map(|part| std::fs::read(bench.path(part)).unwrap());
     std::fs::write(bench.path("mixed.h264"), parts.concat()).unwrap();
     bench.ffmpeg("-r 25 -i mixed.h264 -c copy mixed.mp4");
     let told = run(&bench, "mixed.mp4 -o out.mp4");
-    assert!(told.code == 0 && told.stderr.contains("of its 70 pictures were interlaced"), "{told:?}");
+    assert!(told.code == 0 && told.stderr.contains("of its 65 pictures were interlaced"), "{told:?}");
     let (combed, marked) = combs(&bench, "out.mp4");
-    assert!(marked == 0 && combed <= 5, "{combed} combs, {marked} marked");
+    // Even in whole pictures of this kind the filter sees combs.
+    let (before, _) = combs(&bench, "whole.h264");
+    assert!(marked == 0 && combed <= before + 2, "{combed} combs instead of {before}, {marked} marked");
     row.count();
     row.outcome("kept with their order, or without combs; one line says which");
 }
