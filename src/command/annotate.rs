@@ -51,6 +51,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         hiding: args.hiding.how(),
         jsonl: data(&args.data.jsonl, "jsonl")?,
         csv: data(&args.data.csv, "csv")?,
+        openface: args.data.openface,
         trace: args.trace.clone(),
         overwrite: args.overwrite,
         ..Targets::default()

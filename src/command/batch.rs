@@ -159,6 +159,7 @@ fn targets(video: &Path, input: &Input, args: &Annotate) -> Targets {
         annotated: args.output.as_ref().map(|target| Annotated::Copy(named(target, kept))),
         jsonl: args.data.jsonl.as_ref().map(|target| named(target, "jsonl")),
         csv: args.data.csv.as_ref().map(|target| named(target, "csv")),
+        openface: args.data.openface,
         show_latency: args.show_latency,
         hiding: args.hiding.how(),
         // What is left of an unfinished video is replaced.
