@@ -116,7 +116,8 @@ wheel:
 		target/venv/wheel/bin/pip install --quiet 'maturin>=1.9,<2' ziglang auditwheel; }
 	PATH="$(CURDIR)/target/venv/wheel/bin:$$PATH" maturin build --release --zig --target $(HOST) --target-dir target/zig \
 		--compatibility manylinux2014 --manifest-path python/Cargo.toml --out target/wheels
-	target/venv/wheel/bin/auditwheel show $$(ls -t target/wheels/*.whl | head -1)
+	target/venv/wheel/bin/auditwheel show $$(ls -t target/wheels/*.whl | head -1) | tee target/wheels/audit
+	grep -q '"manylinux_2_17_' target/wheels/audit
 
 docs: setup
 	FACEMARK_DOCS=write cargo test --release --test docs facts_about_models
