@@ -11,6 +11,7 @@
 # make soak   its row on two hours of a paced loop (SECONDS=7200)
 # make test-camera   the program on virtual cameras in a virtual machine; needs Debian 12 and its archive
 # make test-python   tests the Python package, built for this machine (PYTHON=python3)
+# make test-wheel    installs that wheel in a bare Debian 12 and 13 and finds a face; needs root, debootstrap and Debian's archive
 # make test-deb      installs the package in a bare Debian 12 and annotates the demo clip; needs root, debootstrap and Debian's archive
 # make test-debian13 builds and tests everything on Debian 13; needs the same, and as long as a first build
 # make test-page     the page of live --serve in Chromium; needs Debian 12, about a minute
@@ -36,7 +37,7 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ = target/fuzz/$(HOST)/release/facemark-fuzz
 
 .PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build test-page test-window \
-	install deb wheel test-python test-deb test-debian13
+	install deb wheel test-python test-wheel test-deb test-debian13
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -59,6 +60,9 @@ $(VENV)/ready: python/tests/requirements.txt
 
 test-camera: build
 	tests/camera/run.sh
+
+test-wheel:
+	tests/wheel.sh
 
 test-deb:
 	tests/deb.sh

@@ -39,16 +39,15 @@ def draw(frame: NDArray[uint8], faces: Iterable[Face], *, bgr: bool = False) -> 
         message = f"a frame has to have the shape (height, width) or (height, width, 3), not {frame.shape}"
         raise ValueError(message)
     picture = numpy.array(frame if frame.ndim == 3 else numpy.repeat(frame[..., None], 3, axis=2), numpy.uint8, order="C")
-    order = slice(None, None, -1) if bgr else slice(None)
+    line_color, point_color = (color[::-1] if bgr else color for color in (_CONTOUR, _POINT))
     for face in faces:
         size = max(face.box[2:])
         for start, end, closed in _native.contours(face.scheme):
             line = face.points[start:end]
-            ends = numpy.roll(line, -1, axis=0) if closed else line[1:]
-            for a, b in zip(line, ends):
-                _stroke(picture, a, b, max(size / 500, 0.5), _CONTOUR[order])
+            for a, b in zip(line, numpy.roll(line, -1, axis=0) if closed else line[1:]):
+                _stroke(picture, a, b, max(size / 500, 0.5), line_color)
         for point in face.points:
-            _stroke(picture, point, point, max(size / 110, 1.0), _POINT[order])
+            _stroke(picture, point, point, max(size / 110, 1.0), point_color)
     return picture
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from os import fspath
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from . import _native
@@ -151,7 +152,7 @@ class Tracker:
 
 
 @lru_cache(maxsize=4)
-def _finder(model: str | PathLike[str], detector: str | PathLike[str], max_faces: int | None, small_faces: bool) -> Tracker:
+def _finder(model: str, detector: str, max_faces: int | None, small_faces: bool) -> Tracker:
     return Tracker(model, detector=detector, max_faces=max_faces, small_faces=small_faces)
 
 
@@ -174,4 +175,4 @@ def find(
     Raises:
         ValueError, TypeError, OSError: As `Tracker` and `Tracker.track`.
     """
-    return _finder(model, detector, max_faces, small_faces).find(photo, bgr=bgr)
+    return _finder(fspath(model), fspath(detector), max_faces, small_faces).find(photo, bgr=bgr)
