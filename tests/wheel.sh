@@ -10,10 +10,14 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | gr
 
 for suite in bookworm trixie; do
 	root=$PWD/target/$suite
-	rm -rf "$root"
-	# shellcheck disable=SC2086
-	debootstrap --variant=minbase --include=python3-venv $suite "$root" $mirror >"target/$suite.log" ||
-		{ tail "target/$suite.log" >&2; exit 1; }
+	# A system that is there already is used again.
+	if ! chroot "$root" python3 -c 'import venv' 2>/dev/null; then
+		rm -rf "$root"
+		# shellcheck disable=SC2086
+		debootstrap --variant=minbase --include=python3-venv $suite "$root" $mirror >"target/$suite.log" ||
+			{ tail "target/$suite.log" >&2; exit 1; }
+	fi
+	rm -rf "$root/wheels" "$root/venv"
 	version=$(chroot "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 	target/venv/wheel/bin/pip download --quiet --dest "$root/wheels" --only-binary :all: --python-version "$version" numpy
 	cp "$wheel" "$root/wheels"

@@ -1,17 +1,17 @@
 """The compiled part of the package; `facemark` itself has the documentation."""
 
 from os import PathLike
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 from numpy import float32, uint8
 from numpy.typing import NDArray
 
 __version__: str
 
-Measured = tuple[list[float], list[float], bool, float]
-Found = tuple[int, float, list[float], NDArray[float32], str, Measured | None]
+_Measured = tuple[list[float], list[float], bool, float]
+_Found = tuple[int, float, list[float], NDArray[float32], str, _Measured | None]
 
-class Model(TypedDict):
+class _Model(TypedDict):
     name: str
     finds: Literal["faces", "landmarks"]
     scheme: NotRequired[str]
@@ -20,6 +20,7 @@ class Model(TypedDict):
     bytes: int
     error: str | None
 
+@final
 class Tracker:
     def __new__(
         cls,
@@ -33,9 +34,9 @@ class Tracker:
         threads: int,
         pixel_aspect: float,
     ) -> Tracker: ...
-    def track(self, frame: NDArray[uint8], time: float, bgr: bool) -> list[Found]: ...
-    def find(self, photo: NDArray[uint8], bgr: bool) -> list[Found]: ...
+    def track(self, frame: NDArray[uint8], time: float, bgr: bool) -> list[_Found]: ...
+    def find(self, photo: NDArray[uint8], bgr: bool) -> list[_Found]: ...
     def reset(self) -> None: ...
 
 def contours(scheme: str) -> list[tuple[int, int, bool]]: ...
-def models() -> list[Model]: ...
+def models() -> list[_Model]: ...

@@ -63,7 +63,7 @@ class Face:
         )
 
 
-def _face(found: _native.Found) -> Face:
+def _face(found: _native._Found) -> Face:
     number, score, box, points, scheme, measured = found
     left, top, width, height = box
     face = Face(number, score, (left, top, width, height), points, scheme)
