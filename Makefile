@@ -3,12 +3,15 @@
 # make lint   formatting, lints, documentation, package and so on, as CI requires
 # make install  copies the program, its manual pages and completions below PREFIX (/usr/local); packagers set DESTDIR
 # make deb    the Debian package; in target/debian
+# make wheel  the Python package for any Linux with glibc 2.17 or newer; in target/wheels, checked by auditwheel
 # make docs   regenerates the facts about models in README.md and models/*.md from the models' files
 # make bench  the table in docs/performance.md: p50 / p99 of each stage, first frame, memory (CLIP=media/talker.mp4)
 # make steadiness  how steady the landmarks are and how far they lag (CLIP=media/talker.mp4)
 # make matrix the table in docs/fidelity.md: every row of tests/fidelity as often as it says there
 # make soak   its row on two hours of a paced loop (SECONDS=7200)
 # make test-camera   the program on virtual cameras in a virtual machine; needs Debian 12 and its archive
+# make test-python   tests the Python package, built for this machine (PYTHON=python3)
+# make test-wheel    installs that wheel in a bare Debian 12 and 13 and finds a face; needs root, debootstrap and Debian's archive
 # make test-deb      installs the package in a bare Debian 12 and annotates the demo clip; needs root, debootstrap and Debian's archive
 # make test-debian13 builds and tests everything on Debian 13; needs the same, and as long as a first build
 # make test-page     the page of live --serve in Chromium; needs Debian 12, about a minute
@@ -27,11 +30,14 @@ ZSH = site-functions
 COVERAGE = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1
+# Any from 3.10 on. Each has an environment of its own, with what the tests of the Python package need.
+PYTHON = python3
+VENV = target/venv/$(notdir $(PYTHON))
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ = target/fuzz/$(HOST)/release/facemark-fuzz
 
 .PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build test-page test-window \
-	install deb test-deb test-debian13
+	install deb wheel test-python test-wheel test-deb test-debian13
 
 demo: build
 	$(FACEMARK) annotate $(CLIP) -o demo.mp4 --overwrite
@@ -39,9 +45,24 @@ demo: build
 
 test: setup
 	cargo test --release --workspace
+	@$(MAKE) --no-print-directory test-python
+
+# After `cargo test`, which builds the program that the results are compared with.
+test-python: $(VENV)/ready
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" pip install --quiet --no-build-isolation --force-reinstall --no-deps ./python
+	FACEMARK=$(FACEMARK) $(VENV)/bin/python -m pytest --quiet python/tests
+
+$(VENV)/ready: python/tests/requirements.txt
+	@$(MAKE) --no-print-directory setup PACKAGES="python3-venv ffmpeg"
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement $<
+	touch $@
 
 test-camera: build
 	tests/camera/run.sh
+
+test-wheel:
+	tests/wheel.sh
 
 test-deb:
 	tests/deb.sh
@@ -91,6 +112,16 @@ deb:
 	rm -rf target/deb
 	$(MAKE) install DESTDIR=target/deb PREFIX=/usr ZSH=vendor-completions
 	target/tools/bin/cargo-deb --no-build
+
+# Zig links against an old glibc. The newest wheel is the one that was just built.
+wheel:
+	@$(MAKE) --no-print-directory setup PACKAGES="python3-venv"
+	test -x target/venv/wheel/bin/auditwheel || { $(PYTHON) -m venv target/venv/wheel && \
+		target/venv/wheel/bin/pip install --quiet 'maturin>=1.9,<2' ziglang auditwheel; }
+	PATH="$(CURDIR)/target/venv/wheel/bin:$$PATH" maturin build --release --zig --target $(HOST) --target-dir target/zig \
+		--compatibility manylinux2014 --manifest-path python/Cargo.toml --out target/wheels
+	target/venv/wheel/bin/auditwheel show $$(ls -t target/wheels/*.whl | head -1) | tee target/wheels/audit
+	grep -q '"manylinux_2_17_' target/wheels/audit
 
 docs: setup
 	FACEMARK_DOCS=write cargo test --release --test docs facts_about_models

@@ -1,5 +1,6 @@
 //! The command line: the last place that sees strings.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use facemark::face::Smoothing;
 use crate::catalog;
 use crate::draw::hide;
 use crate::error::Fault;
+use crate::output::openface::Columns;
 use crate::source::Part;
 use crate::source::adjusted::Adjustment;
 use crate::source::camera::{Encoding, Wanted};
@@ -39,6 +41,20 @@ Examples:
   facemark live talk.mp4 --serve 127.0.0.1:8080
   facemark live --no-window --jsonl - | jq .faces
   facemark live --no-window -o - --format yuv4mpeg | ffmpeg -i - -f v4l2 /dev/video9";
+
+const OPENFACE_HELP: &str = "\
+OpenFace's arguments that are known:
+  -f VIDEO, once or several times; -fdir FOLDER, for a folder of pictures
+  -out_dir FOLDER (processed), -of NAME: where the table goes
+  -2Dfp, -pose: which columns it has; both if neither is given
+  -q: print errors only; --overwrite: replace tables that exist
+
+What facemark does not have (-gaze, -3Dfp, -pdmparams, -aus, -simalign, -hogalign, -tracked) is named and left out.
+docs/openface.md says what is the same as there and what is not.
+
+Examples:
+  facemark openface -f talk.mp4 -out_dir features
+  facemark openface -fdir pictures -of session1 -2Dfp -pose";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:
@@ -72,6 +88,8 @@ pub enum Command {
     Bench(Bench),
     /// Show a camera's picture, or a video at its own speed, with its landmarks, in a window or on a page.
     Live(Live),
+    /// Take the arguments of OpenFace 2's FeatureExtraction and write its CSV.
+    Openface(Openface),
     /// List the cameras and the settings that they support.
     Devices(Devices),
     /// List the models.
@@ -328,6 +346,15 @@ fn parse_size(text: &str) -> Result<(u32, u32), String> {
     sides.filter(|&(width, height)| width > 0 && height > 0).ok_or("write it like 1280x720".to_owned())
 }
 
+/// Arguments of `openface`.
+#[derive(Debug, Args)]
+#[command(after_help = OPENFACE_HELP)]
+pub struct Openface {
+    /// OpenFace's arguments, see below.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub words: Vec<OsString>,
+}
+
 /// Arguments of `devices`.
 #[derive(Debug, Args)]
 pub struct Devices {
@@ -377,6 +404,9 @@ pub struct Data {
     /// Landmarks as one row per face, OpenFace's columns; - is standard output.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// If the table is to be as OpenFace writes it, which columns it has. The command `openface` sets it.
+    #[arg(skip)]
+    pub openface: Option<Columns>,
 }
 
 impl Data {

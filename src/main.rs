@@ -41,6 +41,7 @@ fn run(cli: &Cli, settings: Settings, stop: &AtomicBool) -> Result<()> {
         Command::Annotate(args) => command::annotate(args, settings, stop),
         Command::Bench(args) => command::bench(args, settings, stop),
         Command::Live(args) => command::live(args, settings, stop),
+        Command::Openface(args) => command::openface(args, settings, stop),
         Command::Devices(args) => command::devices(args, stop),
         Command::Models => command::models(),
         Command::Completions(args) => command::completions(args),

@@ -255,6 +255,28 @@ fn a_file_that_is_annotated_leaves_a_trace_of_every_frame() {
 }
 
 #[test]
+fn openfaces_arguments_give_its_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let clip = media("talker.mp4").to_string_lossy().into_owned();
+    let output =
+        facemark(["openface", "-wild", "-f", &clip, "-out_dir", &out("a"), "-2Dfp", "-pose", "-aus"]);
+    let message = text(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert_eq!(message.matches("action units").count(), 1, "{message}");
+    let table = fs::read_to_string(out("a/talker.csv")).expect("the table");
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split(',').collect()).collect();
+    let columns =
+        ["frame", "face_id", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz", "x_0"];
+    assert_eq!((&rows[0][..9], rows[0].len()), (&columns[..], 8 + 2 * 68));
+    assert_eq!((&rows[1][..3], &rows[120][..3]), (&["1", "0", "0.000"][..], &["120", "0", "4.958"][..]));
+    assert!(rows[1..].iter().all(|row| row[4] == "1" && row.len() == rows[0].len()));
+    fail(&["openface", "-f", &clip, "-out_dir", &out("a"), "-2Dfp"], 6, "--overwrite");
+    fail(&["openface", "-f", &clip, "-out_dir", &out("b"), "-2Dpf"], 2, "-2Dpf");
+    assert!(!folder.path().join("b").exists());
+}
+
+#[test]
 fn models_are_listed() {
     let list = succeed(&["models"]);
     for name in ["compact", "large", "resnet18", "full-face", "nose", "face"] {

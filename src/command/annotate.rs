@@ -52,6 +52,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         drop_streams: args.drop_streams,
         jsonl: data(&args.data.jsonl, "jsonl")?,
         csv: data(&args.data.csv, "csv")?,
+        openface: args.data.openface,
         trace: args.trace.clone(),
         overwrite: args.overwrite,
         ..Targets::default()

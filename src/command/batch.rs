@@ -169,6 +169,7 @@ fn targets(video: &Path, input: &Input, args: &Annotate) -> Targets {
         drop_streams: args.drop_streams,
         jsonl: args.data.jsonl.as_ref().map(|target| named(target, "jsonl")),
         csv: args.data.csv.as_ref().map(|target| named(target, "csv")),
+        openface: args.data.openface,
         show_latency: args.show_latency,
         hiding: args.hiding.how(),
         // What is left of an unfinished video is replaced.

@@ -9,6 +9,7 @@ mod job;
 mod live;
 mod manual;
 mod models;
+mod openface;
 
 pub use annotate::annotate;
 pub use bench::bench;
@@ -17,3 +18,4 @@ pub use devices::devices;
 pub use live::live;
 pub use manual::{completions, man};
 pub use models::models;
+pub use openface::openface;

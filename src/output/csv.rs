@@ -21,9 +21,7 @@ const BUFFER: usize = 1 << 16;
 /// Times count from the start of the film; if the file's own clock is not 0 there, a last column `start` has its
 /// value in seconds.
 pub struct Csv {
-    out: Writer<DataFile>,
-    /// The column names, until the first row: a run that is rejected leaves no output.
-    header: Option<Vec<String>>,
+    table: Table,
     info: SourceInfo,
     scheme: Scheme,
     measures: bool,
@@ -38,14 +36,13 @@ impl Csv {
     /// # Errors
     /// [`Fault::Output`] if it cannot be written.
     pub fn create(target: &Target, info: SourceInfo, scheme: Scheme, measures: bool) -> Result<Self> {
-        let out = WriterBuilder::new().buffer_capacity(BUFFER).from_writer(DataFile::create(target)?);
         let mut header = vec!["frame", "timestamp", "face_id", "confidence", "success"];
         header.extend(MEASURES.iter().filter(|_| measures));
         let mut header: Vec<String> = header.into_iter().map(str::to_owned).collect();
         let column = |axis| (0..scheme.n_points()).map(move |i| format!("{axis}_{i}"));
         header.extend(column('x').chain(column('y')).chain(["file".to_owned()]));
         header.extend((info.start != 0.0).then(|| "start".to_owned()));
-        Ok(Self { out, header: Some(header), info, scheme, measures })
+        Ok(Self { table: Table::create(target, header)?, info, scheme, measures })
     }
 
     fn face(&mut self, tracked: &Tracked, face: Option<&Face>) -> Result<()> {
@@ -65,12 +62,33 @@ impl Csv {
         row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).y)));
         row.push(self.info.file(tracked.frame.index).to_string_lossy().into_owned());
         row.extend((self.info.start != 0.0).then(|| format!("{:.6}", self.info.start)));
-        self.row(row)
+        self.table.row(row)
+    }
+}
+
+/// Rows of fields under column names.
+pub(super) struct Table {
+    out: Writer<DataFile>,
+    /// The column names, until the first row: a run that is rejected leaves no output.
+    header: Option<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn create(target: &Target, header: Vec<String>) -> Result<Self> {
+        let out = WriterBuilder::new().buffer_capacity(BUFFER).from_writer(DataFile::create(target)?);
+        Ok(Self { out, header: Some(header) })
     }
 
-    fn row(&mut self, fields: Vec<String>) -> Result<()> {
+    /// Writes a row, after the column names if it is the first one.
+    pub(super) fn row(&mut self, fields: Vec<String>) -> Result<()> {
         self.begin()?;
         self.put(fields)
+    }
+
+    /// Completes the file; without any row, it has only the column names.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.begin()?;
+        self.out.get_ref().finish()
     }
 
     /// Writes the header if there is none yet.
@@ -108,7 +126,6 @@ impl Sink for Csv {
     }
 
     fn finish(&mut self, _: End) -> Result<()> {
-        self.begin()?;
-        self.out.get_ref().finish()
+        self.table.finish()
     }
 }

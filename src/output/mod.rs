@@ -19,6 +19,7 @@ pub mod jsonl;
 mod made;
 pub mod net;
 mod opened;
+pub mod openface;
 pub mod overlay;
 mod partial;
 mod pictures;
@@ -38,6 +39,7 @@ use jsonl::Jsonl;
 pub use made::MadeFolder;
 use net::{Datagrams, Format};
 pub use opened::{Opened, Run};
+use openface::{Columns, OpenFace};
 use overlay::Hide;
 use partial::unpublish;
 pub use pictures::Annotated;
@@ -62,6 +64,8 @@ pub struct Targets {
     pub jsonl: Option<PathBuf>,
     /// Landmarks as a table.
     pub csv: Option<PathBuf>,
+    /// If the table is OpenFace's, which columns it has.
+    pub openface: Option<Columns>,
     /// Landmarks as OSC datagrams, to `HOST:PORT`.
     pub osc: Option<String>,
     /// Landmarks as JSON datagrams, to `HOST:PORT`.
@@ -147,7 +151,10 @@ impl Outputs {
             sinks.push(Box::new(Jsonl::create(target, info.clone())?));
         }
         if let Some(target) = &self.csv {
-            sinks.push(Box::new(Csv::create(target, info.clone(), scheme, run.measures)?));
+            sinks.push(match self.targets.openface {
+                Some(columns) => Box::new(OpenFace::create(target, scheme, columns)?),
+                None => Box::new(Csv::create(target, info.clone(), scheme, run.measures)?),
+            });
         }
         for (address, format) in [(&self.targets.osc, Format::Osc), (&self.targets.udp, Format::Json)] {
             if let Some(address) = address {

@@ -9,7 +9,8 @@ use crate::{files, read, root};
 
 /// All pages for readers.
 fn pages() -> Vec<PathBuf> {
-    let top = ["README.md", "SECURITY.md", "CHANGELOG.md", "tracker/README.md"].map(PathBuf::from);
+    let top = ["README.md", "SECURITY.md", "CHANGELOG.md", "tracker/README.md", "python/README.md"]
+        .map(PathBuf::from);
     let folders = ["docs", "models", "media", "training"];
     top.into_iter().chain(folders.iter().flat_map(|folder| files(folder, "md"))).collect()
 }

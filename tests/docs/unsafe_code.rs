@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{block, files, read};
 
 /// The folders with our code.
-const FOLDERS: [&str; 7] = ["src", "tracker", "training", "features", "fuzz", "examples", "tests"];
+const FOLDERS: [&str; 8] = ["src", "tracker", "training", "python", "features", "fuzz", "examples", "tests"];
 
 /// Whether a line of Rust starts something unsafe. Comments and attributes do not.
 fn is_unsafe(line: &str) -> bool {

@@ -70,7 +70,7 @@
 //!
 //! 1. The library knows no devices and no file formats except its models'. It starts no threads, except for
 //!    nets if [`Options::threads`] is more than 1.
-//! 2. Only [`crop`] uses OpenCV, behind the feature `opencv`. That changes a crop by at most two grey levels.
+//! 2. Only [`crop`] uses OpenCV, behind the feature `opencv`. Crops are the same without it.
 //! 3. All crops are cut and normalised in [`crop`], the trainer's included.
 //! 4. Time is data: smoothing and tracking use the time passed with each picture, never a clock.
 //! 5. Bad input never makes the library panic, whatever values the public fields have. Only running out of
