@@ -48,6 +48,12 @@ impl Fault {
         Error::new(Blamed { fault: self, message: message.to_string() })
     }
 
+    /// The fault with this exit code; [`Fault::Failure`] for any other number.
+    pub fn from_code(code: u8) -> Self {
+        let all = [Self::Usage, Self::Input, Self::Device, Self::Model, Self::Output, Self::EndedEarly];
+        all.into_iter().find(|&fault| fault as u8 == code).unwrap_or(Self::Failure)
+    }
+
     /// The fault that an error carries; [`Fault::Failure`] if it has none.
     pub fn of(error: &Error) -> Self {
         match (error.downcast_ref::<Blamed>(), error.downcast_ref()) {

@@ -41,6 +41,8 @@ fn run(cli: &Cli, settings: Settings, stop: &AtomicBool) -> Result<()> {
         Command::Annotate(args) => command::annotate(args, settings, stop),
         Command::Bench(args) => command::bench(args, settings, stop),
         Command::Live(args) => command::live(args, settings, stop),
+        Command::Status(args) => command::status(args),
+        Command::Merge(args) => command::merge(args, settings),
         Command::Devices(args) => command::devices(args, stop),
         Command::Models => command::models(),
         Command::Completions(args) => command::completions(args),

@@ -107,8 +107,8 @@ impl Sink for Csv {
         tracked.faces.iter().try_for_each(|face| self.face(tracked, Some(face)))
     }
 
-    fn finish(&mut self, _: End) -> Result<()> {
+    fn finish(&mut self, end: End) -> Result<()> {
         self.begin()?;
-        self.out.get_ref().finish()
+        self.out.get_ref().finish(end)
     }
 }

@@ -3,6 +3,7 @@
 //! A command fills in [`Targets`], [`Outputs`] checks them once, and [`Outputs::open`] creates the sinks of a run. Only
 //! this file knows which sinks there are and in which order they take a frame.
 
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -39,12 +40,13 @@ pub use made::MadeFolder;
 use net::{Datagrams, Format};
 pub use opened::{Opened, Run};
 use overlay::Hide;
-use partial::unpublish;
+pub(crate) use partial::write_whole;
 pub use pictures::Annotated;
 use pictures::Pictures;
+pub use progress::Board;
 pub use sink::{End, Sink};
 use stamp::Stamp;
-use target::{Target, is_special};
+use target::{Incomplete, PARTIAL, Target, UNFINISHED, is_special};
 use trace::Trace;
 
 /// What a run should write, as given by the user: `-` is standard output.
@@ -70,6 +72,8 @@ pub struct Targets {
     pub html: Option<PathBuf>,
     /// Whether existing files are replaced.
     pub overwrite: bool,
+    /// What becomes of files that are not completed.
+    pub incomplete: Incomplete,
 }
 
 impl Targets {
@@ -77,6 +81,16 @@ impl Targets {
     pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         let annotated = self.annotated.as_ref().and_then(Annotated::path);
         annotated.into_iter().chain(&self.jsonl).chain(&self.csv).chain(&self.html).chain(&self.trace)
+    }
+
+    /// Removes the unfinished files of a run with these targets that was killed.
+    pub fn clean_up(&self) {
+        for path in self.paths() {
+            for suffix in [PARTIAL, UNFINISHED] {
+                // Most do not exist.
+                let _ = fs::remove_file(self.incomplete.temporary(path, suffix));
+            }
+        }
     }
 }
 
@@ -114,6 +128,9 @@ impl Outputs {
         let (jsonl, csv, trace, html) = (jsonl?, csv?, trace?, html?);
         let pictures = |annotated| Pictures::check(annotated, input, targets.overwrite);
         let pictures = targets.annotated.as_ref().map(pictures).transpose()?;
+        let or = |target: Option<Target>| target.map(|target| target.or(targets.incomplete.clone()));
+        let [jsonl, csv, trace, html] = [jsonl, csv, trace, html].map(or);
+        let pictures = pictures.map(|pictures| pictures.or(&targets.incomplete));
         Ok(Self { pictures, jsonl, csv, trace, html, targets })
     }
 
@@ -125,11 +142,6 @@ impl Outputs {
     /// Whether all files exist, which means that they are complete.
     pub fn exist(&self) -> bool {
         self.paths().filter(|path| path.as_os_str() != "-").all(|path| path.exists())
-    }
-
-    /// Removes the final names from the files of a run that was stopped early.
-    pub fn set_aside(&self) {
-        self.paths().filter(|path| path.is_file()).for_each(|path| unpublish(path));
     }
 
     /// Opens everything for a run that is also `shown` to people.
@@ -235,6 +247,7 @@ mod tests {
             live: true,
             deadline: None,
             progress: false,
+            board: None,
         };
         let (seen, partial) = (AtomicUsize::new(0), path("a.jsonl.partial"));
         let mut opened = outputs.open(run, vec![Box::new(Viewer(&seen, &partial))]).unwrap();
@@ -250,8 +263,6 @@ mod tests {
         assert!(luma.iter().any(|&v| v != GRAY), "the face is in the raw video");
         let trace = std::fs::read_to_string(path("a.json")).unwrap();
         assert!(trace.contains("draw") && trace.contains("to data"), "{trace}");
-        outputs.set_aside();
-        assert!(!outputs.exist() && partial.exists());
     }
 
     #[test]
