@@ -99,7 +99,7 @@ pub(super) fn annotate(
 ) -> Result<()> {
     let (jobs, _folders) = prepare(input, args)?;
     let pace = if args.live { Pace::Live } else { Pace::Free };
-    let board = Board::new(jobs.len(), !settings.quiet);
+    let board = Board::new(!settings.quiet);
     let crew = Crew { args, settings, stop, board: &board };
     let ends = crew.each(&jobs, |job, tracker| {
         if args.resume && job.outputs().exist() {
@@ -112,7 +112,7 @@ pub(super) fn annotate(
             return Ok(Done::Stopped);
         }
         if !settings.quiet {
-            board.tell(outcome);
+            board.tell(&outcome);
         }
         Ok(Done::Annotated)
     })?;

@@ -9,7 +9,7 @@ use facemark::Tracker;
 use super::common::{Settings, tracker};
 use super::room;
 use crate::cli::Annotate;
-use crate::error::Fault;
+use crate::error::{Fault, one_line};
 use crate::output::Board;
 use crate::threads::share;
 
@@ -68,6 +68,7 @@ impl Crew<'_> {
     ) -> Result<Vec<Option<Result<Done>>>> {
         let ends: Mutex<Vec<_>> = Mutex::new(items.iter().map(|_| None).collect());
         let is_closed = AtomicBool::new(false);
+        self.board.begin(items.len());
         let may_go_on = || !self.stop.load(Ordering::Relaxed) && !is_closed.load(Ordering::Relaxed);
         share("annotating", self.jobs(items.len())?, items, |items| {
             let mut tracker = tracker(&self.args.tracking, self.args.hiding.how().is_some())?;
@@ -82,7 +83,7 @@ impl Crew<'_> {
                         is_closed.store(true, Ordering::Relaxed);
                         return end.map(drop);
                     }
-                    self.board.log_error(error);
+                    self.board.above(|| log::error!("{}", one_line(&format!("{error:#}"))));
                 }
                 // Poisoned only if another thread panicked right here.
                 if let Ok(mut ends) = ends.lock() {

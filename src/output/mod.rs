@@ -217,7 +217,7 @@ mod tests {
             let frame = &tracked.frame;
             let is_plain = frame.image.luma.data().iter().all(|&v| v == GRAY);
             let is_stamped = frame.timing.get(Stage::Data).is_some();
-            let has_line = std::fs::metadata(self.1).is_ok_and(|file| file.len() > 0);
+            let has_line = fs::metadata(self.1).is_ok_and(|file| file.len() > 0);
             self.0.fetch_add(usize::from(is_plain && is_stamped && has_line), Ordering::Relaxed);
             Ok(())
         }
@@ -258,10 +258,10 @@ mod tests {
         opened.finish(End::Complete).unwrap();
         assert_eq!((seen.load(Ordering::Relaxed), opened.report().frames_with_face()), (2, 2));
         assert!(outputs.exist() && !partial.exists());
-        let raw = std::fs::read(path("a.y4m")).unwrap();
+        let raw = fs::read(path("a.y4m")).unwrap();
         let luma = &raw[raw.len() - 64 * 48 * 3 / 2..][..64 * 48];
         assert!(luma.iter().any(|&v| v != GRAY), "the face is in the raw video");
-        let trace = std::fs::read_to_string(path("a.json")).unwrap();
+        let trace = fs::read_to_string(path("a.json")).unwrap();
         assert!(trace.contains("draw") && trace.contains("to data"), "{trace}");
     }
 
@@ -280,6 +280,6 @@ mod tests {
             let error = Outputs::new(targets, None).unwrap_err();
             assert!(Fault::of(&error) == fault && error.to_string().contains(word), "{error}");
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -1,13 +1,12 @@
 //! The bar on standard error.
 
-use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::sink::{End, Sink};
-use crate::error::tell;
+use crate::error::{one_line, tell};
 use crate::frame::Tracked;
 use crate::info::SourceInfo;
 
@@ -47,17 +46,22 @@ impl Sink for Progress {
 #[derive(Debug)]
 pub struct Board {
     bar: ProgressBar,
-    videos: usize,
+    videos: AtomicUsize,
     ended: AtomicUsize,
 }
 
 impl Board {
-    /// For a batch of this many videos.
-    pub fn new(videos: usize, visible: bool) -> Self {
+    /// A display without videos yet.
+    pub fn new(visible: bool) -> Self {
         let bar = bar(None, "{spinner} {prefix}, {pos} frames, {per_sec}", visible);
-        let board = Self { bar, videos, ended: AtomicUsize::new(0) };
-        board.count(0);
-        board
+        Self { bar, videos: AtomicUsize::new(0), ended: AtomicUsize::new(0) }
+    }
+
+    /// This many videos follow.
+    pub fn begin(&self, videos: usize) {
+        self.videos.store(videos, Ordering::Relaxed);
+        self.ended.store(0, Ordering::Relaxed);
+        self.count(0);
     }
 
     /// The display as a sink of one of the runs.
@@ -70,19 +74,20 @@ impl Board {
         self.count(1);
     }
 
-    /// Writes a line above the display.
-    pub fn tell(&self, line: impl Display) {
-        self.bar.suspend(|| tell(line));
+    /// Writes a line above the display. Names of files may hold line feeds.
+    pub fn tell(&self, line: &str) {
+        self.above(|| tell(one_line(line)));
     }
 
-    /// Reports an error above the display.
-    pub fn log_error(&self, error: &anyhow::Error) {
-        self.bar.suspend(|| log::error!("{error:#}"));
+    /// Lets `act` write above the display.
+    pub fn above(&self, act: impl FnOnce()) {
+        self.bar.suspend(act);
     }
 
     fn count(&self, more: usize) {
         let ended = self.ended.fetch_add(more, Ordering::Relaxed) + more;
-        self.bar.set_prefix(format!("{ended}/{} videos", self.videos));
+        let videos = self.videos.load(Ordering::Relaxed);
+        self.bar.set_prefix(format!("{ended}/{videos} videos"));
     }
 }
 

@@ -27,6 +27,8 @@ mod odd;
 mod outputs;
 mod pixels;
 mod program;
+mod ranges;
+mod shards;
 mod signals;
 mod soak;
 mod streams;

@@ -61,13 +61,13 @@ pub(super) fn annotate(
         note::write(&units, args, &folder)?;
     }
     if args.sharding.plan {
-        return show(&units, &shards);
+        return show(&units, &shards, args);
     }
     let ours = |(unit, &shard): (Unit, &usize)| (shard == place.index as usize).then_some(unit);
     let mut units: Vec<Unit> = units.into_iter().zip(&shards).filter_map(ours).collect();
     // Long ones first: with several at once, the last one to end ends earlier.
     units.sort_by_key(|unit| std::cmp::Reverse(unit.weight));
-    let board = Board::new(units.len(), !settings.quiet);
+    let board = Board::new(!settings.quiet);
     let crew = Crew { args, settings, stop, board: &board };
     let ends = Runner { crew, part, folder }.run(&units)?;
     drop(board);
@@ -88,13 +88,14 @@ fn make(folders: &[&PathBuf]) -> Result<Vec<MadeFolder>> {
     folders.iter().map(make).collect()
 }
 
-/// Prints which shard takes what.
-fn show(units: &[Unit], shards: &[usize]) -> Result<()> {
+/// Prints which shard takes what, and what is done.
+fn show(units: &[Unit], shards: &[usize], args: &Annotate) -> Result<()> {
     let line = |(unit, shard): (&Unit, &usize)| {
         let video = unit.video.to_string_lossy();
         let [part, parts] = unit.numbers().unwrap_or([1, 1]);
-        let entry =
-            json!({"shard": shard, "video": video, "part": part, "parts": parts, "bytes": unit.weight});
+        let done = !args.overwrite && unit.is_complete(args);
+        let bytes = unit.weight;
+        let entry = json!({"shard": shard, "video": video, "part": part, "parts": parts, "bytes": bytes, "done": done});
         format!("{entry}\n")
     };
     print(units.iter().zip(shards).map(line).collect::<String>())

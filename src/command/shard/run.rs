@@ -126,7 +126,7 @@ impl Runner<'_> {
             return Ok(Done::Stopped);
         }
         if !settings.quiet {
-            board.tell(outcome);
+            board.tell(&outcome);
         }
         Ok(Done::Annotated)
     }

@@ -11,7 +11,7 @@ use super::note::{self, Entry};
 use super::state::{self, Stage, State};
 use crate::cli::Status;
 use crate::command::common::print;
-use crate::error::{Blame, Fault};
+use crate::error::{Blame, Fault, one_line};
 
 /// How a video or range stands, whatever its state file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -202,7 +202,7 @@ fn list<'a>(
 impl std::fmt::Display for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // A name with line feeds stays on one line.
-        write!(f, "{}", self.video.escape_debug())?;
+        write!(f, "{}", one_line(&self.video))?;
         if let Some([part, parts]) = self.range {
             write!(f, ", range {part} of {parts}")?;
         }
@@ -218,7 +218,7 @@ impl std::fmt::Display for Line {
                 )
             }
             (_, Some(code), Some(message)) => {
-                write!(f, ": attempt {attempts}, exit code {code}: {}", message.escape_debug())
+                write!(f, ": attempt {attempts}, exit code {code}: {}", one_line(message))
             }
             _ => Ok(()),
         }
@@ -227,14 +227,13 @@ impl std::fmt::Display for Line {
 
 #[cfg(test)]
 mod tests {
-    use super::super::process::Process;
     use super::*;
 
     #[test]
     fn outputs_and_processes_count_more_than_what_is_written_down() {
         let running = State::begin(None, Path::new("a.mp4"), None);
         let mut dead = running.clone();
-        dead.process = Process { pid: u32::MAX, ..dead.process };
+        dead.process.pid = u32::MAX;
         let stage = |stage| running.clone().ended(stage);
         for (state, is_complete, expected) in [
             (Some(running.clone()), Some(false), Standing::Running),
