@@ -14,6 +14,7 @@
 # make test-wheel    installs that wheel in a bare Debian 12 and 13 and finds a face; needs root, debootstrap and Debian's archive
 # make test-deb      installs the package in a bare Debian 12 and annotates the demo clip; needs root, debootstrap and Debian's archive
 # make test-debian13 builds and tests everything on Debian 13; needs the same, and as long as a first build
+# make test-cluster  480 videos on three nodes of Slurm, and of Ray, one of which is killed; needs Debian, root and PyPI
 # make test-page     the page of live --serve in Chromium; needs Debian 12, about a minute
 # make test-window   the window and its keys on a display without a screen; needs Debian or Ubuntu, about a minute
 # make fuzz   its rows on fuzzed inputs, each kind for as long as requested (SECONDS=600)
@@ -36,7 +37,7 @@ VENV = target/venv/$(notdir $(PYTHON))
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ = target/fuzz/$(HOST)/release/facemark-fuzz
 
-.PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build test-page test-window \
+.PHONY: demo test test-camera lint docs bench steadiness matrix soak fuzz setup build test-page test-window test-cluster \
 	install deb wheel test-python test-wheel test-deb test-debian13
 
 demo: build
@@ -69,6 +70,13 @@ test-deb:
 
 test-debian13:
 	tests/debian13.sh
+
+# Ray gets an environment of its own.
+test-cluster: build
+	@$(MAKE) --no-print-directory setup PACKAGES="python3 python3-venv ffmpeg slurm-wlm munge procps"
+	FACEMARK=$(FACEMARK) tests/cluster/on_slurm.py
+	test -x target/ray/bin/ray || { python3 -m venv target/ray && target/ray/bin/pip install --quiet "ray==2.60.*"; }
+	FACEMARK=$(FACEMARK) target/ray/bin/python -B tests/cluster/on_ray.py
 
 test-page: build
 	@$(MAKE) --no-print-directory setup PACKAGES="python3 ffmpeg imagemagick chromium chromium-driver"

@@ -17,12 +17,17 @@ use crate::source::Part;
 use crate::source::adjusted::Adjustment;
 use crate::source::camera::{Encoding, Wanted};
 
+mod shard;
+
+pub use shard::{Merge, Shard, Sharding, Status};
+
 const EXAMPLES: &str = "\
 Examples:
   facemark annotate talk.mp4 -o talk-annotated.mp4
   facemark annotate talk.mp4 --jsonl landmarks.jsonl --csv landmarks.csv
   facemark annotate photos/ --jsonl - | jq .faces
   facemark annotate talks/ -o annotated/ --resume
+  facemark annotate --list videos.txt --jsonl data/ --shard 2/8
   facemark bench talk.mp4 --json
   facemark live
 
@@ -90,6 +95,10 @@ pub enum Command {
     Live(Live),
     /// Take the arguments of OpenFace 2's FeatureExtraction and write its CSV.
     Openface(Openface),
+    /// Say how far `annotate --list` has come on all machines, and which videos failed.
+    Status(Status),
+    /// Join the data of a film that `annotate --split` cut into ranges.
+    Merge(Merge),
     /// List the cameras and the settings that they support.
     Devices(Devices),
     /// List the models.
@@ -107,7 +116,7 @@ pub enum Command {
 pub struct Annotate {
     /// Videos or pictures (JPEG, PNG, WebP, BMP, TIFF, GIF), or a folder of either. In a folder that holds videos,
     /// pictures are left out.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "list", conflicts_with = "list")]
     pub input: Vec<PathBuf>,
     /// The annotated video (.mp4, .mov, .mkv) or picture; for several, a folder. For several videos --jsonl and --csv
     /// are folders, too. A name that ends in / is always a folder.
@@ -136,6 +145,12 @@ pub struct Annotate {
     /// Skip the videos whose outputs all exist, to continue a batch that was interrupted.
     #[arg(long)]
     pub resume: bool,
+    /// Annotate N videos at once. [default: one for each core, as far as memory allows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Which part of a list of videos.
+    #[command(flatten)]
+    pub sharding: Sharding,
     /// Where to write the landmarks.
     #[command(flatten)]
     pub data: Data,

@@ -48,6 +48,12 @@ impl Fault {
         Error::new(Blamed { fault: self, message: message.to_string() })
     }
 
+    /// The fault with this exit code; [`Fault::Failure`] for any other number.
+    pub fn from_code(code: u8) -> Self {
+        let all = [Self::Usage, Self::Input, Self::Device, Self::Model, Self::Output, Self::EndedEarly];
+        all.into_iter().find(|&fault| fault as u8 == code).unwrap_or(Self::Failure)
+    }
+
     /// The fault that an error carries; [`Fault::Failure`] if it has none.
     pub fn of(error: &Error) -> Self {
         match (error.downcast_ref::<Blamed>(), error.downcast_ref()) {
@@ -78,6 +84,12 @@ pub fn tell(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// The text with its line feeds and other control characters escaped.
+pub fn one_line(text: &str) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
@@ -90,6 +102,13 @@ mod tests {
         let error = error.context("while loading x.onnx").unwrap_err();
         assert_eq!(Fault::of(&error), Fault::Model);
         assert_eq!(format!("{error:#}"), "while loading x.onnx: bad weights");
+    }
+
+    #[test]
+    fn a_line_feed_in_a_name_leaves_one_line() {
+        assert_eq!(one_line("a\nb\u{7}ü 'c'"), "a\\nb\\u{7}ü 'c'");
+        assert_eq!(Fault::from_code(Fault::Input as u8), Fault::Input);
+        assert_eq!(Fault::from_code(99), Fault::Failure);
     }
 
     #[test]

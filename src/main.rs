@@ -42,6 +42,8 @@ fn run(cli: &Cli, settings: Settings, stop: &AtomicBool) -> Result<()> {
         Command::Bench(args) => command::bench(args, settings, stop),
         Command::Live(args) => command::live(args, settings, stop),
         Command::Openface(args) => command::openface(args, settings, stop),
+        Command::Status(args) => command::status(args),
+        Command::Merge(args) => command::merge(args, settings),
         Command::Devices(args) => command::devices(args, stop),
         Command::Models => command::models(),
         Command::Completions(args) => command::completions(args),

@@ -1,6 +1,8 @@
 //! Threads beside the pipeline, for work that must not hold up the display: each has a bounded inbox.
 
 use std::any::Any;
+use std::iter;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
@@ -150,6 +152,33 @@ pub fn spawn<T: Send + 'static>(
     thread.map_err(Error::from).blame(Fault::Failure, || format!("cannot start the {name} thread"))
 }
 
+/// Works through `items` with this many threads, each of which takes the next item that none has taken. With one, that is
+/// the calling thread. `work` gets the items one by one, with their places among all.
+///
+/// # Errors
+/// The first of the threads' own, or a panic, once all have ended.
+pub fn share<T: Sync>(
+    name: &'static str,
+    threads: usize,
+    items: &[T],
+    work: impl Fn(&mut dyn Iterator<Item = (usize, &T)>) -> Result<()> + Sync,
+) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let place = next.fetch_add(1, Ordering::Relaxed);
+        items.get(place).map(|item| (place, item))
+    };
+    let work = || work(&mut iter::from_fn(take));
+    if threads <= 1 {
+        return work();
+    }
+    thread::scope(|scope| {
+        let crew: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let ends: Vec<_> = crew.into_iter().map(|thread| joined(thread.join(), name)?).collect();
+        ends.into_iter().collect()
+    })
+}
+
 /// What a thread returned; its panic as an error.
 pub(crate) fn joined<T>(joined: thread::Result<T>, stage: &str) -> Result<T> {
     joined.map_err(|panic| {
@@ -277,6 +306,27 @@ mod tests {
         let long = Duration::from_secs(1);
         assert_eq!((feed.wait(long), feed.wait(long)), (Latest::New(2), Latest::Closed));
         assert_eq!(Fault::of(&feed.end().unwrap_err()), Fault::Device);
+    }
+
+    #[test]
+    fn items_are_shared_and_each_is_taken_once() {
+        for threads in [1, 3] {
+            let sum = AtomicUsize::new(0);
+            let work = |items: &mut dyn Iterator<Item = (usize, &usize)>| {
+                items.for_each(|(place, item)| {
+                    assert_eq!(place + 1, *item);
+                    sum.fetch_add(*item, Ordering::Relaxed);
+                });
+                Ok(())
+            };
+            share("share", threads, &(1..=100).collect::<Vec<_>>(), work).unwrap();
+            assert_eq!(sum.into_inner(), 5050);
+        }
+        let broken = share("share", 2, &[1, 2], |items| match items.next() {
+            Some(_) => panic!("ouch"),
+            None => Ok(()),
+        });
+        assert!(broken.unwrap_err().to_string().contains("ouch"));
     }
 
     #[test]

@@ -22,8 +22,9 @@ const H264_SPEED: &str = "veryfast";
 /// For pictures of more than [`HUGE`] pixels: this preset keeps far fewer of them in memory.
 const H264_SPEED_HUGE: &str = "ultrafast";
 const HUGE: usize = 12_000_000;
-/// More threads gain little, and each holds a picture in memory.
-const MAX_THREADS: usize = 4;
+/// More threads gain little, and each holds a picture in memory. It is the same on every machine: libx264's output depends
+/// on it.
+const THREADS: usize = 4;
 /// Quantiser of the MPEG-4 fallback, 1 to 31.
 const MPEG4_QUANTISER: c_int = 3;
 /// The most ticks per second that MPEG-4 can express.
@@ -91,8 +92,7 @@ impl Encoder {
             flags |= codec::Flags::INTERLACED_DCT | codec::Flags::INTERLACED_ME;
         }
         encoder.set_flags(flags);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        encoder.set_threading(threading::Config::count(cores.min(MAX_THREADS)));
+        encoder.set_threading(threading::Config::count(THREADS));
         tag(&mut encoder, info);
         let encoder = encoder.open_with(options).blame(Fault::Output, || {
             let name = codec.name();

@@ -7,7 +7,8 @@ use anyhow::Result;
 
 use super::batch::{self, Input, also_left_out};
 use super::common::{Settings, annotated, tracker};
-use super::job::Job;
+use super::job::{Around, Job};
+use super::shard;
 use crate::cli::Annotate;
 use crate::error::{Fault, tell};
 use crate::output::target::means_folder;
@@ -23,6 +24,9 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
         return Err(Fault::Usage.error("nothing to write; pass -o FILE, --jsonl FILE or --csv FILE"));
     }
     let part = args.part()?;
+    if let Some(list) = &args.sharding.list {
+        return shard::annotate(list, args, part, settings, stop);
+    }
     let input = Input::new(&args.input)?;
     let mut files = args.output.iter().chain(args.data.files());
     if input.videos && files.any(|target| input.is_folder(target)) {
@@ -65,7 +69,7 @@ pub fn annotate(args: &Annotate, settings: Settings, stop: &AtomicBool) -> Resul
     let pace = if args.live { Pace::Live } else { Pace::Free };
     let mut source = job.open(pace, part, args.reading.adjustment())?;
     let mut tracker = tracker(&args.tracking, !input.videos, args.hiding.how().is_some())?;
-    let outcome = job.run(source.as_mut(), &mut tracker, settings, stop)?;
+    let outcome = job.run(source.as_mut(), &mut tracker, settings, Around::default(), stop)?;
     if !settings.quiet {
         tell(outcome + &also_left_out(input.left_out));
     }

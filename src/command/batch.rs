@@ -1,18 +1,20 @@
-//! `facemark annotate` for several videos: one after another, and a broken one does not stop the rest.
+//! `facemark annotate` for several videos.
 
 use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Result};
 
-use super::common::{Settings, tracker};
-use super::job::Job;
+use super::common::Settings;
+use super::crew::{Crew, Done, Tally};
+use super::job::{Around, Job};
 use crate::av::container::{Copying, ending_for};
 use crate::cli::Annotate;
 use crate::error::{Fault, tell};
-use crate::output::target::means_folder;
-use crate::output::{Annotated, MadeFolder, Targets};
+use crate::output::target::{Incomplete, means_folder};
+use crate::output::{Annotated, Board, MadeFolder, Targets};
 use crate::source::Part;
 use crate::source::files::{Files, Pace};
 use crate::source::folder::{Folder, leave_out};
@@ -98,74 +100,68 @@ pub(super) fn annotate(
 ) -> Result<()> {
     let (jobs, _folders) = prepare(input, args)?;
     let pace = if args.live { Pace::Live } else { Pace::Free };
-    let mut tracker = tracker(&args.tracking, false, args.hiding.how().is_some())?;
-    let (mut done, mut skipped, mut failures) = (0, 0, Vec::new());
-    for job in jobs.iter().filter(|_| !stop.load(Ordering::Relaxed)) {
+    let board = Board::new(!settings.quiet);
+    let crew = Crew { args, settings, stop, board: &board };
+    let ends = crew.each(&jobs, |job, tracker| {
         if args.resume && job.outputs().exist() {
-            skipped += 1;
-            continue;
+            return Ok(Done::Before);
         }
-        tracker.reset();
-        let result = job
-            .open(pace, part, args.reading.adjustment())
-            .and_then(|mut source| job.run(source.as_mut(), &mut tracker, settings, stop));
-        match result {
-            Ok(_) if stop.load(Ordering::Relaxed) => job.outputs().set_aside(),
-            Ok(outcome) => {
-                done += 1;
-                if !settings.quiet {
-                    tell(outcome);
-                }
-            }
-            Err(error) if Fault::of(&error) == Fault::ClosedPipe => return Err(error),
-            Err(error) => {
-                log::error!("{error:#}");
-                failures.push(error);
-            }
+        let mut source = job.open(pace, part, args.reading.adjustment())?;
+        let around = Around { board: Some(&board), sinks: Vec::new() };
+        let outcome = job.run(source.as_mut(), tracker, settings, around, stop)?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Done::Stopped);
         }
-    }
+        if !settings.quiet {
+            board.tell(&outcome);
+        }
+        Ok(Done::Annotated)
+    })?;
+    drop(board);
+    let tally = Tally::of(ends);
     if !settings.quiet {
-        let (all, failed) = (jobs.len(), failures.len());
-        let left = all - done - skipped - failed;
-        tell(format_args!(
-            "{all} videos: {done} annotated, {skipped} done before, {failed} failed, {left} not begun or stopped{}",
-            also_left_out(input.left_out)
-        ));
+        tell(tally.summary() + &also_left_out(input.left_out));
     }
-    verdict(&failures, jobs.len())
+    tally.verdict()
 }
 
-fn verdict(failures: &[Error], all: usize) -> Result<()> {
-    failures.first().map_or(Ok(()), |first| {
-        let count = failures.len();
-        Err(Fault::of(first).error(format!("{count} of {all} videos failed; the messages above name them")))
-    })
+/// The ending of a video's copy if `folder` gets it: the video's own if copies keep it, or that of a kind of file that holds
+/// more of its streams. A copy that is there already keeps its name in runs that skip those.
+pub(super) fn ending_of_copy(video: &Path, stem: &OsStr, folder: Option<&Path>, args: &Annotate) -> String {
+    let own = ending(video);
+    let kept = if KEPT.contains(&&*own) { &own } else { "mkv" };
+    let Some(folder) = folder else { return kept.to_owned() };
+    let skips = args.resume || args.sharding.list.is_some();
+    if skips && folder.join(with_ending(stem, kept)).exists() {
+        return kept.to_owned();
+    }
+    let copying = Copying { drop_streams: args.drop_streams, hides_faces: args.hiding.how().is_some() };
+    ending_for(video, kept, copying).to_owned()
 }
 
-/// The outputs of a video.
-fn targets(video: &Path, input: &Input, args: &Annotate) -> Targets {
-    let stem = video.file_stem().unwrap_or_default();
+fn with_ending(stem: &OsStr, ending: &str) -> OsString {
+    let mut name = stem.to_owned();
+    name.push(".");
+    name.push(ending);
+    name
+}
+
+/// The outputs of a video. Those for which `is_folder` holds are folders, in which its own are called `stem`, and its copy ends
+/// in `ending`.
+pub(super) fn targets(
+    stem: &OsStr,
+    ending: &str,
+    args: &Annotate,
+    is_folder: impl Fn(&Path) -> bool,
+) -> Targets {
     let named = |target: &PathBuf, ending: &str| {
-        if target.as_os_str() == "-" || !input.is_folder(target) {
+        if target.as_os_str() == "-" || !is_folder(target) {
             return target.clone();
         }
-        let mut name = stem.to_owned();
-        name.push(".");
-        name.push(ending);
-        target.join(name)
-    };
-    let annotated = |target: &PathBuf| {
-        let own = ending(video);
-        let kept = if KEPT.contains(&&*own) { &own } else { "mkv" };
-        let is_done = args.resume && named(target, kept).exists();
-        if is_done || !input.is_folder(target) {
-            return named(target, kept);
-        }
-        let copying = Copying { drop_streams: args.drop_streams, hides_faces: args.hiding.how().is_some() };
-        named(target, ending_for(video, kept, copying))
+        target.join(with_ending(stem, ending))
     };
     Targets {
-        annotated: args.output.as_ref().map(annotated).map(Annotated::Copy),
+        annotated: args.output.as_ref().map(|target| Annotated::Copy(named(target, ending))),
         drop_streams: args.drop_streams,
         jsonl: args.data.jsonl.as_ref().map(|target| named(target, "jsonl")),
         csv: args.data.csv.as_ref().map(|target| named(target, "csv")),
@@ -174,6 +170,7 @@ fn targets(video: &Path, input: &Input, args: &Annotate) -> Targets {
         hiding: args.hiding.how(),
         // What is left of an unfinished video is replaced.
         overwrite: args.overwrite || args.resume,
+        incomplete: Incomplete::SetAside,
         ..Targets::default()
     }
 }
@@ -192,7 +189,10 @@ fn prepare(input: &Input, args: &Annotate) -> Result<(Vec<Job>, Vec<MadeFolder>)
     let folders = folders.collect::<Result<Vec<_>>>()?;
     let mut names = HashSet::new();
     let prepare = |video: &PathBuf| {
-        let targets = targets(video, input, args);
+        let stem = video.file_stem().unwrap_or_default();
+        let folder = args.output.as_deref().filter(|target| input.is_folder(target) && *target != "-");
+        let ending = ending_of_copy(video, stem, folder, args);
+        let targets = targets(stem, &ending, args, |target| input.is_folder(target));
         for path in targets.paths().filter(|path| path.as_os_str() != "-") {
             if !names.insert(path.clone()) {
                 let message = format!("two videos would become {}; annotate them apart", path.display());

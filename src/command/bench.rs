@@ -39,7 +39,7 @@ pub fn bench(args: &Bench, settings: Settings, stop: &AtomicBool) -> Result<()> 
     let run = Run { live, deadline, ..settings.run(&info, &tracker) };
     let mut outputs = outputs.open(run, Vec::new())?;
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut [&mut outputs], stop)?;
-    tell_crowd(&summary);
+    tell_crowd(&summary, "");
     let frames = outputs.report().frames();
     if frames <= WARM_UP {
         let message = format!("{frames} frames are too few to measure: the first {WARM_UP} are warm-up");

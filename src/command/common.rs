@@ -34,6 +34,7 @@ impl Settings {
             live: false,
             deadline: None,
             progress: !self.quiet,
+            board: None,
         }
     }
 }
@@ -65,12 +66,12 @@ pub(super) fn annotated(
     })
 }
 
-/// Reports if not all faces were followed.
-pub(super) fn tell_crowd(summary: &Summary) {
+/// Reports if not all faces were followed; `which` is the video's name and a colon, where there are several.
+pub(super) fn tell_crowd(summary: &Summary, which: &str) {
     let Crowd { seen, followed } = summary.crowd;
     if seen > followed {
         log::warn!(
-            "{seen} faces were seen at once and only {followed} followed; --max-faces {seen} follows all"
+            "{which}{seen} faces were seen at once and only {followed} followed; --max-faces {seen} follows all"
         );
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use facemark::Tracker;
 
 use super::common::{Settings, outcome, tell_crowd};
-use crate::output::{Outputs, Targets};
+use crate::output::{Board, Outputs, Run, Sink, Targets};
 use crate::pipeline;
 use crate::source::adjusted::Adjustment;
 use crate::source::files::{Files, Pace};
@@ -16,6 +16,15 @@ use crate::source::{Part, Source};
 pub(super) struct Job {
     files: Files,
     outputs: Outputs,
+}
+
+/// What is around a run that is one of several.
+#[derive(Default)]
+pub(super) struct Around<'a> {
+    /// The display of them all.
+    pub(super) board: Option<&'a Board>,
+    /// Further sinks.
+    pub(super) sinks: Vec<Box<dyn Sink + 'a>>,
 }
 
 impl Job {
@@ -40,12 +49,15 @@ impl Job {
         source: &mut dyn Source,
         tracker: &mut Tracker,
         settings: Settings,
+        around: Around,
         stop: &AtomicBool,
     ) -> Result<String> {
         let info = source.info().clone();
-        let mut outputs = self.outputs.open(settings.run(&info, tracker), Vec::new())?;
+        let run = Run { board: around.board, ..settings.run(&info, tracker) };
+        let mut outputs = self.outputs.open(run, around.sinks)?;
         let summary = pipeline::run(source, tracker, &mut [&mut outputs], stop)?;
-        tell_crowd(&summary);
+        let which = around.board.map_or_else(String::new, |_| format!("{}: ", info.file(0).display()));
+        tell_crowd(&summary, &which);
         Ok(outcome(&summary, outputs.report().frames_with_face(), self.outputs.paths()))
     }
 }

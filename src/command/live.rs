@@ -61,7 +61,7 @@ pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     let run = Run { live: true, deadline: Pace::Live.deadline(&info), ..settings.run(&info, &tracker) };
     let mut opened = outputs.open(run, shown)?;
     let summary = pipeline::run(source.as_mut(), &mut tracker, &mut [&mut opened], stop)?;
-    tell_crowd(&summary);
+    tell_crowd(&summary, "");
     if !settings.quiet {
         tell(outcome(&summary, opened.report().frames_with_face(), outputs.paths()));
         let sent = sending.and_then(|sending| sending.latencies());

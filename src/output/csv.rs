@@ -86,9 +86,9 @@ impl Table {
     }
 
     /// Completes the file; without any row, it has only the column names.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(super) fn finish(&mut self, end: End) -> Result<()> {
         self.begin()?;
-        self.out.get_ref().finish()
+        self.out.get_ref().finish(end)
     }
 
     /// Writes the header if there is none yet.
@@ -125,7 +125,7 @@ impl Sink for Csv {
         tracked.faces.iter().try_for_each(|face| self.face(tracked, Some(face)))
     }
 
-    fn finish(&mut self, _: End) -> Result<()> {
-        self.table.finish()
+    fn finish(&mut self, end: End) -> Result<()> {
+        self.table.finish(end)
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use anyhow::Result;
 
 use super::partial::Partial;
+use super::sink::End;
 use super::target::{PARTIAL, Target};
 use crate::error::{Blame, Fault};
 
@@ -52,12 +53,12 @@ impl DataFile {
         self.write_all(bytes).and_then(|()| self.flush()).map_err(|error| self.failure(&error))
     }
 
-    /// Completes the file and gives it its final name.
+    /// Ends the file: if all was written, or its target does not ask for that, with its final name.
     ///
     /// # Errors
     /// [`Fault::Output`] if that fails.
-    pub fn finish(&self) -> Result<()> {
-        self.partial.as_ref().map_or(Ok(()), Partial::publish)
+    pub fn finish(&self, end: End) -> Result<()> {
+        self.partial.as_ref().map_or(Ok(()), |partial| partial.end(end))
     }
 
     /// What a failed write means for the run.
@@ -80,11 +81,11 @@ impl Write for DataFile {
 }
 
 impl Drop for DataFile {
-    /// Removes an unfinished file if it is empty, and otherwise reports where it is.
+    /// Removes an unfinished file if it is empty or nothing may be left, and otherwise reports where it is.
     fn drop(&mut self) {
         let Some(partial) = &self.partial else { return };
         match fs::metadata(partial.path()) {
-            Ok(file) if file.len() > 0 => {
+            Ok(file) if file.len() > 0 && !partial.leaves_nothing() => {
                 log::warn!("what was written before the failure is left in {}", partial.path().display());
             }
             Ok(_) => partial.remove(),
@@ -111,7 +112,7 @@ mod tests {
         let mut file = create(&path);
         file.put(b"one\n").unwrap();
         assert!(!path.exists());
-        file.finish().unwrap();
+        file.finish(End::Complete).unwrap();
         drop(file);
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\n");
     }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use facemark::Face;
 use facemark::face::{Measures, Pose};
 use facemark::geometry::{Point, bounds};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::data::DataFile;
 use super::sink::{End, Sink};
@@ -23,30 +23,35 @@ pub struct Jsonl {
     info: SourceInfo,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    file: &'a str,
-    frame: u64,
-    time: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+/// A line, with the text `T` for names.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Line<T> {
+    file: T,
+    pub(crate) frame: u64,
+    pub(crate) time: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     start: Option<f64>,
-    faces: Vec<LineFace>,
+    pub(crate) faces: Vec<LineFace>,
 }
 
-#[derive(Serialize)]
-struct LineFace {
-    id: u32,
+/// A line that was read.
+pub(crate) type OwnedLine = Line<String>;
+
+/// A face in a line.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LineFace {
+    pub(crate) id: u32,
     score: f64,
     /// The landmarks' bounding box: left, top, width, height.
     #[serde(rename = "box")]
-    bounds: [f64; 4],
+    pub(crate) bounds: [f64; 4],
     points: Vec<[f64; 2]>,
     #[serde(flatten)]
     measures: Option<LineMeasures>,
 }
 
 /// See [`Measures`]; angles are in degrees.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct LineMeasures {
     pose: LinePose,
     eyes: [f64; 2],
@@ -54,7 +59,7 @@ struct LineMeasures {
     mouth: f64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct LinePose {
     pitch: f64,
     yaw: f64,
@@ -80,8 +85,8 @@ impl Sink for Jsonl {
         self.file.put(line.as_bytes())
     }
 
-    fn finish(&mut self, _: End) -> Result<()> {
-        self.file.finish()
+    fn finish(&mut self, end: End) -> Result<()> {
+        self.file.finish(end)
     }
 }
 
@@ -92,7 +97,7 @@ pub(crate) fn to_line(tracked: &Tracked, faces: &[Face], info: &SourceInfo) -> R
     let time = round(frame.time.seconds(), 1e6);
     let faces = faces.iter().map(LineFace::new).collect();
     let start = (info.start != 0.0).then(|| round(info.start, 1e6));
-    let line = Line { file: &file, frame: frame.index, time, start, faces };
+    let line = Line { file: &*file, frame: frame.index, time, start, faces };
     serde_json::to_string(&line).blame(Fault::Failure, || "turning a frame into JSON")
 }
 

@@ -3,6 +3,7 @@
 //! A command fills in [`Targets`], [`Outputs`] checks them once, and [`Outputs::open`] creates the sinks of a run. Only
 //! this file knows which sinks there are and in which order they take a frame.
 
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -41,12 +42,13 @@ use net::{Datagrams, Format};
 pub use opened::{Opened, Run};
 use openface::{Columns, OpenFace};
 use overlay::Hide;
-use partial::unpublish;
+pub(crate) use partial::write_whole;
 pub use pictures::Annotated;
 use pictures::Pictures;
+pub use progress::Board;
 pub use sink::{End, Sink};
 use stamp::Stamp;
-use target::{Target, is_special};
+use target::{Incomplete, PARTIAL, Target, UNFINISHED, is_special};
 use trace::Trace;
 
 /// What a run should write, as given by the user: `-` is standard output.
@@ -76,6 +78,8 @@ pub struct Targets {
     pub html: Option<PathBuf>,
     /// Whether existing files are replaced.
     pub overwrite: bool,
+    /// What becomes of files that are not completed.
+    pub incomplete: Incomplete,
 }
 
 impl Targets {
@@ -83,6 +87,16 @@ impl Targets {
     pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         let annotated = self.annotated.as_ref().and_then(Annotated::path);
         annotated.into_iter().chain(&self.jsonl).chain(&self.csv).chain(&self.html).chain(&self.trace)
+    }
+
+    /// Removes the unfinished files of a run with these targets that was killed.
+    pub fn clean_up(&self) {
+        for path in self.paths() {
+            for suffix in [PARTIAL, UNFINISHED] {
+                // Most do not exist.
+                let _ = fs::remove_file(self.incomplete.temporary(path, suffix));
+            }
+        }
     }
 }
 
@@ -120,6 +134,9 @@ impl Outputs {
         let (jsonl, csv, trace, html) = (jsonl?, csv?, trace?, html?);
         let pictures = |annotated| Pictures::check(annotated, input, targets.overwrite);
         let pictures = targets.annotated.as_ref().map(pictures).transpose()?;
+        let or = |target: Option<Target>| target.map(|target| target.or(targets.incomplete.clone()));
+        let [jsonl, csv, trace, html] = [jsonl, csv, trace, html].map(or);
+        let pictures = pictures.map(|pictures| pictures.or(&targets.incomplete));
         Ok(Self { pictures, jsonl, csv, trace, html, targets })
     }
 
@@ -131,11 +148,6 @@ impl Outputs {
     /// Whether all files exist, which means that they are complete.
     pub fn exist(&self) -> bool {
         self.paths().filter(|path| path.as_os_str() != "-").all(|path| path.exists())
-    }
-
-    /// Removes the final names from the files of a run that was stopped early.
-    pub fn set_aside(&self) {
-        self.paths().filter(|path| path.is_file()).for_each(|path| unpublish(path));
     }
 
     /// Opens everything for a run that is also `shown` to people.
@@ -214,7 +226,7 @@ mod tests {
             let frame = &tracked.frame;
             let is_plain = frame.image.luma.data().iter().all(|&v| v == GRAY);
             let is_stamped = frame.timing.get(Stage::Data).is_some();
-            let has_line = std::fs::metadata(self.1).is_ok_and(|file| file.len() > 0);
+            let has_line = fs::metadata(self.1).is_ok_and(|file| file.len() > 0);
             self.0.fetch_add(usize::from(is_plain && is_stamped && has_line), Ordering::Relaxed);
             Ok(())
         }
@@ -244,6 +256,7 @@ mod tests {
             live: true,
             deadline: None,
             progress: false,
+            board: None,
         };
         let (seen, partial) = (AtomicUsize::new(0), path("a.jsonl.partial"));
         let mut opened = outputs.open(run, vec![Box::new(Viewer(&seen, &partial))]).unwrap();
@@ -254,13 +267,11 @@ mod tests {
         opened.finish(End::Complete).unwrap();
         assert_eq!((seen.load(Ordering::Relaxed), opened.report().frames_with_face()), (2, 2));
         assert!(outputs.exist() && !partial.exists());
-        let raw = std::fs::read(path("a.y4m")).unwrap();
+        let raw = fs::read(path("a.y4m")).unwrap();
         let luma = &raw[raw.len() - 64 * 48 * 3 / 2..][..64 * 48];
         assert!(luma.iter().any(|&v| v != GRAY), "the face is in the raw video");
-        let trace = std::fs::read_to_string(path("a.json")).unwrap();
+        let trace = fs::read_to_string(path("a.json")).unwrap();
         assert!(trace.contains("draw") && trace.contains("to data"), "{trace}");
-        outputs.set_aside();
-        assert!(!outputs.exist() && partial.exists());
     }
 
     /// Looks at the face in the frames that arrive.
@@ -318,6 +329,6 @@ mod tests {
             let error = Outputs::new(targets, None).unwrap_err();
             assert!(Fault::of(&error) == fault && error.to_string().contains(word), "{error}");
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use facemark::face::Scheme;
 
 use super::data::DataFile;
-use super::progress::Progress;
+use super::progress::{Board, Progress};
 use super::report::{LatencyReport, Subject, to_html};
 use super::sink::{End, Sink};
 use super::target::Target;
@@ -30,6 +30,8 @@ pub struct Run<'a> {
     pub deadline: Option<Duration>,
     /// Whether there is a progress bar.
     pub progress: bool,
+    /// The display of a batch, which then takes the place of the run's own bar.
+    pub board: Option<&'a Board>,
 }
 
 /// All sinks of a run as one.
@@ -46,7 +48,10 @@ impl<'a> Opened<'a> {
         Ok(Self {
             sinks,
             report: LatencyReport::new(run.started, run.deadline)?,
-            progress: Progress::new(run.info, run.progress),
+            progress: match run.board {
+                Some(board) => board.progress(),
+                None => Progress::new(run.info, run.progress),
+            },
             html: html.map(DataFile::create).transpose()?,
         })
     }
@@ -63,7 +68,7 @@ impl<'a> Opened<'a> {
     pub fn write_page(&mut self, subject: &Subject) -> Result<()> {
         let Some(page) = &mut self.html else { return Ok(()) };
         page.put(to_html(&self.report, subject).as_bytes())?;
-        page.finish()
+        page.finish(End::Complete)
     }
 
     fn each(&mut self, mut act: impl FnMut(&mut dyn Sink) -> Result<()>) -> Result<()> {

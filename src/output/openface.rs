@@ -81,7 +81,7 @@ impl Sink for OpenFace {
         self.table.row(self.fields(tracked))
     }
 
-    fn finish(&mut self, _: End) -> Result<()> {
-        self.table.finish()
+    fn finish(&mut self, end: End) -> Result<()> {
+        self.table.finish(end)
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::target::{FileTarget, PARTIAL, with_suffix};
+use super::sink::End;
+use super::target::{FileTarget, Incomplete, PARTIAL};
 use crate::error::{Blame, Fault};
 
 /// A file that is not complete yet. It stays on disk when dropped; callers that give up on it must remove it.
@@ -23,7 +24,7 @@ impl Partial {
     /// # Errors
     /// [`Fault::Output`] if the file cannot be created.
     pub(super) fn create(target: &FileTarget, suffix: &str) -> Result<Self> {
-        let path = with_suffix(target.path(), suffix);
+        let path = target.temporary(suffix);
         // A leftover of an earlier run is removed, not overwritten: the name may be a link to something valuable.
         let _ = fs::remove_file(&path);
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
@@ -41,14 +42,38 @@ impl Partial {
         &self.path
     }
 
+    /// Whether nothing of the file may be left if it is not completed.
+    pub(super) fn leaves_nothing(&self) -> bool {
+        matches!(self.target.incomplete(), Incomplete::Remove(_))
+    }
+
     /// The name that the file will have.
     pub(super) fn target(&self) -> &FileTarget {
         &self.target
     }
 
+    /// Ends the file as its target says: usually with its final name.
+    pub(super) fn end(&self, end: End) -> Result<()> {
+        match self.target.incomplete() {
+            Incomplete::SetAside if end == End::CutShort => {
+                let name = self.target.temporary(PARTIAL);
+                fs::rename(&self.path, &name)
+                    .blame(Fault::Output, || format!("cannot rename {}", self.path.display()))?;
+                let (shown, name) = (self.target.path().display(), name.display());
+                log::warn!("{shown} is not finished: it is called {name}");
+                Ok(())
+            }
+            Incomplete::Remove(_) if end == End::CutShort => {
+                self.remove();
+                Ok(())
+            }
+            _ => self.publish(),
+        }
+    }
+
     /// Makes sure that the file has reached the disk, and gives it its final name. During a long run, another file
     /// may have taken that name.
-    pub(super) fn publish(&self) -> Result<()> {
+    fn publish(&self) -> Result<()> {
         let (shown, target) = (self.path.display(), self.target.path());
         self.file.sync_all().blame(Fault::Output, || format!("cannot write {shown}"))?;
         if self.target.is_taken() {
@@ -69,7 +94,7 @@ impl Partial {
 ///
 /// # Errors
 /// [`Fault::Output`] if the file cannot be written.
-pub(super) fn write_whole(
+pub(crate) fn write_whole(
     target: &FileTarget,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
@@ -85,15 +110,6 @@ pub(super) fn write_whole(
         partial.remove();
     }
     result.blame(Fault::Output, || format!("cannot write {}", target.path().display()))
-}
-
-/// Removes the final name from a file that turns out to be incomplete.
-pub(super) fn unpublish(path: &Path) {
-    let partial = with_suffix(path, PARTIAL);
-    match fs::rename(path, &partial) {
-        Ok(()) => log::warn!("{} is not finished: it is called {}", path.display(), partial.display()),
-        Err(error) => log::error!("{} is not finished and must be removed: {error}", path.display()),
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::opened::Run;
 use super::overlay::Overlay;
 use super::record::Recording;
 use super::sink::Sink;
-use super::target::{FileTarget, Target};
+use super::target::{FileTarget, Incomplete, Target};
 use super::video::VideoSink;
 use super::y4m::Y4m;
 use crate::av::container::Copying;
@@ -79,6 +79,16 @@ impl Pictures {
             (Annotated::Copy(path) | Annotated::Recording(path), _) => {
                 VideoSink::check(path, inputs, overwrite).map(Self::Recording)
             }
+        }
+    }
+
+    /// The same, with this done to videos that are not completed. Pictures are written at once.
+    pub(super) fn or(self, incomplete: &Incomplete) -> Self {
+        match self {
+            Self::Video(target, input) => Self::Video(target.or(incomplete.clone()), input),
+            Self::Recording(target) => Self::Recording(target.or(incomplete.clone())),
+            Self::Raw(target) => Self::Raw(target.or(incomplete.clone())),
+            other => other,
         }
     }
 

@@ -16,11 +16,26 @@ pub(super) const UNFINISHED: &str = ".unfinished";
 /// The longest file name that common file systems allow, in bytes.
 const NAME_MAX: usize = 255;
 
+/// What becomes of a file that a run does not complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Incomplete {
+    /// If the run was stopped, the file is whole up to there and gets its final name. If the run failed, what was
+    /// written stays `NAME.partial`.
+    #[default]
+    Keep,
+    /// It stays `NAME.partial` in both cases: the final name says that the whole input was annotated.
+    SetAside,
+    /// It is removed. This word is part of its name until it is complete, so that two machines can write the same
+    /// output without meeting.
+    Remove(String),
+}
+
 /// The name of a file that can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileTarget {
     path: PathBuf,
     overwrite: bool,
+    incomplete: Incomplete,
 }
 
 /// Where lines of text or raw pictures go.
@@ -59,7 +74,7 @@ impl FileTarget {
             let kind = if found.is_dir() { "a folder" } else { "no plain file" };
             return Err(Fault::Output.error(format!("{shown} is {kind}; give the name of a file")));
         }
-        let target = Self { path: path.to_owned(), overwrite };
+        let target = Self { path: path.to_owned(), overwrite, incomplete: Incomplete::Keep };
         if target.is_taken() {
             return Err(Fault::Output.error(format!("{shown} exists; give another name, or --overwrite")));
         }
@@ -76,9 +91,24 @@ impl FileTarget {
         Ok(target)
     }
 
+    /// The same file, with this done to it if it is not completed.
+    pub fn or(self, incomplete: Incomplete) -> Self {
+        Self { incomplete, ..self }
+    }
+
     /// The name of the complete file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What becomes of the file if it is not completed.
+    pub(super) fn incomplete(&self) -> &Incomplete {
+        &self.incomplete
+    }
+
+    /// The name of the file until it is complete.
+    pub(super) fn temporary(&self, suffix: &str) -> PathBuf {
+        self.incomplete.temporary(&self.path, suffix)
     }
 
     /// Whether a file with this name exists and must not be replaced.
@@ -87,7 +117,25 @@ impl FileTarget {
     }
 }
 
+impl Incomplete {
+    /// What a file is called until it is complete.
+    pub(super) fn temporary(&self, path: &Path, suffix: &str) -> PathBuf {
+        match self {
+            Self::Remove(word) => with_suffix(path, &format!(".{word}{suffix}")),
+            Self::Keep | Self::SetAside => with_suffix(path, suffix),
+        }
+    }
+}
+
 impl Target {
+    /// The same target, with this done to a file that is not completed.
+    pub fn or(self, incomplete: Incomplete) -> Self {
+        match self {
+            Self::File(target) => Self::File(target.or(incomplete)),
+            other => other,
+        }
+    }
+
     /// Checks a name: `-`, something that is not a regular file, or as [`FileTarget::new`].
     ///
     /// # Errors

@@ -131,10 +131,10 @@ impl Sink for Trace {
         self.file.put(text.as_bytes())
     }
 
-    fn finish(&mut self, _: End) -> Result<()> {
+    fn finish(&mut self, end: End) -> Result<()> {
         let text = self.head.take().unwrap_or_default() + "\n]\n";
         self.file.put(text.as_bytes())?;
-        self.file.finish()
+        self.file.finish(end)
     }
 }
 

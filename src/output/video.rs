@@ -7,7 +7,7 @@ use anyhow::{Context as _, Error, Result, ensure};
 
 use super::partial::Partial;
 use super::sink::{End, Sink};
-use super::target::{FileTarget, PARTIAL, UNFINISHED};
+use super::target::{FileTarget, Incomplete, PARTIAL, UNFINISHED};
 use crate::av::container::{Container, Copying, under_name};
 use crate::av::demux;
 use crate::av::writer::{OutputFiles, VideoWriter};
@@ -129,11 +129,16 @@ impl VideoSink {
             return Err(self.give_up(&error));
         }
         drop(writer);
-        self.partial.publish()?;
-        if let Some(journal) = self.journal.take() {
+        self.partial.end(end)?;
+        // A file that was set aside has taken the journal's place.
+        if let Some(journal) = self.journal.take().filter(|_| !self.is_set_aside(end)) {
             journal.remove();
         }
         Ok(())
+    }
+
+    fn is_set_aside(&self, end: End) -> bool {
+        end == End::CutShort && *self.partial.target().incomplete() == Incomplete::SetAside
     }
 
     /// Reads the file back as a check.
@@ -151,13 +156,17 @@ impl VideoSink {
     }
 
     /// Completes the readable file as well as possible, and returns how many frames are left and where. A file without
-    /// frames is removed, and so is one without an index.
+    /// frames is removed, and so is one without an index, and every one if nothing may be left.
     fn salvage(&mut self) -> Option<String> {
         if let Some(mut writer) = self.writer.take() {
             writer.salvage();
         }
         if let Some(journal) = self.journal.take() {
             std::mem::replace(&mut self.partial, journal).remove();
+        }
+        if self.partial.leaves_nothing() {
+            self.partial.remove();
+            return None;
         }
         let path = self.partial.path();
         let frames = demux::count_frames(path).ok().filter(|&frames| frames > 0);

@@ -84,8 +84,8 @@ impl Sink for Y4m {
         Ok(())
     }
 
-    fn finish(&mut self, _: End) -> Result<()> {
-        self.out.finish()
+    fn finish(&mut self, end: End) -> Result<()> {
+        self.out.finish(end)
     }
 }
 

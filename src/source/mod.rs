@@ -7,6 +7,7 @@ pub use crate::info::SourceInfo;
 
 pub mod adjusted;
 pub mod camera;
+pub mod cuts;
 pub mod files;
 pub mod folder;
 pub mod images;

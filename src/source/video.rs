@@ -113,7 +113,8 @@ impl VideoSource {
             index: 0,
         };
         if let Some(begin) = source.info.begin {
-            source.skip_to(begin);
+            let base = source.base();
+            source.held = packets_before(&mut source.reader, begin, base);
         }
         source.advance();
         if source.upcoming.is_none() {
@@ -125,29 +126,6 @@ impl VideoSource {
         source.describe();
         source.describe_fields(deinterlace);
         Ok(source)
-    }
-
-    /// Reads up to a time and keeps the packets since the last key frame before it.
-    fn skip_to(&mut self, begin: i64) {
-        self.reader.seek(begin.rescale(self.base(), MICROSECONDS));
-        let mut errors = 0;
-        while errors < MAX_ERRORS_IN_A_ROW && self.held.len() < MAX_HELD {
-            match self.reader.read() {
-                Ok(packet) if packet.stream() == self.reader.video() && packet.size() > 0 => {
-                    if packet.is_key() && packet.pts().or(packet.dts()).is_some_and(|time| time <= begin) {
-                        self.held.clear();
-                    }
-                    let is_past = packet.dts().or(packet.pts()).is_some_and(|time| time > begin);
-                    self.held.push_back(packet);
-                    if is_past {
-                        return;
-                    }
-                }
-                Ok(_) => {}
-                Err(ffmpeg::Error::InvalidData) => errors += 1,
-                Err(_) => return,
-            }
-        }
     }
 
     /// Decodes up to the next frame of the selected part.
@@ -415,6 +393,30 @@ fn places(times: &[i64]) -> Option<String> {
         0 => Some(shown.join(", ")),
         more => Some(format!("{} and {more} more times", shown.join(", "))),
     }
+}
+
+/// Reads up to a time, in ticks of `base`, and returns the packets since the last key frame before it.
+pub(super) fn packets_before(reader: &mut Reader, begin: i64, base: Rational) -> VecDeque<Packet> {
+    reader.seek(begin.rescale(base, MICROSECONDS));
+    let (mut held, mut errors) = (VecDeque::new(), 0);
+    while errors < MAX_ERRORS_IN_A_ROW && held.len() < MAX_HELD {
+        match reader.read() {
+            Ok(packet) if packet.stream() == reader.video() && packet.size() > 0 => {
+                if packet.is_key() && packet.pts().or(packet.dts()).is_some_and(|time| time <= begin) {
+                    held.clear();
+                }
+                let is_past = packet.dts().or(packet.pts()).is_some_and(|time| time > begin);
+                held.push_back(packet);
+                if is_past {
+                    break;
+                }
+            }
+            Ok(_) => {}
+            Err(ffmpeg::Error::InvalidData) => errors += 1,
+            Err(_) => break,
+        }
+    }
+    held
 }
 
 /// The first tick at or after a time.

@@ -30,6 +30,8 @@ mod odd;
 mod outputs;
 mod pixels;
 mod program;
+mod ranges;
+mod shards;
 mod signals;
 mod soak;
 mod streams;
