@@ -121,13 +121,14 @@ deb:
 	$(MAKE) install DESTDIR=target/deb PREFIX=/usr ZSH=vendor-completions
 	target/tools/bin/cargo-deb --no-build
 
-# Zig links against an old glibc. The newest wheel is the one that was just built.
+# Only the link needs the old glibc, so only the package itself gets Zig as its linker: with `maturin --zig` all would be
+# built again. The newest wheel is the one that was just built.
 wheel:
 	@$(MAKE) --no-print-directory setup PACKAGES="python3-venv"
 	test -x target/venv/wheel/bin/auditwheel || { $(PYTHON) -m venv target/venv/wheel && \
 		target/venv/wheel/bin/pip install --quiet 'maturin>=1.9,<2' ziglang auditwheel; }
-	PATH="$(CURDIR)/target/venv/wheel/bin:$$PATH" maturin build --release --zig --target $(HOST) --target-dir target/zig \
-		--compatibility manylinux2014 --manifest-path python/Cargo.toml --out target/wheels
+	PATH="$(CURDIR)/target/venv/wheel/bin:$$PATH" maturin build --release --compatibility manylinux2014 \
+		--manifest-path python/Cargo.toml --out target/wheels -- -C linker="$(CURDIR)/python/zig-linker.sh"
 	target/venv/wheel/bin/auditwheel show $$(ls -t target/wheels/*.whl | head -1) | tee target/wheels/audit
 	grep -q '"manylinux_2_17_' target/wheels/audit
 

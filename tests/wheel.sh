@@ -21,7 +21,7 @@ for suite in bookworm trixie; do
 	version=$(chroot "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 	target/venv/wheel/bin/pip download --quiet --dest "$root/wheels" --only-binary :all: --python-version "$version" numpy
 	cp "$wheel" "$root/wheels"
-	ffmpeg -v error -i media/astronaut.jpg -pix_fmt rgb24 -f rawvideo "$root/photo.rgb"
+	ffmpeg -v error -y -i media/astronaut.jpg -pix_fmt rgb24 -f rawvideo "$root/photo.rgb"
 	chroot "$root" env -i LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -eu <<'END'
 cd /
 python3 -m venv venv
