@@ -13,15 +13,11 @@ import os
 import subprocess
 import sys
 
-import ray
-
 FACEMARK = os.environ.get("FACEMARK", "facemark")
 # So many tasks wait for each processor; more would only fill Ray's memory.
 IN_FLIGHT = 2
 
 
-# A task whose node dies runs again elsewhere. What facemark itself reports, such as a broken video, is an answer.
-@ray.remote(num_cpus=1, max_retries=-1)
 def annotate(unit, arguments, folder):
     """Annotates one video or range; returns facemark's exit code and messages."""
     command = [FACEMARK, "annotate", "--list", "-", "--shard", f"{unit['part'] - 1}/{unit['parts']}"]
@@ -35,8 +31,11 @@ def annotate(unit, arguments, folder):
 def plan(videos, arguments):
     """The videos or ranges to do, largest first. The list is noted in the folder for `facemark status`."""
     command = [FACEMARK, "annotate", "--list", videos, "--plan", *arguments]
-    lines = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()
-    units = [unit for unit in map(json.loads, lines) if not unit["done"]]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        # facemark has said why.
+        sys.exit(done.returncode)
+    units = [unit for unit in map(json.loads, done.stdout.splitlines()) if not unit["done"]]
     return sorted(units, key=lambda unit: -unit["bytes"])
 
 
@@ -47,6 +46,11 @@ def main():
     units = plan(videos, arguments)
     if not units:
         return 0
+    # Not before, since it takes seconds.
+    import ray
+
+    # A task whose node dies runs again elsewhere. What facemark itself reports, such as a broken video, is an answer.
+    task = ray.remote(num_cpus=1, max_retries=-1)(annotate)
     # Workers run elsewhere, but names in the list may be relative.
     folder = os.getcwd()
     ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False)
@@ -55,7 +59,7 @@ def main():
     while units or running:
         while units and len(running) < room:
             unit = units.pop(0)
-            running[annotate.remote(unit, arguments, folder)] = unit
+            running[task.remote(unit, arguments, folder)] = unit
         (ended,), _ = ray.wait(list(running))
         unit = running.pop(ended)
         code, messages = ray.get(ended)

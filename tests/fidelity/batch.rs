@@ -81,7 +81,7 @@ fn a_batch_that_is_stopped_goes_on_where_it_was() {
         command.arg(&input).arg("-o").arg(&out).arg("--jsonl").arg(&out).args(resume.then_some("--resume"));
         command
     };
-    let mut child = arguments(false).spawn().unwrap();
+    let mut child = arguments(false).args(["--jobs", "1"]).spawn().unwrap();
     while fs::metadata(out.join("b.jsonl.partial")).map_or(0, |file| file.len()) == 0 {
         assert!(child.try_wait().unwrap().is_none(), "the second video is too short");
         thread::sleep(Duration::from_millis(2));
@@ -98,4 +98,30 @@ fn a_batch_that_is_stopped_goes_on_where_it_was() {
     assert_eq!(records(&out.join("b.jsonl")).len(), 41 * 60);
     assert_eq!(frames(&out.join("b.mp4")), 41 * 60);
     assert_eq!(fs::read_dir(&out).unwrap().count(), 4, "what was partial is gone");
+}
+
+#[test]
+fn several_at_once_are_all_completed_by_ctrl_c() {
+    let bench = Bench::new();
+    bench.video("-c:v libx264 -pix_fmt yuv420p", "once.mp4");
+    fs::create_dir(bench.path("in")).unwrap();
+    bench.ffmpeg("-stream_loop 40 -i once.mp4 -c copy in/a.mp4");
+    bench.ffmpeg("-stream_loop 40 -i once.mp4 -c copy in/b.mp4");
+    let out = bench.path("out");
+    let mut run = command(["annotate", "--model", "nose", "--jobs", "2"]);
+    let mut child = run.arg(bench.path("in")).arg("-o").arg(&out).arg("--jsonl").arg(&out).spawn().unwrap();
+    let partials = ["a", "b"].map(|name| out.join(format!("{name}.jsonl.partial")));
+    while !partials.iter().all(|partial| fs::metadata(partial).is_ok_and(|file| file.len() > 0)) {
+        assert!(child.try_wait().unwrap().is_none(), "they are not annotated at once");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let kill = format!("kill -s INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let run = ended(child, Instant::now());
+    assert!(run.code == 130 && run.stderr.contains("2 not begun or stopped"), "{run:?}");
+    for (name, partial) in ["a", "b"].iter().zip(&partials) {
+        let video = out.join(format!("{name}.mp4.partial"));
+        assert_eq!(frames(&video), records(partial).len(), "complete up to the same frame");
+    }
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 4);
 }

@@ -1,6 +1,6 @@
 //! Works through the units of a shard.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
@@ -85,10 +85,9 @@ impl Runner<'_> {
         }
         match self.annotate(unit, tracker, &claim) {
             Ok(done) => {
-                if done == Done::Stopped {
-                    claim.stopped()
-                } else {
-                    claim.done(None)
+                match done {
+                    Done::Stopped => claim.stopped(),
+                    _ => claim.done(None),
                 }
                 Ok(done)
             }
@@ -116,7 +115,7 @@ impl Runner<'_> {
             None => Some(self.part),
         };
         let Some(part) = part else {
-            return targets.paths().try_for_each(write_nothing).map(|()| Done::Annotated);
+            return targets.paths().try_for_each(|path| write_nothing(path)).map(|()| Done::Annotated);
         };
         let job = Job::new(Files::Video(unit.video.clone()), targets)?;
         let mut source = job.open(Pace::Free, part, args.reading.adjustment())?;
@@ -133,7 +132,7 @@ impl Runner<'_> {
 }
 
 /// Writes an empty file: the data of no frame.
-fn write_nothing(path: &PathBuf) -> Result<()> {
+fn write_nothing(path: &Path) -> Result<()> {
     let incomplete = Incomplete::Remove(Process::this().word.clone());
     write_whole(&FileTarget::new(path, &[], true)?.or(incomplete), |_| Ok(()))
 }
