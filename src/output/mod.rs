@@ -303,6 +303,7 @@ mod tests {
                 live: true,
                 deadline: None,
                 progress: false,
+                board: None,
             };
             let seen = AtomicUsize::new(0);
             let mut opened = outputs.open(run, vec![Box::new(Snoop(&seen))]).unwrap();
