@@ -17,6 +17,8 @@ use crate::error::Fault;
 const SLACK_US: i64 = 500_000;
 /// The same as a fraction of the total (1/100); the larger of the two applies.
 const SLACK_SHARE: i64 = 100;
+/// What a complete Matroska file has after its last packet, an index and tags, is at most this fraction of it (1/10).
+const SHARE_AFTER_PACKETS: u64 = 10;
 /// Demuxers and parsers can be this many packets late in noticing that a recording broke off.
 const BEFORE_JOINT: u32 = 3;
 /// Decoders with several threads can be this many packets late in noticing that a packet is none.
@@ -85,6 +87,8 @@ pub(crate) struct Damage {
     promised_end: Option<i64>,
     /// The latest packet end seen so far, in microseconds.
     seen_end: i64,
+    /// Where the last packet ends in the file, in bytes.
+    read_up_to: u64,
     /// Whether the file is shorter than its header says.
     lacks_bytes: bool,
     /// Whether the file is known to be complete: any extra time in its header is then the length of its last frame.
@@ -124,6 +128,7 @@ impl Damage {
             // MP4 and Matroska count the duration from zero, even if the streams begin later.
             promised_end: known.then(|| start.min(0) + input.duration() - shift),
             seen_end: i64::MIN,
+            read_up_to: 0,
             lacks_bytes: is_cut == Some(true) || is_cut_mp4(path, input).unwrap_or(false),
             is_whole: is_cut == Some(false),
             time: 0.0,
@@ -146,6 +151,9 @@ impl Damage {
             let end = time.saturating_add(packet.duration().max(0));
             let seconds = end as f64 * f64::from(base);
             self.seen_end = self.seen_end.max((seconds * 1e6) as i64);
+        }
+        if let Ok(position) = u64::try_from(packet.position()) {
+            self.read_up_to = self.read_up_to.max(position.saturating_add(packet.size() as u64));
         }
         if !ours {
             return;
@@ -256,18 +264,31 @@ impl Damage {
         self.verdict_so_far(frames)?;
         // It was complete when it was opened, but may have been truncated since.
         let is_cut = || is_cut_matroska(&self.path).is_ok_and(|is_cut| is_cut == Some(true));
-        let is_whole = self.is_whole && !is_cut();
+        let is_whole = self.is_whole && !is_cut() && !self.passed_over();
         let shown = self.path.display();
         let seen = self.seen_end as f64 / 1e6;
         let promised = self.promised_end.filter(|_| self.seen_end > i64::MIN).unwrap_or(self.seen_end);
         let lacks_time = promised.saturating_sub(self.seen_end) > SLACK_US.max(promised / SLACK_SHARE);
         if self.lacks_bytes || (lacks_time && !is_whole) {
+            let what = if self.is_whole && self.passed_over() {
+                "has a part that cannot be read"
+            } else {
+                "is cut off"
+            };
             return Err(Fault::EndedEarly.error(format!(
-                "{shown} is cut off: it ends at {seen:.3} s of {:.3} s; {frames} frames could be read",
+                "{shown} {what}: it ends at {seen:.3} s of {:.3} s; {frames} frames could be read",
                 promised as f64 / 1e6
             )));
         }
         Ok(())
+    }
+
+    /// Whether much of the file comes after the last packet: a broken size makes the demuxer jump over what follows.
+    fn passed_over(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|file| {
+            let length = file.len();
+            length.saturating_sub(self.read_up_to) > length / SHARE_AFTER_PACKETS
+        })
     }
 
     /// The verdict before the end of the file, when the rest is not needed.
