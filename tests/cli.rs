@@ -417,7 +417,8 @@ fn every_command_that_the_manual_names_has_a_page() {
     assert!(page.contains(".TH facemark 1") && page.contains("Exit codes"), "{page}");
     let named: Vec<_> =
         page.lines().filter_map(|line| line.strip_suffix("(1)")?.strip_prefix("facemark\\-")).collect();
-    let all = ["annotate", "bench", "live", "openface", "status", "merge", "devices", "models", "completions"];
+    let all =
+        ["annotate", "bench", "live", "openface", "status", "merge", "devices", "models", "completions"];
     assert_eq!(named, all);
     for command in named {
         let page = succeed(&["man", command]);

@@ -25,6 +25,9 @@ const HUGE: usize = 12_000_000;
 /// More threads gain little, and each holds a picture in memory. It is the same on every machine: libx264's output depends
 /// on it.
 const THREADS: usize = 4;
+/// How many for pictures of more pixels than 4K has, of which each takes 50 MB and more.
+const THREADS_ABOVE_4K: usize = 2;
+const PIXELS_OF_4K: u32 = 3840 * 2160;
 /// Quantiser of the MPEG-4 fallback, 1 to 31.
 const MPEG4_QUANTISER: c_int = 3;
 /// The most ticks per second that MPEG-4 can express.
@@ -92,7 +95,8 @@ impl Encoder {
             flags |= codec::Flags::INTERLACED_DCT | codec::Flags::INTERLACED_ME;
         }
         encoder.set_flags(flags);
-        encoder.set_threading(threading::Config::count(THREADS));
+        let is_huge = width.saturating_mul(height) > PIXELS_OF_4K;
+        encoder.set_threading(threading::Config::count(if is_huge { THREADS_ABOVE_4K } else { THREADS }));
         tag(&mut encoder, info);
         let encoder = encoder.open_with(options).blame(Fault::Output, || {
             let name = codec.name();

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Error, Result};
 use jiff::Timestamp;
@@ -168,8 +168,7 @@ impl State {
 /// The size and time of a file; `None` if there is none.
 fn stamp(file: &Path) -> Option<(u64, u64)> {
     let found = fs::metadata(file).ok()?;
-    let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Some((found.len(), changed.map_or(0, |time| time.as_secs())))
+    Some((found.len(), found.mtime().try_into().unwrap_or(0)))
 }
 
 /// All states in a folder.

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use facemark::onnx::spec::{KEY, Spec};
 use prost::Message;
-use serde_json::Value;
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 use crate::files::write_atomically;
@@ -30,11 +29,16 @@ pub fn record(file: &Path, key: &str, text: &str) -> Result<()> {
 }
 
 fn recorded(bytes: &[u8], key: &str, text: &str) -> Result<Vec<u8>> {
-    Spec::of_file(bytes)?;
+    let mut spec = Spec::of_file(bytes)?;
     let model = ModelProto::decode(bytes)?;
     let metadata = model.metadata_props.into_iter().find(|entry| entry.key == KEY);
     let metadata = metadata.context("it holds no facemark metadata")?.value;
-    let (old, new) = (field(metadata.clone()), field(with_entry(&metadata, key, text)?));
+    let training = match &mut spec {
+        Spec::Landmarks(spec) => &mut spec.training,
+        Spec::FaceDetector(spec) => &mut spec.training,
+    };
+    training.insert(key.to_owned(), text.to_owned());
+    let (old, new) = (field(metadata), field(spec.to_metadata().1));
     // Encoding the whole model again would put its fields into another order.
     let places: Vec<usize> = (0..bytes.len()).filter(|&i| bytes[i..].starts_with(&old)).collect();
     let &[place] = &places[..] else {
@@ -43,15 +47,6 @@ fn recorded(bytes: &[u8], key: &str, text: &str) -> Result<Vec<u8>> {
     let recorded = [&bytes[..place], &new, &bytes[place + old.len()..]].concat();
     Spec::of_file(&recorded)?;
     Ok(recorded)
-}
-
-/// The metadata's JSON with the text in its training record.
-fn with_entry(metadata: &str, key: &str, text: &str) -> Result<String> {
-    let mut document: Value = serde_json::from_str(metadata).context("its metadata are not JSON")?;
-    let model = document.get_mut("model").and_then(Value::as_object_mut);
-    let spec = model.and_then(|model| model.values_mut().next()).context("its metadata hold no model")?;
-    spec["training"][key] = text.into();
-    Ok(document.to_string())
 }
 
 /// The bytes that our metadata take up in a file: those of a model that holds nothing else.
