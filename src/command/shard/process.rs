@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn processes_here_are_known_to_the_kernel_and_others_must_give_signs() {
         let this = Process::this();
-        let (long_ago, now) = (Timestamp::UNIX_EPOCH, Timestamp::now());
+        let (long_ago, now) = (Timestamp::default(), Timestamp::now());
         assert!(this.is_alive(long_ago) && this.word.starts_with(&this.host));
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let other = Process { pid: child.id(), start: start(child.id()).unwrap(), ..this.clone() };
