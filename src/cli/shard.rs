@@ -18,7 +18,7 @@ pub struct Sharding {
     /// auto/N reads I alone, for Kubernetes's indexed jobs and to run some tasks of an array again.
     #[arg(long, value_name = "I/N|auto|auto/N", requires = "list", value_parser = parse_shard)]
     pub shard: Option<Shard>,
-    /// Cut videos into ranges of about this length, in seconds or as [HH:]MM:SS or with s, m or h (10m), which can be
+    /// Cut videos into ranges of about this length, in seconds or as `[HH:]MM:SS` or with s, m or h (10m), which can be
     /// annotated on different machines. `facemark merge` joins their data. Without annotated videos only.
     #[arg(long, value_name = "LENGTH", requires = "list", value_parser = parse_length,
         conflicts_with_all = ["output", "start", "end", "every"])]
