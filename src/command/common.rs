@@ -9,6 +9,7 @@ use facemark::Tracker;
 use crate::catalog;
 use crate::cli::{Tracking, VideoFormat};
 use crate::info::SourceInfo;
+use crate::output::csv::Columns;
 use crate::output::data::DataFile;
 use crate::output::target::Target;
 use crate::output::{Annotated, Run};
@@ -29,7 +30,7 @@ impl Settings {
         Run {
             info,
             scheme: tracker.scheme(),
-            measures: tracker.measures(),
+            columns: Columns::of(tracker),
             started: self.started,
             live: false,
             deadline: None,
@@ -48,7 +49,7 @@ pub(super) fn tracker(tracking: &Tracking, for_all: bool) -> Result<Tracker> {
     let tracker = Tracker::with(Box::new(detector), Box::new(model), tracking.options(for_all));
     if tracking.measures && !tracker.measures() {
         let scheme = tracker.scheme().name();
-        log::warn!("--measures needs the 68 points of ibug68; {} has those of {scheme}", tracking.model);
+        log::warn!("--measures needs the points of ibug68 or mesh478; {} has those of {scheme}", tracking.model);
     }
     Ok(tracker)
 }

@@ -126,7 +126,7 @@ fn draw_face(
     }
     if matches!(style, Style::Full | Style::Contours) {
         for Contour { points, closed, .. } in contours {
-            let points = face.landmarks[points.clone()].iter().map(|&p| place(p));
+            let points = points.iter().map(|&i| place(face.landmarks[i]));
             canvas.polygon(points, *closed, size / 250.0, CONTOUR)?;
         }
     }
@@ -167,7 +167,7 @@ mod tests {
             Point::new(center.x + x * size, center.y + y * size)
         });
         let region = Region { center, size, angle: 0.2 };
-        Face { id: 3, region, landmarks: landmarks.collect(), score: 1.0, measures: None }
+        Face { id: 3, region, landmarks: landmarks.collect(), score: 1.0, more: Default::default(), measures: None }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use csv::{ErrorKind, Writer, WriterBuilder};
-use facemark::Face;
-use facemark::face::{Measures, Pose, Scheme};
+use facemark::face::{BLENDSHAPES, Measures, Pose, Scheme};
+use facemark::{Face, Tracker};
 
 use super::data::DataFile;
 use super::sink::{End, Sink};
@@ -17,7 +17,9 @@ const BUFFER: usize = 1 << 16;
 
 /// Writes `frame,timestamp,face_id,confidence,success,x_0…,y_0…,file`. As in OpenFace, a frame without a face has
 /// one row with `success` 0 and zeros; unlike OpenFace, frames count from 0. With measures, `pose_Rx,pose_Ry,pose_Rz`
-/// in radians (OpenFace's names and convention) and `eye_left,eye_right,blink,mouth` come before the landmarks.
+/// in radians (OpenFace's names and convention) and `eye_left,eye_right,blink,mouth` come before the landmarks, and
+/// the blendshapes under their own names if the model gives them. Depths, `z_0…`, and expected errors, `sigma_0…`, come
+/// after the landmarks if the model gives them.
 /// Times count from the start of the film; if the file's own clock is not 0 there, a last column `start` has its
 /// value in seconds.
 pub struct Csv {
@@ -26,26 +28,52 @@ pub struct Csv {
     header: Option<Vec<String>>,
     info: SourceInfo,
     scheme: Scheme,
-    measures: bool,
+    columns: Columns,
+}
+
+/// What is written of each face besides its landmarks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Columns {
+    /// Pose, eyes and mouth.
+    pub measures: bool,
+    /// The shares of the blendshapes.
+    pub blendshapes: bool,
+    /// How far each landmark is behind the face's middle.
+    pub depths: bool,
+    /// How far off each landmark may be.
+    pub sigmas: bool,
+}
+
+impl Columns {
+    /// What a tracker's faces have.
+    pub fn of(tracker: &Tracker) -> Self {
+        let (model, measures) = (tracker.model(), tracker.measures());
+        let blendshapes = measures && model.blendshapes;
+        Self { measures, blendshapes, depths: model.depth, sigmas: model.sigma }
+    }
 }
 
 /// The measures' columns.
 const MEASURES: [&str; 7] = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth"];
 
 impl Csv {
-    /// Opens the output; `measures` adds the measures' columns.
+    /// Opens the output.
     ///
     /// # Errors
     /// [`Fault::Output`] if it cannot be written.
-    pub fn create(target: &Target, info: SourceInfo, scheme: Scheme, measures: bool) -> Result<Self> {
+    pub fn create(target: &Target, info: SourceInfo, scheme: Scheme, columns: Columns) -> Result<Self> {
         let out = WriterBuilder::new().buffer_capacity(BUFFER).from_writer(DataFile::create(target)?);
         let mut header = vec!["frame", "timestamp", "face_id", "confidence", "success"];
-        header.extend(MEASURES.iter().filter(|_| measures));
+        header.extend(MEASURES.iter().filter(|_| columns.measures));
+        header.extend(BLENDSHAPES.iter().filter(|_| columns.blendshapes));
         let mut header: Vec<String> = header.into_iter().map(str::to_owned).collect();
         let column = |axis| (0..scheme.n_points()).map(move |i| format!("{axis}_{i}"));
-        header.extend(column('x').chain(column('y')).chain(["file".to_owned()]));
+        header.extend(column("x").chain(column("y")));
+        header.extend(column("z").filter(|_| columns.depths));
+        header.extend(column("sigma").filter(|_| columns.sigmas));
+        header.push("file".to_owned());
         header.extend((info.start != 0.0).then(|| "start".to_owned()));
-        Ok(Self { out, header: Some(header), info, scheme, measures })
+        Ok(Self { out, header: Some(header), info, scheme, columns })
     }
 
     fn face(&mut self, tracked: &Tracked, face: Option<&Face>) -> Result<()> {
@@ -58,11 +86,20 @@ impl Csv {
             format!("{:.3}", face.map_or(0.0, |face| face.score)),
             u8::from(face.is_some()).to_string(),
         ];
-        if self.measures {
-            row.extend(measures(face.and_then(|face| face.measures.as_ref())));
+        let Columns { measures, blendshapes, depths, sigmas } = self.columns;
+        if measures {
+            row.extend(measured(face.and_then(|face| face.measures.as_ref())));
         }
+        let more = face.map(|face| &face.more);
+        let list = |wanted: bool, n: usize, values: Option<&Vec<f32>>, digits: usize| {
+            let value = |i: usize| values.and_then(|values| values.get(i)).copied().unwrap_or_default();
+            (0..if wanted { n } else { 0 }).map(|i| format!("{:.digits$}", value(i))).collect::<Vec<_>>()
+        };
+        row.extend(list(blendshapes, BLENDSHAPES.len(), more.map(|more| &more.blendshapes), 3));
         row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).x)));
         row.extend((0..n_points).map(|i| format!("{:.2}", landmark(i).y)));
+        row.extend(list(depths, n_points, more.map(|more| &more.depths), 2));
+        row.extend(list(sigmas, n_points, more.map(|more| &more.sigmas), 2));
         row.push(self.info.file(tracked.frame.index).to_string_lossy().into_owned());
         row.extend((self.info.start != 0.0).then(|| format!("{:.6}", self.info.start)));
         self.row(row)
@@ -88,7 +125,7 @@ impl Csv {
 }
 
 /// The fields of [`MEASURES`].
-fn measures(measures: Option<&Measures>) -> [String; 7] {
+fn measured(measures: Option<&Measures>) -> [String; 7] {
     let Some(measures) = measures else { return MEASURES.map(|_| "0".to_owned()) };
     let Measures { pose: Pose { pitch, yaw, roll }, eyes: [left, right], mouth } = *measures;
     let [pitch, yaw, roll] = [pitch, yaw, roll].map(|v| format!("{v:.4}"));

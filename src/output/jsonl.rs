@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use facemark::Face;
-use facemark::face::{Measures, Pose};
+use facemark::face::{BLENDSHAPES, Measures, Pose};
 use facemark::geometry::{Point, bounds};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::data::DataFile;
 use super::sink::{End, Sink};
@@ -15,7 +15,9 @@ use crate::info::SourceInfo;
 
 /// Writes `{"file":…,"frame":…,"time":…,"faces":[{"id":…,"score":…,"box":[x,y,w,h],"points":[[x,y],…]}]}`
 /// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers. With measures a face
-/// also has `"pose":{"pitch":…,"yaw":…,"roll":…}` in degrees, `"eyes":[left,right]`, `"blink":…` and `"mouth":…`.
+/// also has `"pose":{"pitch":…,"yaw":…,"roll":…}` in degrees, `"eyes":[left,right]`, `"blink":…` and `"mouth":…`, and
+/// `"blendshapes":{name:share,…}` if the model gives them. If it gives depths and expected errors, a face has
+/// `"depths":[z,…]` and `"sigma":[…]`, in pixels.
 /// Times count from the start of the film; if the file's own clock is not 0 there, `"start":…` after `time` has its
 /// value in seconds.
 pub struct Jsonl {
@@ -41,8 +43,29 @@ struct LineFace {
     #[serde(rename = "box")]
     bounds: [f64; 4],
     points: Vec<[f64; 2]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    depths: Vec<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sigma: Vec<f64>,
     #[serde(flatten)]
     measures: Option<LineMeasures>,
+    #[serde(skip_serializing_if = "Blendshapes::is_empty")]
+    blendshapes: Blendshapes,
+}
+
+/// An object of names and shares, in their order.
+struct Blendshapes(Vec<(&'static str, f64)>);
+
+impl Blendshapes {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Blendshapes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
 }
 
 /// See [`Measures`]; angles are in degrees.
@@ -105,9 +128,17 @@ impl LineFace {
             score: round(f64::from(face.score), 1000.0),
             bounds: [min.x, min.y, max.x - min.x, max.y - min.y].map(hundredths),
             points: face.landmarks.iter().map(|&Point { x, y }| [hundredths(x), hundredths(y)]).collect(),
+            depths: face.more.depths.iter().copied().map(hundredths).collect(),
+            sigma: face.more.sigmas.iter().copied().map(hundredths).collect(),
             measures: face.measures.as_ref().map(LineMeasures::new),
+            blendshapes: Blendshapes(if face.measures.is_some() { shares(face) } else { Vec::new() }),
         }
     }
+}
+
+fn shares(face: &Face) -> Vec<(&'static str, f64)> {
+    let shares = face.more.blendshapes.iter().map(|&share| round(f64::from(share), 1000.0));
+    BLENDSHAPES.into_iter().zip(shares).collect()
 }
 
 impl LineMeasures {

@@ -145,7 +145,7 @@ impl Outputs {
             sinks.push(Box::new(Jsonl::create(target, info.clone())?));
         }
         if let Some(target) = &self.csv {
-            sinks.push(Box::new(Csv::create(target, info.clone(), scheme, run.measures)?));
+            sinks.push(Box::new(Csv::create(target, info.clone(), scheme, run.columns)?));
         }
         for (address, format) in [(&self.targets.osc, Format::Osc), (&self.targets.udp, Format::Json)] {
             if let Some(address) = address {
@@ -193,7 +193,7 @@ mod tests {
         frame.image.luma.data_mut().fill(GRAY);
         let center = Point::new(30.0, 20.0);
         let region = Region { center, size: 20.0, angle: 0.0 };
-        let face = Face { id: 1, region, landmarks: vec![center], score: 1.0, measures: None };
+        let face = Face { id: 1, region, landmarks: vec![center], score: 1.0, more: Default::default(), measures: None };
         Tracked { frame, faces: vec![face] }
     }
 
@@ -230,7 +230,7 @@ mod tests {
         let run = Run {
             info: &info,
             scheme: Scheme::Nose,
-            measures: false,
+            columns: Columns::default(),
             started: Instant::now(),
             live: true,
             deadline: None,

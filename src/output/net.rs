@@ -153,6 +153,7 @@ mod tests {
             region: Region { center: Point::new(5.0, 5.0), size: 9.0, angle: 0.0 },
             landmarks: (0..points).map(|i| Point::new(i as f32 + 0.5, 2.0 * i as f32)).collect(),
             score: 0.75,
+            more: Default::default(),
             measures: None,
         };
         Tracked { frame, faces: (1..=faces).map(face).collect() }

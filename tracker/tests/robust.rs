@@ -217,7 +217,7 @@ impl Default for Stub {
             panic!("not a landmark model")
         };
         let face_at = Detection { region: GOOD, score: 1.0 };
-        Self { face: face_at, landmarks: Landmarks { points: face(), presence: Some(1.0) }, spec }
+        Self { face: face_at, landmarks: Landmarks { points: face(), presence: Some(1.0), more: Default::default() }, spec }
     }
 }
 
@@ -270,7 +270,7 @@ fn odd_detectors_and_landmarkers_are_tracked() {
     }
     for (points, v) in odd_landmarks().into_iter().zip(NUMBERS.into_iter().cycle()) {
         for scheme in Scheme::ALL {
-            let landmarks = Landmarks { points: points.clone(), presence: Some(v) };
+            let landmarks = Landmarks { points: points.clone(), presence: Some(v), more: Default::default() };
             let spec = ModelSpec { scheme, ..good.spec.clone() };
             tracked(&Stub { landmarks, spec, ..good.clone() }, measured());
         }

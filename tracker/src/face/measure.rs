@@ -1,6 +1,6 @@
 //! Measures of a face: which way the head is turned, how far the eyes and the mouth are open.
 
-use super::{Pose, Scheme};
+use super::{Pose, Scheme, mesh};
 use crate::geometry::Point;
 
 /// Measures of a face, computed from its landmarks.
@@ -19,17 +19,17 @@ pub struct Measures {
 const CLOSED: f32 = 0.2;
 
 impl Measures {
-    /// Whether faces with this scheme can be measured; only the 68 landmarks can.
+    /// Whether faces with this scheme can be measured: those whose landmarks [show the 68](mesh::ibug68).
     pub fn has(scheme: Scheme) -> bool {
-        scheme == Scheme::Ibug68
+        matches!(scheme, Scheme::Ibug68 | Scheme::Mesh478)
     }
 
     /// The measures of these landmarks. `None` for a scheme that [cannot be measured](Self::has), and if
     /// there are too few landmarks, or some that are not finite or coincide so that a measure is undefined.
     pub fn of(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
-        let pose = Pose::of(landmarks, scheme)?;
-        let [left, right] = scheme.eyes()?;
-        let eyes = [eye(&landmarks[left]), eye(&landmarks[right])];
+        let landmarks = &*mesh::ibug68(landmarks, scheme)?;
+        let pose = Pose::of(landmarks, Scheme::Ibug68)?;
+        let eyes = [eye(landmarks.get(36..42)?), eye(landmarks.get(42..48)?)];
         // Upper and lower inner lip in the middle; inner corners.
         let mouth = landmarks[62].distance(landmarks[66]) / landmarks[60].distance(landmarks[64]);
         eyes.iter().chain([&mouth]).all(|v| v.is_finite()).then_some(Self { pose, eyes, mouth })

@@ -1,6 +1,7 @@
 //! A model file's metadata: the contract between trainer and tracker, a JSON value in ONNX `metadata_props`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::net::NetFile;
 use crate::crop::{Framing, Normalisation};
 use crate::error::{Error, Result, ensure};
-use crate::face::Scheme;
+use crate::face::{BLENDSHAPES, Scheme};
 
 /// What a model does, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,8 +21,9 @@ pub enum Spec {
     FaceDetector(DetectorSpec),
 }
 
-/// A landmark model's contract: the input has the shape `[1, 1, height, width]`, the output `[1, 2·points]`:
-/// x0, y0, x1, y1 … in unit crop coordinates. With `presence` there is one number more.
+/// A landmark model's contract: the input has the shape `[1, 1, height, width]`, the output
+/// `[1, n_values]`: x0, y0, x1, y1 … in unit crop coordinates, then what the fields from `depth` to
+/// `blendshapes` say, in their order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
@@ -40,12 +42,38 @@ pub struct ModelSpec {
     /// Whether the net runs on each crop twice, once mirrored, and the two results are averaged.
     #[serde(default, skip_serializing_if = "is_false")]
     pub mirrored: bool,
+    /// Whether the net also says how far behind the face's middle each landmark is: a number per landmark, in
+    /// crop widths.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub depth: bool,
+    /// Whether the net also says how far off each landmark may be: a number per landmark, the natural logarithm
+    /// of its expected distance from the true place in crop widths.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sigma: bool,
     /// Whether the net also says if there is a face: one more number, the logit of its probability.
     #[serde(default, skip_serializing_if = "is_false")]
     pub presence: bool,
+    /// Whether the net also gives the [blendshapes](crate::face::BLENDSHAPES): their shares, about 0 to 1.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub blendshapes: bool,
     /// How the model was made (data, seed, epochs, commit, validation error …), free text by key.
     #[serde(default)]
     pub training: BTreeMap<String, String>,
+}
+
+/// Where in a landmark net's output each kind of number is, see [`ModelSpec`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// x0, y0, x1, y1 …
+    pub points: Range<usize>,
+    /// See [`ModelSpec::depth`].
+    pub depth: Range<usize>,
+    /// See [`ModelSpec::sigma`].
+    pub sigma: Range<usize>,
+    /// See [`ModelSpec::presence`].
+    pub presence: Range<usize>,
+    /// See [`ModelSpec::blendshapes`].
+    pub blendshapes: Range<usize>,
 }
 
 /// A face detector's contract: the input has the shape `[1, 1, height, width]`, where other sides that are
@@ -174,7 +202,18 @@ fn check_framing(framing: &Framing) -> Result<()> {
 impl ModelSpec {
     /// How many numbers the net outputs.
     pub fn n_values(&self) -> usize {
-        2 * self.scheme.n_points() + usize::from(self.presence)
+        self.layout().blendshapes.end
+    }
+
+    /// Where in the output each kind of number is. What the net does not say has an empty range.
+    pub fn layout(&self) -> Layout {
+        let n = self.scheme.n_points();
+        let after = |start: usize, given: bool, len: usize| start..start + if given { len } else { 0 };
+        let depth = after(2 * n, self.depth, n);
+        let sigma = after(depth.end, self.sigma, n);
+        let presence = after(sigma.end, self.presence, 1);
+        let blendshapes = after(presence.end, self.blendshapes, BLENDSHAPES.len());
+        Layout { points: 0..2 * n, depth, sigma, presence, blendshapes }
     }
 
     /// Reads the contract from a file's key-value pairs.
@@ -221,7 +260,10 @@ mod tests {
             normalisation: Normalisation::Fixed { mean: 0.5, std: 0.25 },
             framing: Framing { width: 1.3, height: 1.1, shift_x: 0.0, shift_y: -0.05 },
             mirrored: false,
+            depth: false,
+            sigma: false,
             presence: false,
+            blendshapes: false,
             training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
         }
     }
@@ -248,8 +290,16 @@ mod tests {
             presence: true,
             ..landmarks()
         };
-        for spec in [Spec::Landmarks(landmarks()), Spec::Landmarks(per_crop), Spec::FaceDetector(detector())]
-        {
+        let mesh = ModelSpec {
+            scheme: Scheme::Mesh478,
+            depth: true,
+            sigma: true,
+            blendshapes: true,
+            ..per_crop.clone()
+        };
+        assert_eq!((per_crop.n_values(), mesh.n_values()), (137, 4 * 478 + 1 + 52));
+        let points = [landmarks(), per_crop, mesh].map(Spec::Landmarks);
+        for spec in points.into_iter().chain([Spec::FaceDetector(detector())]) {
             assert_eq!(read_back(&spec).unwrap(), spec);
             assert!(!spec.to_metadata().1.contains("00000"), "{spec:?}");
         }

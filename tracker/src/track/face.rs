@@ -4,7 +4,7 @@ use super::Options;
 use super::motion::Motion;
 use crate::detect::{Detection, Detector};
 use crate::error::Result;
-use crate::face::{Face, Measures, Scheme, Smoother};
+use crate::face::{Face, Measures, More, Scheme, Smoother, mesh};
 use crate::geometry::{Point, Region};
 use crate::image::Luma;
 use crate::model::{Landmarker, Landmarks};
@@ -58,6 +58,7 @@ pub struct Track {
     pub motion: Motion,
     smoother: Option<Smoother>,
     with_measures: bool,
+    as_68: bool,
 }
 
 /// What is needed to look at a face.
@@ -87,6 +88,7 @@ impl Track {
             motion: Motion::new(),
             smoother: options.smoothing.map(Smoother::new),
             with_measures: options.measures,
+            as_68: options.as_68,
         }
     }
 
@@ -107,7 +109,7 @@ impl Track {
             None => Some(self.region),
         };
         let Some(start) = start else { return Ok(None) };
-        let Some((mut region, Landmarks { points, presence })) = eyes.landmarks(&start)? else {
+        let Some((mut region, Landmarks { points, presence, more })) = eyes.landmarks(&start)? else {
             return Ok(None);
         };
         self.motion.step(&region, eyes.time);
@@ -135,7 +137,7 @@ impl Track {
             *next_id = id.wrapping_add(1);
             id
         });
-        Ok(Some(self.face(id, points, eyes)))
+        Ok(Some(self.face(id, points, more, eyes)))
     }
 
     /// Whether the detector has to look if the face is still there.
@@ -153,13 +155,16 @@ impl Track {
         presence.is_some_and(|presence| presence >= PRESENT) && self.unconfirmed < CONFIRM_EVERY_PRESENT
     }
 
-    fn face(&mut self, id: u32, mut landmarks: Vec<Point>, eyes: &mut Eyes) -> Face {
+    fn face(&mut self, id: u32, mut landmarks: Vec<Point>, mut more: More, eyes: &mut Eyes) -> Face {
         let Self { region, score, .. } = *self;
         if let Some(smoother) = &mut self.smoother {
             eyes.timing.measure(Stage::Smooth, || smoother.apply(&mut landmarks, eyes.time, region.size));
         }
         let measures = self.with_measures.then(|| Measures::of(&landmarks, eyes.scheme())).flatten();
-        Face { id, region, landmarks, score, measures }
+        if self.as_68 && eyes.scheme() == Scheme::Mesh478 {
+            (landmarks, more) = as_68(landmarks, more);
+        }
+        Face { id, region, landmarks, more, score, measures }
     }
 }
 
@@ -182,6 +187,17 @@ impl Eyes<'_> {
     fn confirm(&mut self, region: &Region) -> Result<Option<Detection>> {
         let Self { detector, luma, timing, .. } = self;
         timing.measure(Stage::Confirm, || detector.confirm(*luma, region))
+    }
+}
+
+/// The 68 landmarks of 300-W that a mesh shows, and what is known of them.
+fn as_68(landmarks: Vec<Point>, mut more: More) -> (Vec<Point>, More) {
+    for values in [&mut more.depths, &mut more.sigmas] {
+        *values = mesh::IBUG68.iter().filter_map(|&i| values.get(i).copied()).collect();
+    }
+    match mesh::ibug68(&landmarks, Scheme::Mesh478) {
+        Some(points) => (points.into_owned(), more),
+        None => (landmarks, more),
     }
 }
 

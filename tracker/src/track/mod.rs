@@ -23,6 +23,7 @@ use crate::image::{Image, Luma, Plane};
 use crate::model::{LandmarkModel, Landmarker};
 use crate::models;
 use crate::onnx::MAX_FILE;
+use crate::onnx::spec::ModelSpec;
 use crate::timing::{Stage, Timing};
 use aspect::{Stretch, map_back};
 use face::{Eyes, Track};
@@ -55,6 +56,9 @@ pub struct Options {
     pub redetect_every: u32,
     /// How to smooth the landmarks over time, if at all. Default: [`Smoothing::LOW`].
     pub smoothing: Option<Smoothing>,
+    /// Whether to give the 68 landmarks of 300-W in place of a mesh, for programs that know no others. Landmarks of
+    /// other schemes stay as they are. Default: false.
+    pub as_68: bool,
     /// Whether to compute [`Measures`], if the scheme [has](Measures::has) them. Default: false.
     pub measures: bool,
     /// A pixel's width / height. Values below 1/4 and above 4 are taken for mistakes and count as 1.
@@ -72,6 +76,7 @@ impl Default for Options {
             max_faces: 4,
             redetect_every: 10,
             smoothing: Some(Smoothing::LOW),
+            as_68: false,
             measures: false,
             pixel_aspect: 1.0,
         }
@@ -198,9 +203,17 @@ impl Tracker {
         self.unfollowed
     }
 
+    /// What the landmark model's file says of it.
+    pub fn model(&self) -> &ModelSpec {
+        self.model.spec()
+    }
+
     /// Which landmark is which.
     pub fn scheme(&self) -> Scheme {
-        self.model.spec().scheme
+        match self.model.spec().scheme {
+            Scheme::Mesh478 if self.options.as_68 => Scheme::Ibug68,
+            scheme => scheme,
+        }
     }
 
     /// Whether faces have measures: the options ask for them and the scheme has them.

@@ -64,7 +64,8 @@ impl Landmarker for TrueNet {
         };
         self.calls += 1;
         (self.spoil)(self.calls, &mut landmarks);
-        Ok(Landmarks { points: landmarks, presence: self.presence.map(|presence| presence(luma.data()[0])) })
+        let presence = self.presence.map(|presence| presence(luma.data()[0]));
+        Ok(Landmarks { points: landmarks, presence, more: Default::default() })
     }
 }
 
@@ -91,7 +92,10 @@ fn spec(scheme: Scheme) -> ModelSpec {
         normalisation: Normalisation::PerCrop,
         framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
         mirrored: false,
+        depth: false,
+        sigma: false,
         presence: false,
+        blendshapes: false,
         training: Default::default(),
     }
 }

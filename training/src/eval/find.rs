@@ -126,6 +126,7 @@ mod tests {
             region,
             face_box: None,
             held_out: true,
+            mesh: None,
         };
         let mut x = |twice| -> Result<f32> {
             let look = look(&sample, &spec, Given::Box, twice)?;

@@ -102,8 +102,8 @@ impl Summary {
                 .contours()
                 .iter()
                 .map(|part| {
-                    let points = errors.iter().flat_map(|e| &e.points[part.points.clone()]);
-                    (part.name.to_owned(), (percent * mean(points.copied())).into())
+                    let points = errors.iter().flat_map(|e| part.points.iter().map(|&i| e.points[i]));
+                    (part.name.to_owned(), (percent * mean(points)).into())
                 })
                 .collect(),
         }
@@ -144,6 +144,7 @@ mod tests {
             region: Region::from_points(points.iter().copied()),
             points,
             held_out: true,
+            mesh: None,
         }
     }
 

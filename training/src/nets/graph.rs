@@ -149,6 +149,15 @@ impl<'a, B: Backend> Graph<'a, B> {
         output
     }
 
+    /// The sums of the rows of `opinions` times `worth`.
+    fn weighted_mean(&mut self, opinions: &Value, worth: &Value) -> Value {
+        let rows = opinions.size.clone();
+        let n = rows[0];
+        let weighted = self.plain("Mul", &[&opinions.name, &worth.name], Vec::new(), rows);
+        let axes = self.integers(&[1]);
+        self.plain("ReduceSum", &[&weighted.name, &axes], vec![int("keepdims", 1)], vec![n, 1])
+    }
+
     /// `size` is what the result is called in [`Step`]s.
     fn reshape(&mut self, x: &Value, shape: &[usize], size: Vec<usize>) -> Value {
         let shape = self.integers(shape);
@@ -245,22 +254,30 @@ impl<B: Backend> Runner for Graph<'_, B> {
         self.plain("Concat", &names, vec![int("axis", 1)], vec![parts.iter().map(|part| part.size[0]).sum()])
     }
 
-    fn votes(&mut self, parts: [Value; 3]) -> Value {
-        let [n, height, width] = [0, 1, 2].map(|i| parts[0].size[i]);
+    fn votes(&mut self, worth: Value, [x, y]: [Value; 2], more: Vec<Value>) -> Value {
+        let [n, height, width] = [0, 1, 2].map(|i| worth.size[i]);
         let rows = vec![n, height * width];
-        let [worth, x, y] = parts.map(|part| self.reshape(&part, &rows, rows.clone()));
+        let [worth, x, y] = [worth, x, y].map(|part| self.reshape(&part, &rows, rows.clone()));
         let worth = self.plain("Softmax", &[&worth.name], vec![int("axis", 1)], rows.clone());
         let [xs, ys] = cell_centers([height, width]);
-        let mut mean = |opinions: Value, centers: Vec<f32>| {
+        let mut place = |opinions: Value, centers: Vec<f32>| {
             let centers = self.floats(&centers, &[1, height * width]);
             let opinions = self.plain("Add", &[&opinions.name, &centers], Vec::new(), rows.clone());
-            let weighted = self.plain("Mul", &[&opinions.name, &worth.name], Vec::new(), rows.clone());
-            let axes = self.integers(&[1]);
-            self.plain("ReduceSum", &[&weighted.name, &axes], vec![int("keepdims", 1)], vec![n, 1])
+            self.weighted_mean(&opinions, &worth)
         };
-        let (x, y) = (mean(x, xs), mean(y, ys));
+        let (x, y) = (place(x, xs), place(y, ys));
         let points = self.plain("Concat", &[&x.name, &y.name], vec![int("axis", 1)], vec![n, 2]);
-        self.reshape(&points, &[1, 2 * n], vec![2 * n])
+        let points = self.reshape(&points, &[1, 2 * n], vec![2 * n]);
+        if more.is_empty() {
+            return points;
+        }
+        let more = more.into_iter().map(|part| {
+            let opinions = self.reshape(&part, &rows, rows.clone());
+            let mean = self.weighted_mean(&opinions, &worth);
+            self.reshape(&mean, &[1, n], vec![n])
+        });
+        let parts = std::iter::once(points).chain(more).collect();
+        self.join(parts)
     }
 }
 

@@ -132,9 +132,7 @@ mod tests {
         if kind.is_detector() {
             return Ok(FaceNet::from_bytes(file, 1)?.run(crop)?);
         }
-        let found = LandmarkModel::from_bytes(file, 1)?.run(crop)?;
-        let logit = found.presence.map(|p| (p / (1.0 - p)).ln());
-        Ok(found.points.into_iter().flat_map(|p| [p.x, p.y]).chain(logit).collect())
+        Ok(test_data::values(LandmarkModel::from_bytes(file, 1)?.run(crop)?))
     }
 
     #[test]

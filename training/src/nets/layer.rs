@@ -17,12 +17,29 @@ pub enum Layer {
     Residual(Vec<Layer>, Vec<Layer>),
     /// What several lists make of the same input, each a row of values, one after the other.
     Join(Vec<Vec<Layer>>),
-    /// The answer of cells that vote, see [`voting`](super::voting): what a cell's opinion is worth, then x and y of
-    /// each landmark as seen from the cell's centre, in crop widths and heights.
-    Votes([Weighted; 3]),
+    /// The answer of cells that vote, see [`voting`](super::voting).
+    Votes(Votes),
     /// Layers that a smaller net of the same form lacks. When such a net's weights are imported, these begin by handing
     /// on their input.
     Extra(Vec<Layer>),
+}
+
+/// What cells say of each landmark. All parts give a value per landmark.
+#[derive(Clone, Debug)]
+pub struct Votes {
+    /// What a cell's opinion is worth.
+    pub worth: Weighted,
+    /// x and y as seen from the cell's centre, in crop widths and heights.
+    pub place: [Weighted; 2],
+    /// What else is averaged in the same way.
+    pub more: Vec<Weighted>,
+}
+
+impl Votes {
+    /// All parts, in the order of a net's weights.
+    pub fn parts(&self) -> impl Iterator<Item = &Weighted> {
+        std::iter::once(&self.worth).chain(&self.place).chain(&self.more)
+    }
 }
 
 /// A layer that learns.

@@ -46,17 +46,19 @@ impl<B: Backend> Runner for Forward<'_, B> {
         Tensor::cat(parts, 1)
     }
 
-    fn votes(&mut self, [worth, x, y]: [Tensor<B, 4>; 3]) -> Tensor<B, 4> {
+    fn votes(&mut self, worth: Tensor<B, 4>, [x, y]: [Tensor<B, 4>; 2], more: Vec<Tensor<B, 4>>) -> Tensor<B, 4> {
         let [n, n_points, height, width] = worth.dims();
         let device = worth.device();
         let worth = activation::softmax(per_cell(worth), 2);
         let [xs, ys] = cell_centers([height, width]);
-        let mean = |opinions: Tensor<B, 4>, centers: Vec<f32>| {
-            let centers = Tensor::from_data(TensorData::new(centers, [1, 1, height * width]), &device);
-            ((per_cell(opinions) + centers) * worth.clone()).sum_dim(2)
+        let mean = |opinions: Tensor<B, 3>| (opinions * worth.clone()).sum_dim(2);
+        let seen_from = |centers: Vec<f32>, opinions: Tensor<B, 4>| {
+            per_cell(opinions) + Tensor::from_data(TensorData::new(centers, [1, 1, height * width]), &device)
         };
-        let points: Tensor<B, 3> = Tensor::cat(vec![mean(x, xs), mean(y, ys)], 2);
-        row(points.reshape([n, 2 * n_points]))
+        let points = Tensor::cat(vec![mean(seen_from(xs, x)), mean(seen_from(ys, y))], 2);
+        let points: Tensor<B, 2> = points.reshape([n, 2 * n_points]);
+        let more = more.into_iter().map(|opinions| mean(per_cell(opinions)).flatten(1, 2));
+        row(Tensor::cat(std::iter::once(points).chain(more).collect(), 1))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Nets for 68 points that are fast where they run: dense convolutions on few, coarse cells, which tract does best, and a
+//! Nets for landmarks that are fast where they run: dense convolutions on few, coarse cells, which tract does best, and a
 //! head whose cells vote.
 //!
 //! Each cell of the last, coarse grid says where it believes each landmark to be and how much that opinion is worth; the
@@ -6,20 +6,20 @@
 //! that see a landmark (Jin et al., "Pixel-in-Pixel Net", IJCV 2021), and a mean in place of a maximum, so that the
 //! coordinates themselves are trained (Sun et al., "Integral Human Pose Regression", ECCV 2018).
 
-use super::layer::Layer::{self, Extra, Join, Mean, Relu, Votes};
-use super::layer::{SMALL, answer, block, conv_answer, normed_conv};
+use super::layer::Layer::{self, Extra, Join, Mean, Relu};
+use super::layer::{SMALL, Votes, answer, block, conv_answer, normed_conv};
 
 /// For live pictures. Also answers the logit of a face being there, from the mean over all cells. `mean_shape` holds two
 /// coordinates a point, in crop sides.
 pub fn compact(mean_shape: &[f32]) -> Vec<Layer> {
     let presence = vec![Mean, answer(128, &[0.0])];
-    let answers = Join(vec![vec![votes(128, mean_shape)], presence]);
+    let answers = Join(vec![vec![votes(128, mean_shape, &[])], presence]);
     [features([32, 64, 128], 1), vec![answers]].concat()
 }
 
 /// For recordings: twice as wide and twice as deep as [`compact`].
 pub fn large(mean_shape: &[f32]) -> Vec<Layer> {
-    [features([64, 128, 256], 2), vec![votes(256, mean_shape)]].concat()
+    [features([64, 128, 256], 2), vec![votes(256, mean_shape, &[])]].concat()
 }
 
 /// A wide stem, and two halvings with `n_blocks` residual blocks after each. `channels` are those after the stem and after
@@ -27,7 +27,7 @@ pub fn large(mean_shape: &[f32]) -> Vec<Layer> {
 ///
 /// The stem takes the place of a first convolution and the layers at 48×48 and 24×24: large pictures with few channels
 /// are where tract is slowest.
-fn features([stem, first, second]: [usize; 3], n_blocks: usize) -> Vec<Layer> {
+pub fn features([stem, first, second]: [usize; 3], n_blocks: usize) -> Vec<Layer> {
     let stage = |channels: [usize; 2]| {
         let block = || block([channels[1]; 2], 1);
         let mut layers = vec![normed_conv(channels, 3, 2), Relu, block()];
@@ -42,10 +42,16 @@ fn features([stem, first, second]: [usize; 3], n_blocks: usize) -> Vec<Layer> {
     .concat()
 }
 
-/// The head. At first all cells are worth the same, and the mean of their opinions is the mean shape.
-fn votes(inputs: usize, mean_shape: &[f32]) -> Layer {
+/// The head. At first all cells are worth the same, and the mean of their opinions is the mean shape, and one of `more`
+/// for everything else that they say of a landmark.
+pub fn votes(inputs: usize, mean_shape: &[f32], more: &[f32]) -> Layer {
+    let n = mean_shape.len() / 2;
     let head = |bias| conv_answer(inputs, 1, bias, SMALL);
     // The mean of the cells' centres is the middle of the crop.
     let from_middle = |axis: usize| mean_shape.iter().skip(axis).step_by(2).map(|v| v - 0.5).collect();
-    Votes([head(vec![0.0; mean_shape.len() / 2]), head(from_middle(0)), head(from_middle(1))])
+    Layer::Votes(Votes {
+        worth: head(vec![0.0; n]),
+        place: [head(from_middle(0)), head(from_middle(1))],
+        more: more.iter().map(|&start| head(vec![start; n])).collect(),
+    })
 }

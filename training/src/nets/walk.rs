@@ -1,6 +1,6 @@
 //! The way through a net's layers, whether they are run or written to a file.
 
-use super::layer::{Layer, Weighted, Window};
+use super::layer::{Layer, Votes, Weighted, Window};
 
 /// What can be done with a net's layers, one after the other: they are run, or written to a file.
 pub trait Runner {
@@ -22,7 +22,12 @@ pub trait Runner {
     /// Rows of values, one after the other.
     fn join(&mut self, parts: Vec<Self::Value>) -> Self::Value;
     /// See [`Layer::Votes`].
-    fn votes(&mut self, parts: [Self::Value; 3]) -> Self::Value;
+    fn votes(
+        &mut self,
+        worth: Self::Value,
+        place: [Self::Value; 2],
+        more: Vec<Self::Value>,
+    ) -> Self::Value;
 }
 
 /// What the layers make of `x`.
@@ -43,9 +48,11 @@ pub fn walk<R: Runner>(layers: &[Layer], x: R::Value, runner: &mut R) -> R::Valu
             let parts = lists.iter().map(|list| walk(list, x.clone(), runner)).collect();
             runner.join(parts)
         }
-        Layer::Votes(parts) => {
-            let parts = parts.each_ref().map(|_| runner.weighted(x.clone()));
-            runner.votes(parts)
+        Layer::Votes(Votes { more, .. }) => {
+            let worth = runner.weighted(x.clone());
+            let place = [(); 2].map(|()| runner.weighted(x.clone()));
+            let more = more.iter().map(|_| runner.weighted(x.clone())).collect();
+            runner.votes(worth, place, more)
         }
         Layer::Extra(layers) => walk(layers, x, runner),
     })
@@ -74,7 +81,7 @@ pub fn weighted<'a>(layers: &'a [Layer]) -> Vec<(&'a Weighted, Role)> {
         Layer::Relu | Layer::MaxPool(_) | Layer::Mean | Layer::Flatten => Vec::new(),
         Layer::Residual(main, short_cut) => [weighted(main), weighted(short_cut)].concat(),
         Layer::Join(lists) => lists.iter().flat_map(|list| weighted(list)).collect(),
-        Layer::Votes(parts) => parts.iter().map(|part| (part, Role::Common)).collect(),
+        Layer::Votes(votes) => votes.parts().map(|part| (part, Role::Common)).collect(),
         Layer::Extra(layers) => {
             let mut layers: Vec<_> =
                 weighted(layers).into_iter().map(|(layer, _)| (layer, Role::Extra)).collect();

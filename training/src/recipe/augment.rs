@@ -35,6 +35,9 @@ pub struct Augment {
     /// Probability that the eyes are closed further than they were.
     #[serde(default)]
     pub blink: f32,
+    /// Probability of a face mask over nose and mouth. The pictures of masks are in the data's folder `masks`.
+    #[serde(default)]
+    pub mask: f32,
     /// Greatest change of contrast, as a natural logarithm; what leaves 0–255 is clipped.
     pub contrast: f32,
     /// Greatest change of brightness in grey levels.
@@ -66,6 +69,7 @@ impl Augment {
             stretch: 0.0,
             mirror: false,
             blink: 0.0,
+            mask: 0.0,
             contrast: 0.0,
             brightness: 0.0,
             gamma: 0.0,
@@ -92,6 +96,7 @@ impl Augment {
             ("occlusion", self.occlusion, 1.0),
             ("jpeg", self.jpeg, 1.0),
             ("blink", self.blink, 1.0),
+            ("mask", self.mask, 1.0),
             ("absent", self.absent, 1.0),
         ] {
             ensure!((0.0..=most).contains(&value), "augment.{name} must be from 0 to {most}, not {value}");

@@ -33,6 +33,18 @@ impl Recipe {
             NetKind::Resnet18 => common,
             NetKind::Compact => Self { epochs: 600, lr: 2e-3, ..common },
             NetKind::Large => Self { epochs: 85, lr: 8e-4, warmup_epochs: 0.5, weight_decay: 5e-2, ..common },
+            NetKind::Mesh => Self {
+                epochs: 80,
+                lr: 2e-3,
+                loss: Loss::Mesh {
+                    width: 0.04,
+                    curvature: 0.008,
+                    depth: 0.3,
+                    sigma: 2e-3,
+                    blendshapes: 0.3,
+                },
+                ..common
+            },
             NetKind::Face => Self {
                 epochs: 60,
                 batch: 32,
@@ -52,8 +64,8 @@ impl Recipe {
             NetKind::Nose | NetKind::Nose3 => (100, 64),
             NetKind::FullFace => (30, 16),
             NetKind::Resnet18 | NetKind::Compact | NetKind::Large => (20, 66),
-            // The course has no detector.
-            NetKind::Face => return Self::best(net),
+            // The course has neither.
+            NetKind::Mesh | NetKind::Face => return Self::best(net),
         };
         Self {
             epochs,
@@ -82,6 +94,7 @@ impl Augment {
             stretch: 0.0,
             mirror: true,
             blink: 0.0,
+            mask: 0.0,
             contrast: 0.5,
             brightness: 40.0,
             gamma: 0.4,
@@ -101,6 +114,15 @@ impl Augment {
             NetKind::Compact => {
                 Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, blink: 0.1, absent: 0.12, ..common }
             }
+            NetKind::Mesh => Self {
+                roll: 20.0,
+                shift: 0.05,
+                occlusion: 0.2,
+                jpeg: 0.1,
+                mask: 0.06,
+                absent: 0.1,
+                ..common
+            },
             NetKind::Large => Self {
                 roll: 18.0,
                 scale: 0.13,
@@ -136,7 +158,7 @@ impl Augment {
             NetKind::Resnet18 | NetKind::Compact | NetKind::Large => {
                 Self { roll: 15.0, shift: 0.05, brightness: 40.0, ..Self::none(Start::Face) }
             }
-            NetKind::Face => Self::best(net),
+            NetKind::Mesh | NetKind::Face => Self::best(net),
         }
     }
 }
@@ -154,6 +176,8 @@ fn framing(net: NetKind) -> Framing {
         NetKind::Resnet18 => Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 },
         // More pixels are worth more than that to nets whose cells can point beyond the crop.
         NetKind::Compact | NetKind::Large => Framing { width: 1.2, height: 1.2, shift_x: 0.0, shift_y: 0.0 },
+        // The forehead reaches beyond it, but shows nothing to place its points by.
+        NetKind::Mesh => Framing { width: 1.2, height: 1.2, shift_x: 0.0, shift_y: -0.05 },
         // It looks at the whole picture.
         NetKind::Face => Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
     }

@@ -6,7 +6,7 @@
 
 mod shape;
 
-use super::Scheme;
+use super::{Scheme, mesh};
 use crate::geometry::{Point, mean};
 use shape::MEAN_HEAD;
 
@@ -38,12 +38,10 @@ const STEPS: usize = 5;
 impl Pose {
     /// The pose that fits these landmarks best.
     ///
-    /// `None` for schemes other than [`Scheme::Ibug68`], and for points that are too few, not finite or all
-    /// in one place.
+    /// `None` for schemes that do not [show the 68](mesh::ibug68), and for points that are too few, not finite
+    /// or all in one place.
     pub fn of(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
-        if scheme != Scheme::Ibug68 {
-            return None;
-        }
+        let landmarks = mesh::ibug68(landmarks, scheme)?;
         let points = landmarks.get(POINTS)?;
         let rotation = (0..STEPS).try_fold(linear(points)?, |rotation, _| step(&rotation, points));
         rotation.map(|rotation| Self::from_matrix(&rotation))

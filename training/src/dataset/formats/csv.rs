@@ -87,6 +87,7 @@ fn annotation(record: &StringRecord, n_columns: usize, place: &Place) -> Result<
     let photo = photo_name(file);
     let is_test = is_for_testing(file, false) || is_for_testing(&place.file, true);
     Ok(Annotation {
+        mesh: None,
         place: place.clone(),
         points: numbers(N_BEFORE..n_columns)?.chunks_exact(2).map(|xy| Point::new(xy[0], xy[1])).collect(),
         relative: false,
