@@ -1,6 +1,7 @@
 //! Faces, landmark schemes, and what is computed from landmarks.
 
 mod measure;
+pub mod mesh;
 mod pose;
 mod scheme;
 mod smooth;

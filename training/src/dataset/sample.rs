@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, ensure};
 use facemark::Plane;
-use facemark::face::Scheme;
+use facemark::face::{Scheme, mesh};
 use facemark::geometry::{Point, Region};
 
 use super::annotation::{Annotation, Place};
@@ -72,6 +72,7 @@ pub fn read_sample(data: &Path, annotation: Annotation, scheme: Option<Scheme>) 
 fn selected(points: Vec<Point>, scheme: Scheme) -> Result<Vec<Point>> {
     match (scheme, points.len()) {
         (Scheme::Nose, imm::N_POINTS) => Ok(vec![points[imm::NOSE]]),
+        (Scheme::Ibug68, mesh::N_POINTS) => Ok(mesh::IBUG68.map(|i| points[i]).to_vec()),
         (scheme, n) if n == scheme.n_points() => Ok(points),
         (scheme, n) => {
             Err(anyhow!("it has {n} points, the scheme {} has {}", scheme.name(), scheme.n_points()))
