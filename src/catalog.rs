@@ -9,7 +9,7 @@ use facemark::detect::FaceNet;
 use facemark::model::LandmarkModel;
 use facemark::models;
 use facemark::onnx::MAX_FILE;
-use facemark::onnx::spec::Spec;
+use facemark::onnx::spec::{ANY_USE, Spec};
 
 use crate::error::{Blame, Fault};
 
@@ -69,6 +69,30 @@ impl Entry {
     /// [`Fault::Model`] if the file cannot be read or is not one of our models.
     pub fn spec(&self) -> Result<Spec> {
         self.loaded(|bytes| Ok(Spec::of_file(bytes)?))
+    }
+
+    /// What the model may be used for. All of ours whose files say nothing were trained on photos for research.
+    ///
+    /// # Errors
+    /// As [`spec`](Self::spec).
+    pub fn terms(&self) -> Result<String> {
+        let otherwise = if matches!(self, Self::BuiltIn(..)) { "research only" } else { "not stated" };
+        Ok(self.spec()?.terms().unwrap_or(otherwise).to_owned())
+    }
+
+    /// Refuses a model that may not be used for everything.
+    ///
+    /// # Errors
+    /// [`Fault::Model`] for such a model, and as [`spec`](Self::spec).
+    pub fn ensure_open(&self) -> Result<()> {
+        let terms = self.terms()?;
+        if terms.starts_with(ANY_USE) {
+            return Ok(());
+        }
+        let name = self.name();
+        let message =
+            format!("--terms open refuses the model {name} ({terms}); 'facemark models' lists others");
+        Err(Fault::Model.error(message))
     }
 
     fn loaded<T>(&self, load: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {

@@ -105,17 +105,25 @@ fn measures_are_written_where_they_are_asked_for() {
     let table = fs::read_to_string(&csv).unwrap();
     let mut rows = table.lines().map(|row| row.split(',').collect::<Vec<_>>());
     let header = rows.next().unwrap();
-    let columns = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth", "x_0"];
-    assert_eq!(header[5..13], columns);
-    assert_eq!(header.len(), 5 + 7 + 2 * 68 + 1);
+    let columns = ["fov", "pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"];
+    assert_eq!(header[5..12], columns);
+    assert_eq!(header[12..17], ["eye_left", "eye_right", "blink", "mouth", "x_0"]);
+    assert_eq!(header.len(), 5 + 11 + 2 * 68 + 1);
     let (mut difference, mut n) = (0.0, 0.0);
     for (frame, (row, truth)) in lines(&fs::read_to_string(&jsonl).unwrap()).iter().zip(rows.zip(truth())) {
         let Some(face) = frame["faces"].get(0) else { continue };
         // Degrees here, radians there.
         let yaw = face["pose"]["yaw"].as_f64().unwrap();
-        assert!((yaw - row[6].parse::<f64>().unwrap().to_degrees()).abs() < 0.02);
+        assert!((yaw - row[10].parse::<f64>().unwrap().to_degrees()).abs() < 0.02);
+        // A head half as wide as the picture is about twice its own breadth away from a camera of 60 degrees.
+        let away = face["head"]["z"].as_f64().unwrap();
+        assert!(
+            (away - row[8].parse::<f64>().unwrap()).abs() < 0.06 && (150.0..800.0).contains(&away),
+            "{away}"
+        );
+        assert_eq!(face["head"]["fov"], 60.0);
         assert!(face["eyes"][1].as_f64().is_some() && face["blink"].is_boolean());
-        assert!((face["mouth"].as_f64().unwrap() - row[11].parse::<f64>().unwrap()).abs() < 1e-9);
+        assert!((face["mouth"].as_f64().unwrap() - row[15].parse::<f64>().unwrap()).abs() < 1e-9);
         let points: Vec<Point> = truth.iter().map(|p| Point::new(p[0] as f32, p[1] as f32)).collect();
         let pose = Pose::of(&points, Scheme::Ibug68).unwrap();
         difference += (yaw - f64::from(pose.yaw).to_degrees()).abs();
@@ -131,7 +139,11 @@ fn measures_of_a_model_without_the_points_are_left_out_and_that_is_said() {
     let args = ["annotate", clip.to_str().unwrap(), "--model", "nose", "--measures", "--jsonl", "-"];
     let output = facemark(args);
     assert!(output.status.success());
-    assert!(text(&output.stderr).contains("needs the 68 points"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("needs the points of ibug68 or mesh478"),
+        "{}",
+        text(&output.stderr)
+    );
     let faces = lines(&text(&output.stdout)).into_iter().flat_map(|frame| frame["faces"].as_array().cloned());
     assert!(faces.flatten().all(|face| face.get("pose").is_none()));
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use facemark::Face;
-use facemark::face::{BLENDSHAPES, Measures, Pose};
+use facemark::face::{BLENDSHAPES, Gaze, Measures, Place, Pose};
 use facemark::geometry::{Point, bounds};
 use serde::{Serialize, Serializer};
 
@@ -15,8 +15,11 @@ use crate::info::SourceInfo;
 
 /// Writes `{"file":…,"frame":…,"time":…,"faces":[{"id":…,"score":…,"box":[x,y,w,h],"points":[[x,y],…]}]}`
 /// per frame. Coordinates are 0-based pixels of the upright picture, pixel centres on integers. With measures a face
-/// also has `"pose":{"pitch":…,"yaw":…,"roll":…}` in degrees, `"eyes":[left,right]`, `"blink":…` and `"mouth":…`, and
-/// `"blendshapes":{name:share,…}` if the model gives them. If it gives depths and expected errors, a face has
+/// also has `"pose":{"pitch":…,"yaw":…,"roll":…}` in degrees, `"eyes":[left,right]`, `"blink":…` and `"mouth":…`,
+/// `"head":{"fov":…,"x":…,"y":…,"z":…,"pitch":…,"yaw":…,"roll":…}`, where it is in millimetres and how it is turned in the
+/// camera's axes, seen by a camera with the horizontal field of view `"fov"` in degrees, and, if the model gives them,
+/// `"gaze":{"left":[x,y,z],"right":[x,y,z],"in_head":[[x,y,z],[x,y,z]],"closed":[…,…]}` and
+/// `"blendshapes":{name:share,…}`. If it gives depths and expected errors, a face has
 /// `"depths":[z,…]` and `"sigma":[…]`, in pixels.
 /// Times count from the start of the film; if the file's own clock is not 0 there, `"start":…` after `time` has its
 /// value in seconds.
@@ -75,6 +78,30 @@ struct LineMeasures {
     eyes: [f64; 2],
     blink: bool,
     mouth: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<LineHead>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gaze: Option<LineGaze>,
+}
+
+/// See [`Place`].
+#[derive(Serialize)]
+struct LineHead {
+    fov: f64,
+    x: f64,
+    y: f64,
+    z: f64,
+    #[serde(flatten)]
+    rotation: LinePose,
+}
+
+/// See [`Gaze`].
+#[derive(Serialize)]
+struct LineGaze {
+    left: [f64; 3],
+    right: [f64; 3],
+    in_head: [[f64; 3]; 2],
+    closed: [bool; 2],
 }
 
 #[derive(Serialize)]
@@ -143,15 +170,33 @@ fn shares(face: &Face) -> Vec<(&'static str, f64)> {
 
 impl LineMeasures {
     fn new(measures: &Measures) -> Self {
-        let degrees = |radians: f32| round(f64::from(radians).to_degrees(), 100.0);
         let thousandths = |v: f32| round(f64::from(v), 1000.0);
-        let Measures { pose: Pose { pitch, yaw, roll }, eyes, mouth } = *measures;
+        let Measures { pose, eyes, mouth, place, gaze } = *measures;
+        let direction = |eye: [f32; 3]| eye.map(|v| round(f64::from(v), 10_000.0));
         Self {
-            pose: LinePose { pitch: degrees(pitch), yaw: degrees(yaw), roll: degrees(roll) },
+            pose: LinePose::new(pose),
             eyes: eyes.map(thousandths),
             blink: measures.blink(),
             mouth: thousandths(mouth),
+            head: place.map(|Place { translation, rotation, camera }| {
+                let [x, y, z] = translation.map(|v| round(f64::from(v), 10.0));
+                let fov = round(f64::from(camera.fov()).to_degrees(), 100.0);
+                LineHead { fov, x, y, z, rotation: LinePose::new(rotation) }
+            }),
+            gaze: gaze.map(|Gaze { eyes: [left, right], in_head }| LineGaze {
+                left: direction(left),
+                right: direction(right),
+                in_head: in_head.map(direction),
+                closed: measures.closed(),
+            }),
         }
+    }
+}
+
+impl LinePose {
+    fn new(Pose { pitch, yaw, roll }: Pose) -> Self {
+        let [pitch, yaw, roll] = [pitch, yaw, roll].map(|v| round(f64::from(v).to_degrees(), 100.0));
+        Self { pitch, yaw, roll }
     }
 }
 

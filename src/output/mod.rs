@@ -31,6 +31,7 @@ pub mod stamp;
 pub mod target;
 pub mod trace;
 pub mod video;
+mod vmc;
 pub mod y4m;
 
 use csv::Csv;
@@ -46,6 +47,7 @@ pub use sink::{End, Sink};
 use stamp::Stamp;
 use target::{Target, is_special};
 use trace::Trace;
+use vmc::Vmc;
 
 /// What a run should write, as given by the user: `-` is standard output.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +66,8 @@ pub struct Targets {
     pub osc: Option<String>,
     /// Landmarks as JSON datagrams, to `HOST:PORT`.
     pub udp: Option<String>,
+    /// A face for avatars, to `HOST:PORT`.
+    pub vmc: Option<String>,
     /// A trace of every run of every stage.
     pub trace: Option<PathBuf>,
     /// The latency report as an HTML page.
@@ -152,6 +156,9 @@ impl Outputs {
                 sinks.push(Box::new(Datagrams::open(address, format, info.clone())?));
             }
         }
+        if let Some(address) = &self.targets.vmc {
+            sinks.push(Box::new(Vmc::open(address)?));
+        }
         if run.live {
             sinks.push(Box::new(Stamp(Stage::Data)));
         }
@@ -181,6 +188,7 @@ mod tests {
     use facemark::face::Scheme;
     use facemark::geometry::{Point, Region};
 
+    use super::csv::Columns;
     use super::*;
     use crate::frame::{Frame, Tracked};
     use crate::info::SourceInfo;
@@ -193,7 +201,14 @@ mod tests {
         frame.image.luma.data_mut().fill(GRAY);
         let center = Point::new(30.0, 20.0);
         let region = Region { center, size: 20.0, angle: 0.0 };
-        let face = Face { id: 1, region, landmarks: vec![center], score: 1.0, more: Default::default(), measures: None };
+        let face = Face {
+            id: 1,
+            region,
+            landmarks: vec![center],
+            score: 1.0,
+            more: Default::default(),
+            measures: None,
+        };
         Tracked { frame, faces: vec![face] }
     }
 

@@ -64,7 +64,9 @@ impl Model {
             Spec::FaceDetector(_) => "all faces, with size and roll",
             Spec::Landmarks(spec) => match spec.scheme {
                 Scheme::Ibug68 => "the 68 points of 300-W",
-                Scheme::Mesh478 => "the 478 points of MediaPipe's face mesh, their depths, and 52 blendshapes",
+                Scheme::Mesh478 => {
+                    "the 478 points of MediaPipe's face mesh, their depths, and 52 blendshapes"
+                }
                 Scheme::Imm58 => "the 58 points of IMM",
                 Scheme::Nose => "the middle of the nose's lower edge",
             },

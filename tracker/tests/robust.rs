@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use facemark::crop::{Framing, Normalisation, bilinear, crop, normalise};
 use facemark::detect::grid::{self, Cell};
 use facemark::detect::{Detection, Detector, FaceNet, suppress};
-use facemark::face::{Contour, Smoother};
+use facemark::face::{Camera, Contour, Smoother};
 use facemark::geometry::{Affine, bounds, mean};
 use facemark::model::{LandmarkModel, Landmarker, Landmarks};
 use facemark::onnx::spec::{DetectorSpec, ModelSpec, Spec};
@@ -167,11 +167,18 @@ fn odd_regions_are_compared() {
     assert!(!bounds([].into_iter()).0.is_finite());
 }
 
+const CAMERA: Camera = Camera { focal: 500.0, center: Point::new(320.0, 240.0) };
+
 #[test]
 fn odd_landmarks_have_finite_measures_or_none() {
     for points in odd_landmarks() {
         for scheme in Scheme::ALL {
-            if let Some(Measures { pose, eyes: [left, right], mouth }) = Measures::of(&points, scheme) {
+            if let Some(Measures { pose, eyes: [left, right], mouth, place, gaze }) =
+                Measures::of(&points, scheme, &CAMERA)
+            {
+                let places = place.iter().flat_map(|place| place.translation);
+                let directions = gaze.iter().flat_map(|gaze| gaze.eyes).flatten();
+                assert!(places.chain(directions).all(f32::is_finite), "{place:?} {gaze:?}");
                 let Pose { pitch, yaw, roll } = pose;
                 assert!([pitch, yaw, roll, left, right, mouth].iter().all(|v| v.is_finite()), "{points:?}");
             }
@@ -181,7 +188,7 @@ fn odd_landmarks_have_finite_measures_or_none() {
             }
         }
     }
-    assert!(Measures::of(&face(), Scheme::Ibug68).is_some());
+    assert!(Measures::of(&face(), Scheme::Ibug68, &CAMERA).is_some());
 }
 
 #[test]
@@ -217,7 +224,11 @@ impl Default for Stub {
             panic!("not a landmark model")
         };
         let face_at = Detection { region: GOOD, score: 1.0 };
-        Self { face: face_at, landmarks: Landmarks { points: face(), presence: Some(1.0), more: Default::default() }, spec }
+        Self {
+            face: face_at,
+            landmarks: Landmarks { points: face(), presence: Some(1.0), more: Default::default() },
+            spec,
+        }
     }
 }
 

@@ -94,7 +94,8 @@ pub fn open(dir: &Path, n: usize) -> Result<()> {
     fs::create_dir_all(dir.join("photos"))?;
     let names: Vec<String> = (b'a'..).take(n).map(|letter| format!("{}.png", char::from(letter))).collect();
     for name in &names {
-        GrayImage::from_fn(80, 60, |i, j| image::Luma([(i * j) as u8])).save(dir.join("photos").join(name))?;
+        GrayImage::from_fn(80, 60, |i, j| image::Luma([(i * j) as u8]))
+            .save(dir.join("photos").join(name))?;
     }
     fs::write(dir.join("names.txt"), names.join("\n") + "\n")?;
     let point = |i: usize| {

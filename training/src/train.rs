@@ -261,7 +261,7 @@ mod tests {
             let recipe = Recipe { epochs: 3, batch: 4, seed, ..Recipe::best(NetKind::Nose) };
             start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
             let file = run.join("net.onnx");
-            export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::F32, &device)?;
+            export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::F32, None, &device)?;
             Ok((curve(&run)?, fs::read(file)?))
         };
         let (first, again, other) = (train("first", 7)?, train("again", 7)?, train("other", 8)?);
@@ -351,7 +351,7 @@ mod tests {
         start::<Autodiff<Flex>>(&data, &second, &still, Some(&Init::Run(first.clone())), None, &device)?;
         // From an exported file all weights learn on.
         let (file, third) = (dir.path().join("first.onnx"), dir.path().join("third"));
-        export::<Autodiff<Flex>>(&first, &file, Which::Best, Storage::F32, &device)?;
+        export::<Autodiff<Flex>>(&first, &file, Which::Best, Storage::F32, None, &device)?;
         let moving = Recipe { epochs: 2, lr: 1e-3, ..still };
         start::<Autodiff<Flex>>(&data, &third, &moving, Some(&Init::Onnx(file)), None, &device)?;
         let third = curve(&third)?;

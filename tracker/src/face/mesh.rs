@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn the_68_turn_and_grow_with_the_mesh() {
-        let mesh: Vec<Point> = (0..478).map(|i| Point::new((i * 37 % 61) as f32, (i * 53 % 67) as f32)).collect();
+        let mesh: Vec<Point> =
+            (0..478).map(|i| Point::new((i * 37 % 61) as f32, (i * 53 % 67) as f32)).collect();
         let moved = |p: Point| {
             let p = p.rotated(0.7);
             Point::new(2.0 * p.x + 5.0, 2.0 * p.y - 3.0)

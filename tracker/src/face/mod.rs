@@ -2,20 +2,24 @@
 
 mod blendshape;
 mod contour;
+mod gaze;
 mod measure;
 pub mod mesh;
 mod mesh_lines;
 mod pose;
 mod scheme;
 mod smooth;
+mod vector;
 
 pub use blendshape::{BLENDSHAPES, mirrored as mirrored_blendshapes};
 pub use contour::Contour;
+pub use gaze::Gaze;
 pub use measure::Measures;
 pub use mesh_lines::lines as mesh_lines;
 pub use pose::Pose;
+pub use pose::space::{Camera, EYE_DISTANCE, Place};
 pub use scheme::Scheme;
-pub use smooth::{Smoother, Smoothing};
+pub use smooth::{FaceSmoother, Smoother, Smoothing};
 
 use crate::geometry::{Point, Region, mean};
 

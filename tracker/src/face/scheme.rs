@@ -44,8 +44,8 @@ static MESH478_MIRROR: [usize; 478] = mesh_mirror();
 /// one to its mirror image.)
 const fn mesh_mirror() -> [usize; 478] {
     const MIDLINE: [usize; 28] = [
-        0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94, 151, 152, 164, 168, 175, 195, 197,
-        199, 200,
+        0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94, 151, 152, 164, 168, 175, 195,
+        197, 199, 200,
     ];
     let mut mirror = [0; 478];
     let (mut left, mut right, mut middle) = (0, 248, 0);

@@ -3,6 +3,7 @@
 //! Casiez, Roussel and Vogel, "1 € Filter", CHI 2012. Speeds are in face sizes per second, so that distant
 //! faces are smoothed like close ones.
 
+use super::More;
 use crate::geometry::Point;
 
 /// How much to smooth. Negative numbers and NaN count as 0.
@@ -69,6 +70,39 @@ impl Smoother {
             self.states.extend(points.iter().map(|&point| State::at(point)));
         }
         self.time = time;
+    }
+
+    /// The same for plain numbers.
+    fn apply_to_values(&mut self, values: &mut [f32], time: f64, size: f32) {
+        let mut points: Vec<Point> = values.iter().map(|&value| Point::new(value, 0.0)).collect();
+        self.apply(&mut points, time, size);
+        values.iter_mut().zip(points).for_each(|(value, point)| *value = point.x);
+    }
+}
+
+/// The filters for all that the landmark model says of one face.
+#[derive(Clone, Debug)]
+pub struct FaceSmoother {
+    landmarks: Smoother,
+    depths: Smoother,
+    blendshapes: Smoother,
+}
+
+/// A blendshape that goes from 0 to 1 counts like a movement by this many sizes of the face.
+const EXPRESSION: f32 = 0.2;
+
+impl FaceSmoother {
+    /// Filters that have not seen the face.
+    pub fn new(smoothing: Smoothing) -> Self {
+        let new = || Smoother::new(smoothing);
+        Self { landmarks: new(), depths: new(), blendshapes: new() }
+    }
+
+    /// Smooths, as [`Smoother::apply`] does, the landmarks of a face of `size` pixels and what else is known of it.
+    pub fn apply(&mut self, landmarks: &mut [Point], more: &mut More, time: f64, size: f32) {
+        self.landmarks.apply(landmarks, time, size);
+        self.depths.apply_to_values(&mut more.depths, time, size);
+        self.blendshapes.apply_to_values(&mut more.blendshapes, time, 1.0 / EXPRESSION);
     }
 }
 

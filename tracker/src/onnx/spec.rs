@@ -112,7 +112,25 @@ struct Document<S> {
     model: S,
 }
 
+/// The entry of a [training record](ModelSpec::training) that says what the model may be used for.
+pub const TERMS: &str = "terms";
+/// How the terms of a model begin that may be used for anything, products included.
+pub const ANY_USE: &str = "any use";
+
 impl Spec {
+    /// How the model was made, free text by key.
+    pub fn training(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Landmarks(spec) => &spec.training,
+            Self::FaceDetector(spec) => &spec.training,
+        }
+    }
+
+    /// What the model may be used for, as its file says; `None` if it says nothing.
+    pub fn terms(&self) -> Option<&str> {
+        self.training().get(TERMS).map(String::as_str)
+    }
+
     /// The metadata of a model file. The net is not checked.
     ///
     /// # Errors

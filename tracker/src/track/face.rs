@@ -4,7 +4,7 @@ use super::Options;
 use super::motion::Motion;
 use crate::detect::{Detection, Detector};
 use crate::error::Result;
-use crate::face::{Face, Measures, More, Scheme, Smoother, mesh};
+use crate::face::{Camera, Face, FaceSmoother, Measures, More, Scheme, mesh};
 use crate::geometry::{Point, Region};
 use crate::image::Luma;
 use crate::model::{Landmarker, Landmarks};
@@ -56,8 +56,9 @@ pub struct Track {
     unconfirmed: u32,
     /// How it has moved since it was found.
     pub motion: Motion,
-    smoother: Option<Smoother>,
-    with_measures: bool,
+    smoother: Option<FaceSmoother>,
+    /// The camera's horizontal field of view in radians, if there are to be measures.
+    fov: Option<f32>,
     as_68: bool,
 }
 
@@ -86,8 +87,8 @@ impl Track {
             score: 0.0,
             unconfirmed: 0,
             motion: Motion::new(),
-            smoother: options.smoothing.map(Smoother::new),
-            with_measures: options.measures,
+            smoother: options.smoothing.map(FaceSmoother::new),
+            fov: options.measures.then_some(options.fov.to_radians()),
             as_68: options.as_68,
         }
     }
@@ -158,9 +159,10 @@ impl Track {
     fn face(&mut self, id: u32, mut landmarks: Vec<Point>, mut more: More, eyes: &mut Eyes) -> Face {
         let Self { region, score, .. } = *self;
         if let Some(smoother) = &mut self.smoother {
-            eyes.timing.measure(Stage::Smooth, || smoother.apply(&mut landmarks, eyes.time, region.size));
+            eyes.timing
+                .measure(Stage::Smooth, || smoother.apply(&mut landmarks, &mut more, eyes.time, region.size));
         }
-        let measures = self.with_measures.then(|| Measures::of(&landmarks, eyes.scheme())).flatten();
+        let measures = self.fov.and_then(|fov| Measures::of(&landmarks, eyes.scheme(), &eyes.camera(fov)));
         if self.as_68 && eyes.scheme() == Scheme::Mesh478 {
             (landmarks, more) = as_68(landmarks, more);
         }
@@ -171,6 +173,10 @@ impl Track {
 impl Eyes<'_> {
     fn scheme(&self) -> Scheme {
         self.model.spec().scheme
+    }
+
+    fn camera(&self, fov: f32) -> Camera {
+        Camera::with_fov(fov, self.luma.width(), self.luma.height())
     }
 
     /// The landmarks in the region, and the region around them. `None` if they cannot be this face's.

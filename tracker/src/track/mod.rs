@@ -61,6 +61,9 @@ pub struct Options {
     pub as_68: bool,
     /// Whether to compute [`Measures`], if the scheme [has](Measures::has) them. Default: false.
     pub measures: bool,
+    /// The horizontal field of view of the camera in degrees, for where heads are in space. Default: 60, about that of a
+    /// webcam.
+    pub fov: f32,
     /// A pixel's width / height. Values below 1/4 and above 4 are taken for mistakes and count as 1.
     /// Default: 1.
     pub pixel_aspect: f32,
@@ -78,6 +81,7 @@ impl Default for Options {
             smoothing: Some(Smoothing::LOW),
             as_68: false,
             measures: false,
+            fov: 60.0,
             pixel_aspect: 1.0,
         }
     }
@@ -219,6 +223,11 @@ impl Tracker {
     /// Whether faces have measures: the options ask for them and the scheme has them.
     pub fn measures(&self) -> bool {
         self.options.measures && Measures::has(self.scheme())
+    }
+
+    /// The camera's horizontal field of view in degrees, see [`Options::fov`].
+    pub fn fov(&self) -> f32 {
+        self.options.fov
     }
 
     /// Forgets all faces, and IDs start at 1 again: the next picture has nothing to do with the last one.

@@ -102,10 +102,8 @@ fn stretched(by: f32) -> Affine {
 fn mirror(example: &mut Example, spec: &ModelSpec) {
     example.pixels.chunks_exact_mut(spec.width).for_each(<[u8]>::reverse);
     let counterparts = spec.scheme.mirror();
-    example.points = counterparts
-        .iter()
-        .map(|&i| Point::new(1.0 - example.points[i].x, example.points[i].y))
-        .collect();
+    example.points =
+        counterparts.iter().map(|&i| Point::new(1.0 - example.points[i].x, example.points[i].y)).collect();
     let Mesh { depths, blendshapes, known } = &mut example.mesh;
     if !depths.is_empty() {
         *depths = counterparts.iter().map(|&i| depths[i]).collect();

@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use facemark::geometry::{Affine, Point};
 use image::GrayAlphaImage;
-use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
@@ -136,8 +135,7 @@ mod tests {
     /// A dark mask of 90×60 px, transparent along its edges; its head looks straight ahead, or to the picture's left.
     fn mask(middle: f32) -> Mask {
         let inside = |x: u32, y: u32| (10..80).contains(&x) && (10..50).contains(&y);
-        let picture =
-            GrayAlphaImage::from_fn(90, 60, |x, y| LumaA([20, if inside(x, y) { 255 } else { 0 }]));
+        let picture = GrayAlphaImage::from_fn(90, 60, |x, y| LumaA([20, if inside(x, y) { 255 } else { 0 }]));
         let anchors = [(0.0, 0.0), (middle, 0.0), (90.0, 0.0), (0.0, 50.0), (middle, 60.0), (90.0, 50.0)];
         Mask { picture, anchors: anchors.map(|(x, y)| Point::new(x, y)) }
     }

@@ -315,7 +315,7 @@ mod tests {
         let epochs = RunDir::open(&run)?.0.metrics()?;
         assert_eq!(epochs.len(), 3);
         assert!(epochs[2].loss < 0.9 * epochs[0].loss, "{epochs:?}");
-        export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::Int8, &device)?;
+        export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::Int8, None, &device)?;
         let mut detector = load(&file)?.context("it is a detector")?;
         let job = Job { boxes: Some(photos.join("faces.csv")), data, held_out: false, n_worst: 3 };
         let report = serde_json::to_value(evaluate(&mut detector, &job)?)?;

@@ -10,7 +10,8 @@ use super::{certainty, wing};
 
 /// How much more the points of some contours count than the others, by what a contour's name holds. Eyes first: gaze and
 /// blinks are told from few pixels.
-const EMPHASIS: [(&str, f32); 5] = [("iris", 3.0), ("eye", 2.5), ("mouth", 2.0), ("brow", 1.5), ("nose", 1.5)];
+const EMPHASIS: [(&str, f32); 5] =
+    [("iris", 3.0), ("eye", 2.5), ("mouth", 2.0), ("brow", 1.5), ("nose", 1.5)];
 /// Where the blendshapes' smooth L1 turns into a line.
 const BETA: f32 = 0.1;
 
@@ -84,8 +85,8 @@ fn emphasis(scheme: Scheme) -> Vec<f32> {
         }
     }
     // The irises' centres are in no contour.
-    for eye in mesh::IRISES.into_iter().filter(|&i| i < weights.len()) {
-        weights[eye] = EMPHASIS[0].1;
+    for center in mesh::IRISES {
+        weights.get_mut(center).into_iter().for_each(|weight| *weight = EMPHASIS[0].1);
     }
     let mean = weights.iter().sum::<f32>() / weights.len() as f32;
     weights.into_iter().map(|weight| weight / mean).collect()

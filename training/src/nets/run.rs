@@ -46,7 +46,12 @@ impl<B: Backend> Runner for Forward<'_, B> {
         Tensor::cat(parts, 1)
     }
 
-    fn votes(&mut self, worth: Tensor<B, 4>, [x, y]: [Tensor<B, 4>; 2], more: Vec<Tensor<B, 4>>) -> Tensor<B, 4> {
+    fn votes(
+        &mut self,
+        worth: Tensor<B, 4>,
+        [x, y]: [Tensor<B, 4>; 2],
+        more: Vec<Tensor<B, 4>>,
+    ) -> Tensor<B, 4> {
         let [n, n_points, height, width] = worth.dims();
         let device = worth.device();
         let worth = activation::softmax(per_cell(worth), 2);

@@ -22,12 +22,7 @@ pub trait Runner {
     /// Rows of values, one after the other.
     fn join(&mut self, parts: Vec<Self::Value>) -> Self::Value;
     /// See [`Layer::Votes`].
-    fn votes(
-        &mut self,
-        worth: Self::Value,
-        place: [Self::Value; 2],
-        more: Vec<Self::Value>,
-    ) -> Self::Value;
+    fn votes(&mut self, worth: Self::Value, place: [Self::Value; 2], more: Vec<Self::Value>) -> Self::Value;
 }
 
 /// What the layers make of `x`.

@@ -36,13 +36,7 @@ impl Recipe {
             NetKind::Mesh => Self {
                 epochs: 80,
                 lr: 2e-3,
-                loss: Loss::Mesh {
-                    width: 0.04,
-                    curvature: 0.008,
-                    depth: 0.3,
-                    sigma: 2e-3,
-                    blendshapes: 0.3,
-                },
+                loss: Loss::Mesh { width: 0.04, curvature: 0.008, depth: 0.3, sigma: 2e-3, blendshapes: 0.3 },
                 ..common
             },
             NetKind::Face => Self {
@@ -114,15 +108,9 @@ impl Augment {
             NetKind::Compact => {
                 Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, blink: 0.1, absent: 0.12, ..common }
             }
-            NetKind::Mesh => Self {
-                roll: 20.0,
-                shift: 0.05,
-                occlusion: 0.2,
-                jpeg: 0.1,
-                mask: 0.06,
-                absent: 0.1,
-                ..common
-            },
+            NetKind::Mesh => {
+                Self { roll: 20.0, shift: 0.05, occlusion: 0.2, jpeg: 0.1, mask: 0.06, absent: 0.1, ..common }
+            }
             NetKind::Large => Self {
                 roll: 18.0,
                 scale: 0.13,

@@ -27,7 +27,7 @@ use crate::recipe::{Recipe, Start};
 use crate::run_dir::{Epoch, Record, RunDir};
 
 /// Faces shown as samples, and as many augmented.
-const N_SAMPLES: usize = 60;
+const N_SAMPLES: usize = 6;
 
 /// What a report is made of.
 pub struct Options {

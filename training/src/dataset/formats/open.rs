@@ -115,9 +115,7 @@ fn parse<T: Deserialize>(bytes: &[u8], shape: &[usize]) -> Result<Vec<T>> {
         array.shape()
     );
     ensure!(array.order() == Order::C, "its columns come one after another, not its rows");
-    let numbers = array.data::<T>().map_err(|array| {
-        anyhow!("its numbers are of the wrong kind: {:?}", array.dtype().descr())
-    })?;
+    let numbers = array.data::<T>().map_err(|error| anyhow!("its numbers are of the wrong kind: {error}"))?;
     numbers.collect::<Result<_, _>>().context("it is cut short")
 }
 
