@@ -13,13 +13,14 @@ use super::weights;
 use crate::error::{Result, ensure};
 
 /// The operators that facemark-train exports.
-const OPERATORS: [&str; 14] = [
+const OPERATORS: [&str; 15] = [
     "Add",
     "Cast",
     "Concat",
     "Conv",
     "DequantizeLinear",
     "Flatten",
+    "Gather",
     "Gemm",
     "GlobalAveragePool",
     "MaxPool",

@@ -17,6 +17,10 @@ pub enum Layer {
     Residual(Vec<Layer>, Vec<Layer>),
     /// What several lists make of the same input, each a row of values, one after the other.
     Join(Vec<Vec<Layer>>),
+    /// Adds a constant to each value of a row.
+    Shift(Vec<f32>),
+    /// The values of a row in another order: those with these indices.
+    Pick(Vec<usize>),
     /// The answer of cells that vote, see [`voting`](super::voting).
     Votes(Votes),
     /// Layers that a smaller net of the same form lacks. When such a net's weights are imported, these begin by handing

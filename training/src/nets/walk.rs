@@ -21,6 +21,10 @@ pub trait Runner {
     fn add(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
     /// Rows of values, one after the other.
     fn join(&mut self, parts: Vec<Self::Value>) -> Self::Value;
+    /// See [`Layer::Shift`].
+    fn shift(&mut self, x: Self::Value, by: &[f32]) -> Self::Value;
+    /// See [`Layer::Pick`].
+    fn pick(&mut self, x: Self::Value, indices: &[usize]) -> Self::Value;
     /// See [`Layer::Votes`].
     fn votes(&mut self, worth: Self::Value, place: [Self::Value; 2], more: Vec<Self::Value>) -> Self::Value;
 }
@@ -43,6 +47,8 @@ pub fn walk<R: Runner>(layers: &[Layer], x: R::Value, runner: &mut R) -> R::Valu
             let parts = lists.iter().map(|list| walk(list, x.clone(), runner)).collect();
             runner.join(parts)
         }
+        Layer::Shift(by) => runner.shift(x, by),
+        Layer::Pick(indices) => runner.pick(x, indices),
         Layer::Votes(Votes { more, .. }) => {
             let worth = runner.weighted(x.clone());
             let place = [(); 2].map(|()| runner.weighted(x.clone()));
@@ -74,6 +80,7 @@ pub fn weighted<'a>(layers: &'a [Layer]) -> Vec<(&'a Weighted, Role)> {
     let list = |layer: &'a Layer| match layer {
         Layer::Weighted(layer) => vec![(layer, Role::Common)],
         Layer::Relu | Layer::MaxPool(_) | Layer::Mean | Layer::Flatten => Vec::new(),
+        Layer::Shift(_) | Layer::Pick(_) => Vec::new(),
         Layer::Residual(main, short_cut) => [weighted(main), weighted(short_cut)].concat(),
         Layer::Join(lists) => lists.iter().flat_map(|list| weighted(list)).collect(),
         Layer::Votes(votes) => votes.parts().map(|part| (part, Role::Common)).collect(),
