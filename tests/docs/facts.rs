@@ -161,7 +161,8 @@ impl Model {
 }
 
 /// Keys of the training facts, and what they are called for landmark models and for detectors.
-const KEYS: [(&str, &str, &str); 11] = [
+const KEYS: [(&str, &str, &str); 12] = [
+    ("terms", "may be used for", "may be used for"),
     ("test", "error on the test photos", "on the test photos"),
     ("test_boxes", "the same, faces found by the detector", "on the test photos"),
     (
@@ -190,9 +191,16 @@ fn pixels(normalisation: Normalisation, what: &str) -> String {
 
 fn output(spec: &ModelSpec) -> String {
     let points = if spec.scheme.n_points() == 1 { "x, y" } else { "x0, y0, x1, y1 …" };
-    let last = if spec.presence { "; last the logit of there being a face" } else { "" };
+    let more = [
+        (spec.depth, "then each point's depth in crop widths"),
+        (spec.sigma, "the logarithm of how far off each point is expected to be, in crop widths"),
+        (spec.presence && !spec.blendshapes, "last the logit of there being a face"),
+        (spec.presence && spec.blendshapes, "the logit of there being a face"),
+        (spec.blendshapes, "last the shares of 52 blendshapes"),
+    ];
+    let more: String = more.iter().filter(|(given, _)| *given).map(|(_, what)| format!("; {what}")).collect();
     let n_values = spec.n_values();
-    format!("`[1, {n_values}]`: {points} in crop sides, (0, 0) the upper left corner{last}")
+    format!("`[1, {n_values}]`: {points} in crop sides, (0, 0) the upper left corner{more}")
 }
 
 fn crop(Framing { width, height, shift_x, shift_y }: Framing) -> String {

@@ -115,7 +115,9 @@ const OPTIONS: Options = Options {
     max_faces: 2,
     redetect_every: 5,
     smoothing: None,
+    as_68: false,
     measures: false,
+    fov: 60.0,
     pixel_aspect: 1.0,
 };
 

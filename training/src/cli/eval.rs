@@ -34,6 +34,12 @@ pub struct Eval {
     /// Let the detector look for small faces, too, as the tracker does with this option.
     #[arg(long)]
     small_faces: bool,
+    /// Measure a model of a mesh by the 68 points that it shows, as `facemark --points 68` gives them.
+    #[arg(long)]
+    as_68: bool,
+    /// Also write the landmarks that were found: a table like those of `data label`.
+    #[arg(long, value_name = "CSV")]
+    found: Option<PathBuf>,
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
@@ -76,7 +82,19 @@ impl Eval {
 
     fn run_landmarks(self) -> Result<()> {
         let Self {
-            model, data, reading, given, boxes, looks, held_out, worst: n_worst, record, json, ..
+            model,
+            data,
+            reading,
+            given,
+            boxes,
+            looks,
+            as_68,
+            found,
+            held_out,
+            worst: n_worst,
+            record,
+            json,
+            ..
         } = self;
         let key = if boxes.is_some() { record::TEST_BOXES } else { record::TEST };
         let twice = looks.map_or(boxes.is_some(), |n| n == 2);
@@ -86,6 +104,8 @@ impl Eval {
             given,
             boxes,
             twice,
+            as_68,
+            found,
             held_out,
             n_worst,
         };

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use facemark::Timing;
-use facemark::face::Scheme;
+use facemark::face::{Scheme, mesh};
 use facemark::geometry::Point;
 use facemark::model::{LandmarkModel, Landmarker};
 use facemark::onnx::spec::ModelSpec;
@@ -33,15 +33,17 @@ pub fn load_model(file: &Path) -> Result<LandmarkModel> {
     LandmarkModel::from_bytes(&bytes, 1).with_context(|| format!("{}", file.display()))
 }
 
-/// Finds the landmarks of each sample that is looked for.
+/// Finds the landmarks of each sample that is looked for. They are those of `scheme`, which is the model's own, or that of
+/// 300-W where the model has a mesh.
 pub fn find_all(
     model: &mut LandmarkModel,
     samples: &[Sample],
     looks: &[Option<Look>],
+    scheme: Scheme,
 ) -> Result<Vec<Option<Found>>> {
     let mean_shape = mean_shape(model.spec());
     let find = |(sample, look): (&Sample, &Option<Look>)| {
-        look.map(|look| find(model, sample, look, mean_shape.as_deref())).transpose()
+        look.map(|look| find(model, sample, look, mean_shape.as_deref(), scheme)).transpose()
     };
     samples.iter().zip(looks).map(find).collect()
 }
@@ -51,19 +53,25 @@ fn find(
     sample: &Sample,
     look: Look,
     mean_shape: Option<&[Point]>,
+    scheme: Scheme,
 ) -> Result<Found> {
-    let scheme = model.spec().scheme;
+    let own = model.spec().scheme;
+    let as_wanted = |points: Vec<Point>| match mesh::ibug68(&points, own) {
+        Some(points) if scheme == Scheme::Ibug68 => points.into_owned(),
+        _ => points,
+    };
     let started = Instant::now();
     let mut points = model.landmarks(sample.photo.luma(), &look.region, &mut Timing::default())?.points;
     if look.twice {
-        let region = look.region.moved_to(&points, scheme).unwrap_or(look.region);
+        let region = look.region.moved_to(&points, own).unwrap_or(look.region);
         points = model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?.points;
     }
     let ms = milliseconds(started);
+    let points = as_wanted(points);
     let baseline = mean_shape.map(|shape| {
         let to_image = model.spec().framing.crop_to_image(&look.region);
         let shape: Vec<Point> = shape.iter().map(|&p| to_image.apply(p)).collect();
-        FaceError::new(&shape, sample, scheme)
+        FaceError::new(&as_wanted(shape), sample, scheme)
     });
     Ok(Found { error: FaceError::new(&points, sample, scheme), points, baseline, ms })
 }

@@ -1,10 +1,12 @@
 //! Measures a landmark model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use facemark::Timing;
+use facemark::face::Scheme;
+use facemark::geometry::Point;
 use facemark::model::{LandmarkModel, Landmarker};
 use facemark::onnx::spec::ModelSpec;
 use rand::SeedableRng;
@@ -15,7 +17,8 @@ use super::find::{Found, baseline, find_all, load_model, milliseconds, summary};
 use super::looks::{Given, Look, look, looks_by, looks_title};
 use super::record::set_name;
 use crate::batch::regions::elsewhere;
-use crate::dataset::{self, Sample, Source};
+use crate::dataset::{self, Sample, Source, table};
+use crate::files::write_atomically;
 use crate::metrics::{Summary, mean};
 
 /// What to measure.
@@ -30,6 +33,10 @@ pub struct Job {
     pub boxes: Option<PathBuf>,
     /// Whether to look twice, as the tracker does at a new face.
     pub twice: bool,
+    /// Whether a mesh is measured by the 68 points that it shows.
+    pub as_68: bool,
+    /// Where to write a table of the landmarks that are found.
+    pub found: Option<PathBuf>,
     /// Whether to use held-out faces only.
     pub held_out: bool,
     /// How many of the worst faces to list.
@@ -97,16 +104,25 @@ pub fn evaluate(job: &Job) -> Result<Report> {
     let mut model = load_model(&job.model)?;
     let load_ms = milliseconds(started);
     let spec = model.spec().clone();
-    let mut samples = dataset::load(&job.data, spec.scheme)?;
+    ensure!(
+        !job.as_68 || spec.scheme == Scheme::Mesh478,
+        "{} has no mesh to take 68 points from",
+        job.model.display()
+    );
+    let scheme = if job.as_68 { Scheme::Ibug68 } else { spec.scheme };
+    let mut samples = dataset::load(&job.data, scheme)?;
     samples.retain(|sample| sample.held_out || !job.held_out);
     ensure!(!samples.is_empty(), "no face in {} is held out", job.data.path.display());
     let (looks, given) = looks(job, &samples, &spec)?;
-    let found = find_all(&mut model, &samples, &looks)?;
+    let found = find_all(&mut model, &samples, &looks, scheme)?;
     let mut times: Vec<f64> = found.iter().flatten().map(|found| found.ms).collect();
     times.sort_by(f64::total_cmp);
     let presence = presence(&mut model, &samples)?;
     let missed = samples.iter().zip(&looks).filter(|(_, look)| look.is_none());
-    let summary = summary(&found, spec.scheme);
+    let summary = summary(&found, scheme);
+    if let Some(output) = &job.found {
+        write_found(output, &samples, &found)?;
+    }
     Ok(Report {
         in_short: in_short(job, &summary),
         load_ms,
@@ -119,8 +135,18 @@ pub fn evaluate(job: &Job) -> Result<Report> {
         worst: worst(&samples, &found, job.n_worst),
         missed_faces: missed.map(|(sample, _)| sample.name.clone()).collect(),
         summary,
-        mean_shape: baseline(&found, spec.scheme),
+        mean_shape: baseline(&found, scheme),
     })
+}
+
+/// Writes a [`table`] of what was found.
+fn write_found(output: &Path, samples: &[Sample], found: &[Option<Found>]) -> Result<()> {
+    let faces: Vec<(PathBuf, Vec<Point>)> = samples
+        .iter()
+        .zip(found)
+        .filter_map(|(sample, found)| Some((sample.picture.clone(), found.as_ref()?.points.clone())))
+        .collect();
+    write_atomically(output, &table(&faces)?)
 }
 
 fn presence(model: &mut LandmarkModel, samples: &[Sample]) -> Result<Option<Presence>> {

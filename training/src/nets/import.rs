@@ -139,9 +139,12 @@ mod tests {
     fn published_models_answer_in_burn_as_they_do_in_tract() -> Result<()> {
         let _alone = test_data::random_numbers();
         let device = Default::default();
-        for &kind in NetKind::value_variants().iter().filter(|kind| **kind != NetKind::Nose3) {
+        let mut n_compared = 0;
+        for &kind in NetKind::value_variants() {
             let name = kind.name();
-            let file = fs::read(format!("{}/../models/{name}.onnx", env!("CARGO_MANIFEST_DIR")))?;
+            let path = format!("{}/../models/{name}.onnx", env!("CARGO_MANIFEST_DIR"));
+            // Not every net is published.
+            let Ok(file) = fs::read(path) else { continue };
             let mean_shape = vec![0.5; 2 * kind.scheme().n_points()];
             let net = Net::<Flex>::new(kind, &mean_shape, &device).import(weights::layers(&file)?)?;
             let (width, height) = match Spec::of_file(&file)? {
@@ -156,7 +159,9 @@ mod tests {
             let largest = burn.iter().zip(&tract).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             let scale = tract.iter().fold(1.0_f32, |largest, v| largest.max(v.abs()));
             assert!(largest < 1e-4 * scale, "{name}: {largest} of {scale}");
+            n_compared += 1;
         }
+        assert!(n_compared >= 6, "{n_compared} published models");
         Ok(())
     }
 }

@@ -79,7 +79,7 @@ pub fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::D
         let looks: Result<Vec<Option<Look>>> =
             validation.iter().map(|sample| look(sample, &spec, given, twice).map(Some)).collect();
         let looks = looks?;
-        let found = find_all(&mut model, &validation, &looks)?;
+        let found = find_all(&mut model, &validation, &looks, spec.scheme)?;
         // The mean shape is that of the first look: once is enough.
         let baseline = if twice { None } else { find::baseline(&found, spec.scheme) };
         let title = format!("{}, {}", given.title(), looks_title(twice));
