@@ -479,7 +479,7 @@ pub struct Tracking {
     /// Give the 68 points of 300-W in place of a mesh of 478.
     #[arg(long, value_enum)]
     pub points: Option<Points>,
-    /// Also report where each head is turned, how far the eyes and mouth are open, and the blendshapes if the model gives
+    /// Also report where each head is and how it is turned, how far the eyes and mouth are open, and the blendshapes if the model gives
     /// them (68 or 478 points only).
     #[arg(long)]
     pub measures: bool,

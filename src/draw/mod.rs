@@ -268,6 +268,9 @@ mod tests {
         assert_eq!(lit(Style::Contours, Scheme::Nose), [true, false, false]);
         assert_eq!(lit(Style::Nothing, Scheme::Ibug68), [false, false, false]);
         let styles = [Style::Points, Style::Contours, Style::Nothing, Style::Full];
-        assert_eq!(styles, [Style::Full, Style::Points, Style::Contours, Style::Nothing].map(Style::next));
+        let all = [Style::Full, Style::Points, Style::Contours, Style::Nothing];
+        assert_eq!(styles, all.map(|style| style.next(Scheme::Ibug68)));
+        assert_eq!(Style::Contours.next(Scheme::Mesh478), Style::Net);
+        assert_eq!(Style::Net.next(Scheme::Mesh478), Style::Nothing);
     }
 }

@@ -1,17 +1,21 @@
 //! Where eyes look: an eyeball behind the lids' corners, and the ray through the iris' centre that meets it.
 
-use super::vector::{Vector, combined, dot, normalised, transposed};
-use super::{Camera, Place, Scheme, mesh};
+use super::pose::space::in_parallel;
+use super::vector::{Matrix, Vector, combined, dot, normalised, transposed};
+use super::{Camera, Scheme, mesh};
 use crate::geometry::{Point, mean};
 
 /// Both corners of the eyes on the picture's left and right.
 const CORNERS: [[usize; 2]; 2] = [[33, 133], [362, 263]];
 /// The middle between an eye's corners on the mean head, on the picture's right, in millimetres.
 const EYE: Vector = [31.5, -27.0, 14.6];
-/// How far behind the middle between an eye's corners the middle of its eyeball is, in millimetres, and how far from that
-/// the iris' centre is. An eyeball's radius is about 12, and the iris lies a little behind its front.
-const DEPTH: f32 = 6.5;
-const RADIUS: f32 = 10.5;
+/// How far behind the middle between an eye's corners the middle of its eyeball is taken to be, in millimetres, and how far
+/// from that the iris' centre.
+///
+/// Fitted to MediaPipe's meshes of a rendered head whose gaze is known. True eyes have 6 and 10: these irises move less than
+/// real ones, since they were learnt from outlines that the lids hide.
+const DEPTH: f32 = 4.0;
+const RADIUS: f32 = 6.5;
 
 /// Where both eyes look, the picture's left one first.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,26 +28,32 @@ pub struct Gaze {
 }
 
 impl Gaze {
-    /// Where the eyes of a head in this place look. `None` for a scheme without irises, and for points that are too few or
+    /// Where the eyes look as this camera sees them. `None` for a scheme without irises, and for points that are too few or
     /// not finite. Closed eyes have a gaze, too, but it means nothing.
-    pub fn of(landmarks: &[Point], scheme: Scheme, place: &Place, camera: &Camera) -> Option<Self> {
-        if scheme != Scheme::Mesh478 {
-            return None;
-        }
-        let rotation = place.rotation.matrix();
+    ///
+    /// The head's rotation is that in parallel projection: with a wrong field of view, the one in perspective is
+    /// far off for a near head.
+    pub fn of(landmarks: &[Point], scheme: Scheme, camera: &Camera) -> Option<Self> {
+        let has_irises = scheme == Scheme::Mesh478;
+        let (rotation, at) = has_irises.then(|| in_parallel(landmarks, scheme, camera)).flatten()?;
+        Self::of_head(landmarks, &rotation, at, camera)
+    }
+
+    /// The same for a head that is turned so, with its middle there.
+    fn of_head(landmarks: &[Point], rotation: &Matrix, at: Vector, camera: &Camera) -> Option<Self> {
         let forward = rotation.map(|row| row[2]);
         let eye = |i: usize| -> Option<Vector> {
             let corners = CORNERS[i].map(|corner| landmarks.get(corner).copied());
             let middle = mean(&[corners[0]?, corners[1]?]);
             // As deep as the head's middle plus the way from there to this eye.
             let side = if i == 0 { -EYE[0] } else { EYE[0] };
-            let depth = place.translation[2] + dot(rotation[2], [side, EYE[1], EYE[2]]);
+            let depth = at[2] + dot(rotation[2], [side, EYE[1], EYE[2]]);
             let corner = camera.ray(middle).map(|v| v * depth);
             let eyeball = combined(1.0, corner, DEPTH, forward);
             look(camera.ray(*landmarks.get(mesh::IRISES[i])?), eyeball)
         };
         let eyes = [eye(0)?, eye(1)?];
-        let to_head = transposed(&rotation);
+        let to_head = transposed(rotation);
         let in_head = eyes.map(|eye| to_head.map(|row| dot(row, eye)));
         Some(Self { eyes, in_head })
     }
@@ -68,7 +78,7 @@ fn look(ray: Vector, eyeball: Vector) -> Option<Vector> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::Pose;
+    use crate::face::{Place, Pose};
 
     /// The landmarks that matter of a head in this place whose eyes look along `gaze`, in the camera's axes.
     fn seen(place: &Place, gaze: Vector) -> Vec<Point> {
@@ -103,7 +113,8 @@ mod tests {
             let place = Place { translation, rotation, camera };
             for gaze in [[0.0, 0.0, -1.0], [0.4, -0.1, -0.9], [-0.3, 0.3, -0.9]] {
                 let gaze = normalised(gaze).unwrap();
-                let found = Gaze::of(&seen(&place, gaze), Scheme::Mesh478, &place, &camera).unwrap();
+                let points = seen(&place, gaze);
+                let found = Gaze::of_head(&points, &rotation.matrix(), translation, &camera).unwrap();
                 assert!(found.eyes.iter().all(|&eye| angle(eye, gaze) < 2.0), "{found:?} is not {gaze:?}");
                 let in_head = transposed(&rotation.matrix()).map(|row| dot(row, gaze));
                 assert!(angle(found.in_head[0], in_head) < 2.0);
@@ -121,10 +132,8 @@ mod tests {
     #[test]
     fn what_has_no_irises_has_no_gaze() {
         let camera = Camera::with_fov(1.0, 640, 480);
-        let rotation = Pose { pitch: 0.0, yaw: 0.0, roll: 0.0 };
-        let place = Place { translation: [0.0, 0.0, 500.0], rotation, camera };
-        assert_eq!(Gaze::of(&[Point::new(1.0, 2.0); 68], Scheme::Ibug68, &place, &camera), None);
-        assert_eq!(Gaze::of(&[Point::new(1.0, 2.0); 9], Scheme::Mesh478, &place, &camera), None);
-        assert_eq!(Gaze::of(&[Point::new(f32::NAN, 2.0); 478], Scheme::Mesh478, &place, &camera), None);
+        assert_eq!(Gaze::of(&[Point::new(1.0, 2.0); 68], Scheme::Ibug68, &camera), None);
+        assert_eq!(Gaze::of(&[Point::new(1.0, 2.0); 9], Scheme::Mesh478, &camera), None);
+        assert_eq!(Gaze::of(&[Point::new(f32::NAN, 2.0); 478], Scheme::Mesh478, &camera), None);
     }
 }

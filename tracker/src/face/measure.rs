@@ -32,7 +32,7 @@ impl Measures {
     /// there are too few landmarks, or some that are not finite or coincide so that a measure is undefined.
     pub fn of(landmarks: &[Point], scheme: Scheme, camera: &Camera) -> Option<Self> {
         let place = Place::of(landmarks, scheme, camera);
-        let gaze = place.and_then(|place| Gaze::of(landmarks, scheme, &place, camera));
+        let gaze = Gaze::of(landmarks, scheme, camera);
         let landmarks = mesh::ibug68(landmarks, scheme)?;
         let pose = Pose::of(&landmarks, Scheme::Ibug68)?;
         let eyes = [eye(landmarks.get(36..42)?), eye(landmarks.get(42..48)?)];

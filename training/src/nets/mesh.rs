@@ -2,9 +2,9 @@
 //! alone that the eye can place.
 //!
 //! These are the points of the contours: eyes, irises, lips, brows, nose, face oval. All others lie on skin that shows
-//! nothing, and follow them: a linear map from the contours' true places leaves them 0.3 % of the distance between the outer
+//! nothing, and follow them: a linear map from the contours' true places leaves them 0.2 % of the distance between the outer
 //! eye corners off. So one layer derives them, and the depths, from the points that were voted on and from values that
-//! also tell the blendshapes. Votes on all 478 would take a third of the net's time.
+//! also tell the blendshapes. Votes on all 478 would take a quarter of the time.
 
 use std::collections::BTreeSet;
 

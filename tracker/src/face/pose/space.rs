@@ -70,6 +70,12 @@ impl Place {
     }
 }
 
+/// The rotation of a head in parallel projection, in the camera's axes, and where its middle is as its size tells: see
+/// [`Place`], which needs to know the field of view better.
+pub fn in_parallel(landmarks: &[Point], scheme: Scheme, camera: &Camera) -> Option<(Matrix, Vector)> {
+    start(mesh::ibug68(landmarks, scheme)?.get(POINTS)?, camera)
+}
+
 /// The pose in parallel projection, turned from the line of sight to the camera's axes, as far away as its size tells.
 fn start(points: &[Point], camera: &Camera) -> Option<(Matrix, Vector)> {
     let seen = rotation_of(points)?;

@@ -36,6 +36,7 @@ pub struct Face {
     /// The expression: 52 shares of 0 to 1.
     pub blendshapes: Vec<f32>,
     /// Takes the canonical face to the camera, row by row.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is trained on it yet"))]
     pub pose: [f32; 16],
 }
 
