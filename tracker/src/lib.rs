@@ -85,6 +85,7 @@ mod error;
 pub mod face;
 pub mod geometry;
 mod image;
+mod local_contrast;
 pub mod model;
 pub mod models;
 pub mod onnx;

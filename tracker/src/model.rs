@@ -109,7 +109,7 @@ impl Landmarker for LandmarkModel {
         let mut numbers = std::mem::take(&mut self.numbers);
         timing.measure(Stage::Crop, || {
             crop(luma, &to_image, self.spec.width, &mut self.pixels);
-            normalise(&self.pixels, self.spec.normalisation, &mut numbers);
+            normalise(&self.pixels, self.spec.width, self.spec.normalisation, &mut numbers);
         });
         let found = timing.measure(Stage::Infer, || self.look(&mut numbers));
         self.numbers = numbers;

@@ -123,9 +123,12 @@ fn crops_of_odd_places_are_made() {
     }
     let mut numbers = [0.0; 5];
     for pixels in [&[][..], &[9], &[9; 9]] {
-        normalise(pixels, Normalisation::PerCrop, &mut numbers);
-        for v in NUMBERS {
-            normalise(pixels, Normalisation::Fixed { mean: v, std: v }, &mut numbers);
+        for width in COUNTS {
+            normalise(pixels, width, Normalisation::PerCrop, &mut numbers);
+            normalise(pixels, width, Normalisation::Local, &mut numbers);
+            for v in NUMBERS {
+                normalise(pixels, width, Normalisation::Fixed { mean: v, std: v }, &mut numbers);
+            }
         }
     }
 }

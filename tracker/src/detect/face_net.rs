@@ -17,7 +17,8 @@ use crate::onnx::spec::DetectorSpec;
 const MIN_SEEN: f32 = 0.3;
 /// At most this many places get a second look, those with the highest scores.
 const MAX_CANDIDATES: usize = 512;
-/// [`FaceNet`] reports a face if its score, the mean of both looks, is at least this.
+/// [`FaceNet`] reports a face if its score is at least this. The score is the mean of both looks, calibrated as
+/// the model's file says; models of ours then have about this share of true faces among places with this score.
 pub const MIN_SCORE: f32 = 0.6;
 /// The side of the square that the second look covers, in face sizes.
 const CLOSE_LOOK: f32 = 2.0;
@@ -33,6 +34,7 @@ pub struct FaceNet {
     threads: usize,
     /// Whether whole pictures are looked at twice, the second time with more pixels.
     small_faces: bool,
+    min_score: f32,
     /// The size of the last picture and, for each look at whole pictures of that size, an input.
     whole: Option<(PictureSize, Vec<Input>)>,
     /// The input for the second look at a face.
@@ -65,7 +67,7 @@ impl FaceNet {
             let (width, height) = (spec.width, spec.height);
             let graph = file.parse([width, height], n_values(width, height))?;
             let close = Input::new(&graph, (CLOSE_SIDE, CLOSE_SIDE), threads)?;
-            Ok(Self { spec, graph, threads, small_faces: false, whole: None, close })
+            Ok(Self { spec, graph, threads, small_faces: false, min_score: MIN_SCORE, whole: None, close })
         })
     }
 
@@ -73,6 +75,17 @@ impl FaceNet {
     /// time, with four times as many pixels.
     pub fn with_small_faces(self) -> Self {
         Self { small_faces: true, whole: None, ..self }
+    }
+
+    /// Makes it report faces with at least this score, instead of [`MIN_SCORE`]; below 0.3 there are hardly more.
+    pub fn with_min_score(self, min_score: f32) -> Self {
+        Self { min_score, ..self }
+    }
+
+    /// A score as it is reported.
+    fn calibrated(&self, face: Detection) -> Detection {
+        let score = self.spec.calibration.map_or(face.score, |calibration| calibration.apply(face.score));
+        Detection { score, ..face }
     }
 
     /// The model's metadata.
@@ -119,7 +132,7 @@ impl FaceNet {
             let close = self.close_look(luma, &candidate.region)?;
             close.map(|close| Detection { score: (close.score + candidate.score) / 2.0, ..close })
         };
-        Ok(face.filter(|face| face.score >= MIN_SCORE))
+        Ok(face.map(|face| self.calibrated(face)).filter(|face| face.score >= self.min_score))
     }
 
     /// The face at a place; the one with the highest score if there are several.
@@ -151,7 +164,7 @@ impl Detector for FaceNet {
     }
 
     fn confirm(&mut self, luma: Luma, near: &Region) -> Result<Option<Detection>> {
-        self.close_look(luma, near)
+        Ok(self.close_look(luma, near)?.map(|face| self.calibrated(face)))
     }
 }
 
@@ -176,7 +189,7 @@ impl Input {
     fn look(&mut self, luma: Luma, to_image: &Affine, how: Normalisation) -> Result<Vec<Detection>> {
         let Self { net, width, height, pixels, numbers } = self;
         crop(luma, to_image, *width, pixels);
-        normalise(pixels, how, numbers);
+        normalise(pixels, *width, how, numbers);
         let found = grid::decode(&net.run(numbers)?, *width, *height, MIN_SEEN);
         Ok(found.into_iter().map(|face| in_image(face, to_image, *width, *height)).collect())
     }

@@ -61,9 +61,31 @@ pub struct DetectorSpec {
     pub height: usize,
     /// How pixels become the net's input.
     pub normalisation: Normalisation,
+    /// How the net's scores become the share of true faces among places with such scores; if missing, they are
+    /// left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// How the model was made, free text by key.
     #[serde(default)]
     pub training: BTreeMap<String, String>,
+}
+
+/// A logistic rescaling of scores: their logits are multiplied and shifted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// What logits are multiplied by, positive.
+    pub slope: f32,
+    /// What is added then.
+    pub offset: f32,
+}
+
+impl Calibration {
+    /// The rescaled score of a score of 0 to 1.
+    pub fn apply(&self, score: f32) -> f32 {
+        let logit = (score / (1.0 - score)).ln();
+        1.0 / (1.0 + (-self.slope * logit - self.offset).exp())
+    }
 }
 
 /// The key of the JSON value in `metadata_props`.
@@ -146,6 +168,10 @@ impl Spec {
                     fits,
                     "the sides of its input, {width}×{height}, are not multiples of {DETECTOR_UNIT}"
                 );
+                if let Some(Calibration { slope, offset }) = spec.calibration {
+                    let is_possible = slope.is_finite() && slope > 0.0 && offset.is_finite();
+                    ensure!(is_possible, "its calibration by {slope} and {offset} is impossible");
+                }
                 (width, height, spec.normalisation)
             }
         };
@@ -232,8 +258,18 @@ mod tests {
             width: 256,
             height: 192,
             normalisation: Normalisation::PerCrop,
+            calibration: None,
             training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
         }
+    }
+
+    #[test]
+    fn calibrated_scores_stay_in_order_and_between_0_and_1() {
+        let calibration = Calibration { slope: 1.5, offset: -0.4 };
+        let scores: Vec<f32> = (0..=20).map(|i| calibration.apply(i as f32 / 20.0)).collect();
+        assert!(scores.is_sorted() && scores[0] == 0.0 && scores[20] == 1.0, "{scores:?}");
+        let same = Calibration { slope: 1.0, offset: 0.0 };
+        assert!((same.apply(0.3) - 0.3).abs() < 1e-6);
     }
 
     fn read_back(spec: &Spec) -> Result<Spec> {
@@ -248,8 +284,14 @@ mod tests {
             presence: true,
             ..landmarks()
         };
-        for spec in [Spec::Landmarks(landmarks()), Spec::Landmarks(per_crop), Spec::FaceDetector(detector())]
-        {
+        let calibration = Some(Calibration { slope: 1.2, offset: -0.3 });
+        let calibrated = DetectorSpec { normalisation: Normalisation::Local, calibration, ..detector() };
+        for spec in [
+            Spec::Landmarks(landmarks()),
+            Spec::Landmarks(per_crop),
+            Spec::FaceDetector(detector()),
+            Spec::FaceDetector(calibrated),
+        ] {
             assert_eq!(read_back(&spec).unwrap(), spec);
             assert!(!spec.to_metadata().1.contains("00000"), "{spec:?}");
         }
@@ -278,6 +320,9 @@ mod tests {
         let framing = Framing { width: -1.0, ..landmarks().framing };
         assert!(refused(Spec::Landmarks(ModelSpec { framing, ..landmarks() })).contains("framing"));
         assert!(refused(Spec::FaceDetector(DetectorSpec { width: 250, ..detector() })).contains("250×192"));
+        let calibration = Some(Calibration { slope: 0.0, offset: 1.0 });
+        let flat = Spec::FaceDetector(DetectorSpec { calibration, ..detector() });
+        assert!(refused(flat).contains("calibration"));
     }
 
     #[test]

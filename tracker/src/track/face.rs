@@ -30,6 +30,9 @@ const PRESENT: f32 = 0.9;
 /// If the landmarks make a face larger or smaller than the detector sees it by more than this factor, the
 /// next crop is the detector's. On profiles, landmarks drift like that from crop to crop.
 const MAX_DRIFT: f32 = 1.5;
+/// If the landmarks make a face turned by more than this against what the detector sees, in radians, they are
+/// those of a face the wrong way up: landmark nets put an upright face on anything.
+const MAX_TURN: f32 = std::f32::consts::FRAC_PI_3;
 /// Faces smaller than this, in pixels, show too little for landmarks.
 const MIN_SIZE: f32 = 12.0;
 /// The most that a face may grow or shrink from one frame to the next, as a factor.
@@ -107,19 +110,19 @@ impl Track {
             None => Some(self.region),
         };
         let Some(start) = start else { return Ok(None) };
-        let Some((mut region, Landmarks { points, presence })) = eyes.landmarks(&start)? else {
-            return Ok(None);
-        };
+        let Some((mut region, mut landmarks)) = eyes.landmarks(&start)? else { return Ok(None) };
         self.motion.step(&region, eyes.time);
         self.unconfirmed += 1;
-        // The detector sometimes takes hands for faces, but seldom the net, too.
-        if found.is_some() && presence.is_some_and(|presence| presence < PRESENT) {
-            return Ok(None);
-        }
+        let presence = landmarks.presence;
         let with_size = eyes.scheme().eyes().is_some();
         if found.is_some() || self.is_in_doubt(presence) || !with_size {
             let enough = if found.is_some() { ENTER } else { HOLD };
             match eyes.confirm(&region)?.filter(|seen| seen.score >= enough) {
+                Some(seen) if with_size && region.turn(&seen.region) > MAX_TURN => {
+                    let Some(again) = eyes.turned(&seen.region)? else { return Ok(None) };
+                    (region, landmarks) = again;
+                    (self.score, self.unconfirmed) = (seen.score, 0);
+                }
                 Some(seen) => {
                     (self.score, self.unconfirmed) = (seen.score, 0);
                     region = corrected(region, &seen.region, with_size);
@@ -128,6 +131,10 @@ impl Track {
                 None => return Ok(None),
             }
         }
+        // The detector sometimes takes hands for faces, but seldom the net, too.
+        if found.is_some() && landmarks.presence.is_some_and(|presence| presence < PRESENT) {
+            return Ok(None);
+        }
         self.region = region;
         self.seen = eyes.time;
         let id = *self.id.get_or_insert_with(|| {
@@ -135,7 +142,7 @@ impl Track {
             *next_id = id.wrapping_add(1);
             id
         });
-        Ok(Some(self.face(id, points, eyes)))
+        Ok(Some(self.face(id, landmarks.points, eyes)))
     }
 
     /// Whether the detector has to look if the face is still there.
@@ -176,6 +183,12 @@ impl Eyes<'_> {
         }
         let next = region.moved_to(&landmarks.points, self.scheme());
         Ok(next.filter(|next| is_plausible(region, next, self.luma)).map(|next| (next, landmarks)))
+    }
+
+    /// The landmarks where the detector sees a face turned otherwise than they were. `None` if they still are
+    /// those of a face the wrong way up.
+    fn turned(&mut self, seen: &Region) -> Result<Option<(Region, Landmarks)>> {
+        Ok(self.landmarks(seen)?.filter(|(region, _)| region.turn(seen) <= MAX_TURN))
     }
 
     /// The face that the detector sees in the region.

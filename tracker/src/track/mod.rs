@@ -105,6 +105,9 @@ impl fmt::Debug for Tracker {
     }
 }
 
+/// While as many faces as allowed are followed, the detector is asked this many times more rarely: it then only
+/// counts the others.
+const COUNT_RARELY: u32 = 5;
 /// How long a lost face is remembered, in seconds.
 const MEMORY: f64 = 1.0;
 
@@ -236,9 +239,10 @@ impl Tracker {
         self.lost.retain(|lost| (0.0..=MEMORY).contains(&(time - lost.seen)));
         self.frames_since_detection = self.frames_since_detection.saturating_add(1);
         let all_seen = !self.tracks.is_empty() && self.lost.is_empty();
-        let is_turn = self.frames_since_detection >= self.options.redetect_every;
-        let is_due = !all_seen || is_turn;
         // Without room, faces are only counted.
+        let pause = if self.has_room() { 1 } else { COUNT_RARELY };
+        let is_turn = self.frames_since_detection >= self.options.redetect_every.saturating_mul(pause);
+        let is_due = !all_seen || is_turn;
         if is_due && (self.has_room() || is_turn) {
             self.look_for_faces(luma)?;
         }

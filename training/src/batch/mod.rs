@@ -65,7 +65,7 @@ impl Batch {
         let pixels = spec.width * spec.height;
         let mut crops = vec![0.0; examples.len() * pixels];
         for (example, crop) in examples.iter().zip(crops.chunks_exact_mut(pixels)) {
-            normalise(&example.pixels, spec.normalisation, crop);
+            normalise(&example.pixels, spec.width, spec.normalisation, crop);
         }
         let targets = examples.iter().flat_map(|example| &example.targets).copied().collect();
         Self { len: examples.len(), size: (spec.width, spec.height), crops, targets }

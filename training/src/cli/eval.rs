@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, value_parser};
 use facemark::detect::FaceNet;
+use facemark::face::Scheme;
 use serde::Serialize;
 
-use crate::dataset::{Reading, Source};
+use crate::dataset::{self, Reading, Source};
 use crate::eval::looks::Given;
-use crate::eval::{faces, landmarks, record};
+use crate::eval::{calibrate, faces, groups, hard, landmarks, record};
+use crate::recipe::{NetKind, Recipe};
+use crate::task::faces::Faces;
 
 #[derive(Args)]
 pub struct Eval {
@@ -34,6 +37,23 @@ pub struct Eval {
     /// Let the detector look for small faces, too, as the tracker does with this option.
     #[arg(long)]
     small_faces: bool,
+    /// Make hard faces of the annotated photos (dark before a window, cut off, masked, turned, small), and count those that
+    /// are found and have right landmarks.
+    #[arg(long)]
+    hard: bool,
+    /// With --hard, the landmark model; the built-in one if none is given.
+    #[arg(long, value_name = "ONNX", requires = "hard")]
+    landmarks: Option<PathBuf>,
+    /// Count the detector's finds by race, gender, age and yaw: a table with the columns file,age,gender,race,yaw.
+    #[arg(long, value_name = "CSV", conflicts_with = "hard")]
+    groups: Option<PathBuf>,
+    /// There is no face in the data's pictures: count what the detector takes for one.
+    #[arg(long, conflicts_with_all = ["hard", "groups"])]
+    empty: bool,
+    /// Compare the detector's scores with the share of faces among places with such scores, in pictures made of photos that
+    /// training holds out. With --record, the scores of the model's file are then rescaled to agree.
+    #[arg(long, conflicts_with_all = ["hard", "groups", "empty"])]
+    scores: bool,
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
@@ -64,7 +84,28 @@ impl Eval {
         if small_faces {
             detector = detector.with_small_faces();
         }
+        if self.empty {
+            let (pictures, places) = faces::false_faces(&mut detector, &data)?;
+            println!("something is taken for a face in {} pictures, in {places} places", pictures.text());
+            return Ok(());
+        }
         let job = faces::Job { data: Source::new(data, reading), boxes, held_out, n_worst };
+        if self.scores {
+            let held_out = Faces::load(&job.data, &Recipe::best(NetKind::Face))?.into_held_out();
+            let report = calibrate::evaluate(detector, &held_out)?;
+            report.print();
+            return if record { record::calibrate(&model, &report.calibration) } else { Ok(()) };
+        }
+        if self.hard {
+            let mut samples = dataset::load(&job.data, Scheme::Ibug68)?;
+            samples.retain(|sample| sample.held_out || !held_out);
+            let rows = hard::evaluate(detector, self.landmarks.as_deref(), &samples)?;
+            return if json { print_json(&rows) } else { Ok(hard::Row::print(&rows)) };
+        }
+        if let Some(table) = &self.groups {
+            let report = groups::evaluate(&mut detector, &faces::read(&job)?, table, held_out)?;
+            return if json { print_json(&report) } else { Ok(report.print()) };
+        }
         let report = faces::evaluate(&mut detector, &job)?;
         if json {
             print_json(&report)?;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use facemark::onnx::spec::{KEY, Spec};
+use facemark::onnx::spec::{Calibration, KEY, Spec};
 use prost::Message;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 use crate::files::write_atomically;
@@ -21,20 +21,38 @@ pub const TEST_BOXES: &str = "test_boxes";
 /// # Errors
 /// If the file is no model of ours, or cannot be read or written; it is then as it was.
 pub fn record(file: &Path, key: &str, text: &str) -> Result<()> {
+    change(file, |spec| spec["training"][key] = text.into())
+}
+
+/// Puts a calibration into a detector's file, on top of the one that it has. The rest of the file stays as it is.
+///
+/// # Errors
+/// As [`record`].
+pub fn calibrate(file: &Path, further: &Calibration) -> Result<()> {
+    change(file, |spec| {
+        let number = |key: &str, default: f64| spec["calibration"][key].as_f64().unwrap_or(default) as f32;
+        let (slope, offset) = (number("slope", 1.0), number("offset", 0.0));
+        let round = |value: f32| (f64::from(value) * 1e3).round() / 1e3;
+        let both = [further.slope * slope, further.slope * offset + further.offset].map(round);
+        spec["calibration"] = json!({ "slope": both[0], "offset": both[1] });
+    })
+}
+
+fn change(file: &Path, change: impl FnOnce(&mut Value)) -> Result<()> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let recorded = recorded(&bytes, key, text);
+    let changed = changed(&bytes, change);
     write_atomically(
         file,
-        &recorded.with_context(|| format!("cannot record the test in {}", file.display()))?,
+        &changed.with_context(|| format!("cannot write the result into {}", file.display()))?,
     )
 }
 
-fn recorded(bytes: &[u8], key: &str, text: &str) -> Result<Vec<u8>> {
+fn changed(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Result<Vec<u8>> {
     Spec::of_file(bytes)?;
     let model = ModelProto::decode(bytes)?;
     let metadata = model.metadata_props.into_iter().find(|entry| entry.key == KEY);
     let metadata = metadata.context("it holds no facemark metadata")?.value;
-    let (old, new) = (field(metadata.clone()), field(with_entry(&metadata, key, text)?));
+    let (old, new) = (field(metadata.clone()), field(with_change(&metadata, change)?));
     // Encoding the whole model again would put its fields into another order.
     let places: Vec<usize> = (0..bytes.len()).filter(|&i| bytes[i..].starts_with(&old)).collect();
     let &[place] = &places[..] else {
@@ -45,12 +63,12 @@ fn recorded(bytes: &[u8], key: &str, text: &str) -> Result<Vec<u8>> {
     Ok(recorded)
 }
 
-/// The metadata's JSON with the text in its training record.
-fn with_entry(metadata: &str, key: &str, text: &str) -> Result<String> {
+/// The metadata's JSON with a change of the model's specification.
+fn with_change(metadata: &str, change: impl FnOnce(&mut Value)) -> Result<String> {
     let mut document: Value = serde_json::from_str(metadata).context("its metadata are not JSON")?;
     let model = document.get_mut("model").and_then(Value::as_object_mut);
     let spec = model.and_then(|model| model.values_mut().next()).context("its metadata hold no model")?;
-    spec["training"][key] = text.into();
+    change(spec);
     Ok(document.to_string())
 }
 

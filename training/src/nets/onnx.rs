@@ -46,7 +46,7 @@ impl<B: Backend> Net<B> {
             return Spec::Landmarks(spec);
         }
         let ModelSpec { name, width, height, normalisation, training, .. } = spec;
-        Spec::FaceDetector(DetectorSpec { name, width, height, normalisation, training })
+        Spec::FaceDetector(DetectorSpec { name, width, height, normalisation, calibration: None, training })
     }
 }
 

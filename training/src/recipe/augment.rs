@@ -47,6 +47,9 @@ pub struct Augment {
     pub noise: f32,
     /// Probability of a patch over a part of the crop, grey or of noise.
     pub occlusion: f32,
+    /// Probability of light from behind or from one side, and of a dark picture, in those that the detector learns from.
+    #[serde(default)]
+    pub light: f32,
     /// Probability of a strong JPEG compression.
     pub jpeg: f32,
     /// Probability of a crop without a face, or with one that is too large, too small or too far off. Only nets that say whether
@@ -72,6 +75,7 @@ impl Augment {
             blur: 0.0,
             noise: 0.0,
             occlusion: 0.0,
+            light: 0.0,
             jpeg: 0.0,
             absent: 0.0,
         }
@@ -90,6 +94,7 @@ impl Augment {
             ("blur", self.blur, 32.0),
             ("noise", self.noise, 255.0),
             ("occlusion", self.occlusion, 1.0),
+            ("light", self.light, 1.0),
             ("jpeg", self.jpeg, 1.0),
             ("blink", self.blink, 1.0),
             ("absent", self.absent, 1.0),

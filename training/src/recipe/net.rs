@@ -80,7 +80,7 @@ impl NetKind {
             width,
             height,
             scheme: self.scheme(),
-            normalisation: Normalisation::PerCrop,
+            normalisation: if self.is_detector() { Normalisation::Local } else { Normalisation::PerCrop },
             framing,
             // It is for recordings, where time matters less.
             mirrored: self == Self::Large,

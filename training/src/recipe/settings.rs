@@ -34,9 +34,10 @@ impl Recipe {
             NetKind::Compact => Self { epochs: 600, lr: 2e-3, ..common },
             NetKind::Large => Self { epochs: 85, lr: 8e-4, warmup_epochs: 0.5, weight_decay: 5e-2, ..common },
             NetKind::Face => Self {
-                epochs: 60,
-                batch: 32,
+                epochs: 36,
+                batch: 16,
                 lr: 2e-3,
+                warmup_epochs: 0.5,
                 loss: Loss::Focal { gamma: 2.0, alpha: 0.5, beta: 0.1, place: 3.0 },
                 ..common
             },
@@ -88,6 +89,7 @@ impl Augment {
             blur: 1.2,
             noise: 8.0,
             occlusion: 0.4,
+            light: 0.0,
             jpeg: 0.2,
             absent: 0.0,
         };
@@ -115,10 +117,19 @@ impl Augment {
                 jpeg: 0.1,
                 ..common
             },
-            // Faces nearly anywhere in the picture, of 8.5 to 210 px.
-            NetKind::Face => {
-                Self { start: Start::Photo, roll: 45.0, scale: 1.6, shift: 0.42, occlusion: 0.25, ..common }
-            }
+            // Faces anywhere in the picture, of 6 to 280 px, turned over the full circle.
+            NetKind::Face => Self {
+                start: Start::Photo,
+                roll: 180.0,
+                scale: 1.9,
+                shift: 0.48,
+                contrast: 0.4,
+                brightness: 25.0,
+                blur: 2.2,
+                occlusion: 0.3,
+                light: 0.25,
+                ..common
+            },
         }
     }
 
