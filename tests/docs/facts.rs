@@ -181,7 +181,9 @@ const ELSEWHERE: [&str; 2] = ["recipe", "mean_shape"];
 fn pixels(normalisation: Normalisation, what: &str) -> String {
     match normalisation {
         Normalisation::PerCrop => format!("luma, each {what} brought to mean 0 and deviation 1"),
-        Normalisation::Local => "luma, its logarithm less the mean around each pixel, divided by the deviation there".to_owned(),
+        Normalisation::Local => {
+            "luma, its logarithm less the mean around each pixel, divided by the deviation there".to_owned()
+        }
         Normalisation::Fixed { mean, std } => format!("luma from 0 to 1, less {mean}, divided by {std}"),
     }
 }

@@ -5,9 +5,8 @@ use facemark::geometry::Point;
 /// Whether a point lies inside a polygon: a ray from it crosses the outline an odd number of times.
 pub fn is_inside(outline: &[Point], p: Point) -> bool {
     let edges = outline.iter().zip(outline.iter().cycle().skip(1));
-    let crossed = edges.filter(|(a, b)| {
-        (a.y > p.y) != (b.y > p.y) && p.x < a.x + (b.x - a.x) * (p.y - a.y) / (b.y - a.y)
-    });
+    let crossed = edges
+        .filter(|(a, b)| (a.y > p.y) != (b.y > p.y) && p.x < a.x + (b.x - a.x) * (p.y - a.y) / (b.y - a.y));
     crossed.count() % 2 == 1
 }
 

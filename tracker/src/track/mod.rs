@@ -51,7 +51,7 @@ pub struct Options {
     /// How many faces to follow at most, [`usize::MAX`] for all; the detector's highest scores come first. Default: 4.
     pub max_faces: usize,
     /// While all known faces are in view, the detector looks for new ones once in this many frames; 0 counts
-    /// as 1. Default: 10.
+    /// as 1. While [`max_faces`](Self::max_faces) are followed, it does so five times more rarely. Default: 10.
     pub redetect_every: u32,
     /// How to smooth the landmarks over time, if at all. Default: [`Smoothing::LOW`].
     pub smoothing: Option<Smoothing>,
@@ -94,6 +94,8 @@ pub struct Tracker {
     scene: Scene,
     next_id: u32,
     frames_since_detection: u32,
+    /// How often the detector has found nothing since it last searched, or `None` if it has to search at once.
+    since_search: Option<u32>,
     /// Faces that the last picture showed beyond those that may be followed.
     unfollowed: usize,
     timing: Timing,
@@ -144,6 +146,7 @@ impl Tracker {
             scene: Scene::new(),
             next_id: 1,
             frames_since_detection: 0,
+            since_search: None,
             unfollowed: 0,
             timing: Timing::default(),
         }
@@ -221,6 +224,7 @@ impl Tracker {
     fn forget(&mut self) {
         self.tracks.clear();
         self.lost.clear();
+        self.since_search = None;
     }
 
     fn stretched_faces(&mut self, stretch: &mut Stretch, luma: Luma, time: f64) -> Result<Vec<Face>> {
@@ -271,9 +275,22 @@ impl Tracker {
         self.frames_since_detection = 0;
         let known: Vec<Region> = self.tracks.iter().map(|track| track.region).collect();
         let Self { detector, timing, .. } = self;
-        let found = timing.measure(Stage::Detect, || detector.detect(luma, &known))?;
+        let mut found = timing.measure(Stage::Detect, || detector.detect(luma, &known))?;
+        if found.is_empty() && known.is_empty() && self.has_to_search() {
+            let Self { detector, timing, .. } = self;
+            found = timing.measure(Stage::Detect, || detector.search(luma))?;
+        }
         self.take_in(&found);
         Ok(())
+    }
+
+    /// Whether it is time for the detector to look harder for faces: at once in the first picture and after one was lost,
+    /// later as rarely as it looks for further faces.
+    fn has_to_search(&mut self) -> bool {
+        let since = self.since_search.map(|since| since.saturating_add(1));
+        let is_due = since.is_none_or(|since| since >= self.options.redetect_every);
+        self.since_search = Some(if is_due { 0 } else { since.unwrap_or_default() });
+        is_due
     }
 
     /// Adds a track for each detection: that of a lost face that is back, or a new one.
@@ -298,7 +315,7 @@ impl Tracker {
     /// Finds the faces of the tracks from index `start` on. Tracks whose face is not seen move to the lost
     /// ones.
     fn follow(&mut self, start: usize, luma: Luma, time: f64, faces: &mut Vec<Face>) -> Result<()> {
-        let Self { detector, model, tracks, lost, next_id, timing, .. } = self;
+        let Self { detector, model, tracks, lost, next_id, timing, since_search, .. } = self;
         let (detector, model) = (detector.as_mut(), model.as_mut());
         let mut eyes = Eyes { detector, model, luma, time, timing };
         let mut i = start;
@@ -308,6 +325,9 @@ impl Tracker {
                 i += 1;
             } else {
                 let track = tracks.remove(i);
+                if track.id.is_some() {
+                    *since_search = None;
+                }
                 // A track without an ID was never confirmed to be a face.
                 lost.extend(track.id.is_some().then_some(track));
             }

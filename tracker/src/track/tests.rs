@@ -410,9 +410,15 @@ fn landmarks_that_go_astray_are_brought_back_by_the_detector() {
 fn landmarks_of_a_face_the_wrong_way_up_are_looked_for_again_or_refused() {
     let upside_down = Region { angle: std::f32::consts::PI, ..region(100.0) };
     // The net's landmarks are always upright; or turned as the face is, once the crop is.
-    let turn = |points: &mut [Point]| points.iter_mut().for_each(|p| (p.x, p.y) = (200.0 - p.x, 200.0 - p.y));
+    fn turn(points: &mut [Point]) {
+        points.iter_mut().for_each(|p| *p = Point::new(200.0 - p.x, 200.0 - p.y));
+    }
     let never: fn(u32, &mut [Point]) = |_, _| ();
-    let third: fn(u32, &mut [Point]) = |call, points| if call >= 3 { turn(points) };
+    let third: fn(u32, &mut [Point]) = |call, points| {
+        if call >= 3 {
+            turn(points)
+        }
+    };
     let mut wrong = Run::with(still(&[upside_down], 3), OPTIONS, Scheme::Ibug68, never);
     assert_eq!(wrong.ids(3), [vec![], vec![], vec![]] as [Vec<u32>; 3]);
     let mut right = Run::with(still(&[upside_down], 3), OPTIONS, Scheme::Ibug68, third);

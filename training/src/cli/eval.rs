@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::dataset::{self, Reading, Source};
 use crate::eval::looks::Given;
-use crate::eval::{calibrate, faces, groups, hard, landmarks, record};
+use crate::eval::{calibrate, faces, groups, hard, landmarks, record, tracker};
 use crate::recipe::{NetKind, Recipe};
 use crate::task::faces::Faces;
 
@@ -41,13 +41,13 @@ pub struct Eval {
     /// are found and have right landmarks.
     #[arg(long)]
     hard: bool,
-    /// With --hard, the landmark model; the built-in one if none is given.
-    #[arg(long, value_name = "ONNX", requires = "hard")]
+    /// The landmark model for --hard, --groups and --empty; the built-in one if none is given.
+    #[arg(long, value_name = "ONNX")]
     landmarks: Option<PathBuf>,
-    /// Count the detector's finds by race, gender, age and yaw: a table with the columns file,age,gender,race,yaw.
+    /// Count the faces that are found by race, gender, age and yaw: a table with the columns file,age,gender,race,yaw.
     #[arg(long, value_name = "CSV", conflicts_with = "hard")]
     groups: Option<PathBuf>,
-    /// There is no face in the data's pictures: count what the detector takes for one.
+    /// There is no face in the data's pictures: count what is taken for one.
     #[arg(long, conflicts_with_all = ["hard", "groups"])]
     empty: bool,
     /// Compare the detector's scores with the share of faces among places with such scores, in pictures made of photos that
@@ -85,7 +85,8 @@ impl Eval {
             detector = detector.with_small_faces();
         }
         if self.empty {
-            let (pictures, places) = faces::false_faces(&mut detector, &data)?;
+            let (pictures, places) =
+                faces::false_faces(&mut tracker(detector, self.landmarks.as_deref())?, &data)?;
             println!("something is taken for a face in {} pictures, in {places} places", pictures.text());
             return Ok(());
         }
@@ -99,11 +100,16 @@ impl Eval {
         if self.hard {
             let mut samples = dataset::load(&job.data, Scheme::Ibug68)?;
             samples.retain(|sample| sample.held_out || !held_out);
-            let rows = hard::evaluate(detector, self.landmarks.as_deref(), &samples)?;
+            let rows = hard::evaluate(&mut tracker(detector, self.landmarks.as_deref())?, &samples)?;
             return if json { print_json(&rows) } else { Ok(hard::Row::print(&rows)) };
         }
         if let Some(table) = &self.groups {
-            let report = groups::evaluate(&mut detector, &faces::read(&job)?, table, held_out)?;
+            let report = groups::evaluate(
+                &mut tracker(detector, self.landmarks.as_deref())?,
+                &faces::read(&job)?,
+                table,
+                held_out,
+            )?;
             return if json { print_json(&report) } else { Ok(report.print()) };
         }
         let report = faces::evaluate(&mut detector, &job)?;

@@ -64,7 +64,12 @@ pub struct Train {
 impl Train {
     /// Does what was asked for.
     pub fn run(self) -> Result<()> {
-        let data = Source { path: self.data.clone(), reading: self.reading.clone(), more: self.more.clone(), plain: self.backgrounds.clone() };
+        let data = Source {
+            path: self.data.clone(),
+            reading: self.reading.clone(),
+            more: self.more.clone(),
+            plain: self.backgrounds.clone(),
+        };
         if self.resume {
             on_device!(self.device, train::resume(&data, &self.out, self.stop_after))?;
         } else {

@@ -215,10 +215,12 @@ pub fn load_masks(folder: &Path) -> Result<Vec<Mask>> {
     let unreadable = || format!("cannot read the masks {}", list.display());
     let mask = |line: csv::Result<Anchors>| {
         let Anchors { file, ax, ay, cx, cy, ex, ey } = line.with_context(unreadable)?;
-        let picture = image::open(folder.join(&file)).with_context(|| format!("cannot read the mask {file}"))?;
+        let picture =
+            image::open(folder.join(&file)).with_context(|| format!("cannot read the mask {file}"))?;
         let pixels = picture.into_luma_alpha8();
         let (width, height) = (pixels.width() as usize, pixels.height() as usize);
-        let plane = |channel: usize| Plane::new(width, height, pixels.pixels().map(|p| p.0[channel]).collect());
+        let plane =
+            |channel: usize| Plane::new(width, height, pixels.pixels().map(|p| p.0[channel]).collect());
         let anchors = [Point::new(ax, ay), Point::new(cx, cy), Point::new(ex, ey)];
         Ok(Mask { luma: plane(0)?, alpha: plane(1)?, anchors })
     };

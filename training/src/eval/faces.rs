@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use facemark::Plane;
 use facemark::crop::Framing;
 use facemark::crop::crop;
 use facemark::detect::{Detection, Detector, FaceNet};
 use facemark::face::Scheme;
 use facemark::geometry::{Affine, Point, Region};
 use facemark::onnx::spec::Spec;
+use facemark::{Image, Plane, Tracker};
 use serde::Serialize;
 
 use super::record::set_name;
@@ -142,12 +142,18 @@ pub fn evaluate(detector: &mut FaceNet, job: &Job) -> Result<Report> {
     Ok(report)
 }
 
-/// Of the pictures below a folder, all without a face, how many the detector takes something in for one, and how many
+/// What the tracker reports in a single picture.
+pub fn detections(tracker: &mut Tracker, luma: &Plane) -> Result<Vec<Detection>> {
+    let faces = tracker.still(&Image::luma(luma.width(), luma.height(), luma.data())?)?;
+    Ok(faces.into_iter().map(|face| Detection { region: face.region, score: face.score }).collect())
+}
+
+/// Of the pictures below a folder, all without a face, in how many the tracker takes something for one, and how many
 /// places that is.
-pub fn false_faces(detector: &mut FaceNet, folder: &Path) -> Result<(Recall, usize)> {
+pub fn false_faces(tracker: &mut Tracker, folder: &Path) -> Result<(Recall, usize)> {
     let (mut pictures, mut places) = (Recall::default(), 0);
     for picture in photos::load_plain(folder)? {
-        let found = detector.detect(picture.luma.luma(), &[])?;
+        let found = detections(tracker, &picture.luma)?;
         pictures.count(!found.is_empty());
         places += found.len();
     }

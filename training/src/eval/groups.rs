@@ -1,13 +1,13 @@
-//! Recall by groups of people: how often a detector finds whom.
+//! Recall by groups of people: how often the tracker finds whom.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use facemark::detect::{Detector, FaceNet};
+use facemark::Tracker;
 use serde::{Deserialize, Serialize};
 
-use super::faces::{Recall, best, placed};
+use super::faces::{Recall, best, detections, placed};
 use crate::dataset::Part;
 use crate::dataset::photos::Photo;
 
@@ -42,14 +42,14 @@ struct Group {
 }
 
 /// Looks for the face of each person that the table names. `photos` are named by their paths.
-pub fn evaluate(detector: &mut FaceNet, photos: &[Photo], table: &Path, held_out: bool) -> Result<Report> {
+pub fn evaluate(tracker: &mut Tracker, photos: &[Photo], table: &Path, held_out: bool) -> Result<Report> {
     let people = read(table)?;
     let mut groups: BTreeMap<(&str, String), Recall> = BTreeMap::new();
     let mut n = 0;
     for photo in photos.iter().filter(|photo| photo.part == Part::HeldOut || !held_out) {
         let name = Path::new(&photo.name).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (Some(person), Some(face)) = (people.get(&name), photo.faces.first()) else { continue };
-        let found = detector.detect(photo.luma.luma(), &[])?;
+        let found = detections(tracker, &photo.luma)?;
         let is_found = best(&found, &placed(face)).is_some();
         let yaw = match person.yaw.abs() {
             yaw if yaw <= 15.0 => "up to 15°",
@@ -94,7 +94,10 @@ impl Report {
         println!("| by | group | found | share | 95 % interval |\n|---|---|---|---|---|");
         for Group { by, name, recall, low, high } in &self.groups {
             let Recall { found, of } = recall;
-            println!("| {by} | {name} | {found} of {of} | {:.1} % | {low:.1}–{high:.1} % |", recall.percent());
+            println!(
+                "| {by} | {name} | {found} of {of} | {:.1} % | {low:.1}–{high:.1} % |",
+                recall.percent()
+            );
         }
     }
 }

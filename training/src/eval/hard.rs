@@ -1,15 +1,10 @@
 //! Faces that are hard to find, made of annotated photos: in the dark before a window, cut off, masked, turned, small.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
-use facemark::detect::FaceNet;
+use anyhow::Result;
+use facemark::crop::{Framing, crop};
 use facemark::face::{Face, Scheme};
 use facemark::geometry::{Affine, Point, Region};
-use facemark::crop::{Framing, crop};
-use facemark::model::LandmarkModel;
-use facemark::{Image, Options, Plane, Tracker, models};
+use facemark::{Image, Plane, Tracker};
 use serde::Serialize;
 
 use super::faces::Recall;
@@ -81,20 +76,8 @@ pub struct Row {
 }
 
 /// Makes the hard faces and looks for them with [`Tracker::still`].
-pub fn evaluate(
-    detector: FaceNet,
-    landmarks: Option<&Path>,
-    samples: &[Sample],
-) -> Result<Vec<Row>> {
-    let model = match landmarks {
-        Some(file) => fs::read(file).with_context(|| format!("cannot read {}", file.display()))?,
-        None => models::COMPACT.to_vec(),
-    };
-    let name = landmarks.map_or_else(|| PathBuf::from("compact"), Path::to_owned);
-    let model = LandmarkModel::from_bytes(&model, 1).with_context(|| name.display().to_string())?;
-    let options = Options { smoothing: None, max_faces: usize::MAX, ..Options::default() };
-    let mut tracker = Tracker::with(Box::new(detector), Box::new(model), options);
-    KINDS.iter().map(|&(name, kind)| row(&mut tracker, samples, name, kind)).collect()
+pub fn evaluate(tracker: &mut Tracker, samples: &[Sample]) -> Result<Vec<Row>> {
+    KINDS.iter().map(|&(name, kind)| row(tracker, samples, name, kind)).collect()
 }
 
 fn row(tracker: &mut Tracker, samples: &[Sample], kind: &'static str, how: Kind) -> Result<Row> {
@@ -115,7 +98,8 @@ fn row(tracker: &mut Tracker, samples: &[Sample], kind: &'static str, how: Kind)
 impl Hard {
     /// Whether a face is reported where this one is.
     fn holds(&self, region: &Region) -> bool {
-        Region::from_landmarks(&self.points, Scheme::Ibug68).is_some_and(|truth| truth.overlap(region) >= THERE)
+        Region::from_landmarks(&self.points, Scheme::Ibug68)
+            .is_some_and(|truth| truth.overlap(region) >= THERE)
     }
 
     /// The mean distance from the true points that count, in distances of the outer eye corners.
@@ -177,8 +161,7 @@ fn make(sample: &Sample, how: Kind, index: usize) -> Hard {
 fn framed(sample: &Sample, region: &Region, width: usize, height: usize) -> Hard {
     let mut picture = Plane::default();
     picture.resize(width, height);
-    let framing =
-        Framing { width: 1.0, height: height as f32 / width as f32, shift_x: 0.0, shift_y: 0.0 };
+    let framing = Framing { width: 1.0, height: height as f32 / width as f32, shift_x: 0.0, shift_y: 0.0 };
     let to_photo: Affine = framing.crop_to_image(region);
     crop(sample.photo.luma(), &to_photo, width, picture.data_mut());
     let to_unit = to_photo.inverse();
@@ -187,8 +170,7 @@ fn framed(sample: &Sample, region: &Region, width: usize, height: usize) -> Hard
         Point::new(p.x * width as f32 - 0.5, p.y * height as f32 - 0.5)
     };
     let points: Vec<Point> = sample.points.iter().map(point).collect();
-    let is_inside =
-        |p: &Point| (0.0..width as f32).contains(&p.x) && (0.0..height as f32).contains(&p.y);
+    let is_inside = |p: &Point| (0.0..width as f32).contains(&p.x) && (0.0..height as f32).contains(&p.y);
     let counts = points.iter().map(is_inside).collect();
     Hard { picture, points, counts }
 }
@@ -203,7 +185,7 @@ fn back_lit(mut hard: Hard) -> Hard {
         // The head reaches further up than the points.
         let far = (p.x / (0.68 * face.size)).hypot((p.y + 0.18 * face.size) / (0.9 * face.size));
         let outside = ((far - 0.95) / 0.1).clamp(0.0, 1.0);
-        let (dark, bright) = (f32::from(*pixel) / 5.0, 255.0 - (255.0 - f32::from(*pixel)) / 5.0);
+        let (dark, bright) = (f32::from(*pixel) / 5.0, 250.0);
         *pixel = (dark + outside * (bright - dark)).round() as u8;
     }
     hard
@@ -226,6 +208,7 @@ fn masked(mut hard: Hard) -> Hard {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
     use std::sync::Arc;
 
     use super::*;
@@ -277,6 +260,6 @@ mod tests {
     fn a_head_before_a_window_is_dark_and_the_rest_bright() {
         let hard = make(&sample(), Kind::BackLight, 0);
         assert_eq!(hard.picture.data()[240 * SIDE + 240], 20);
-        assert_eq!(hard.picture.data()[5], 224);
+        assert_eq!(hard.picture.data()[5], 250);
     }
 }

@@ -1,5 +1,6 @@
 //! The detector's task: all faces in a picture.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -24,6 +25,10 @@ use crate::recipe::{Loss, Recipe};
 
 /// Pictures that a net is validated with; making them takes time.
 const N_VALIDATION: usize = 400;
+/// Width and height of training pictures in pixels. The net takes any size; pictures half as large as the tracker's have
+/// more faces for the time that they take.
+const SIZE: (usize, usize) = (192, 128);
+
 /// The task of finding faces.
 pub struct Faces {
     recipe: Recipe,
@@ -38,17 +43,23 @@ impl Faces {
     /// Reads the photos whose faces a folder's meshes or its CSV file tell; those in folders called `test` or `testset` are
     /// left out.
     pub fn load(data: &Source, recipe: &Recipe) -> Result<Self> {
-        let mut photos = read(data)?;
+        let mut photos = read(&data.path, data.reading.skip_bad)?;
+        for more in &data.more {
+            let further = read(more, data.reading.skip_bad)?;
+            photos.extend(further.into_iter().filter(|photo| photo.part == Part::Training));
+        }
         photos.retain(|photo| photo.part != Part::Test);
         let (training, held_out): (Vec<_>, Vec<_>) =
             photos.into_iter().partition(|photo| photo.part == Part::Training);
         let place = || data.path.display().to_string();
         ensure!(!training.is_empty(), "{}: no photo is left to train on", place());
         ensure!(!held_out.is_empty(), "{}: no photo is held out for validation", place());
-        let spec = recipe.net.spec(recipe.framing);
+        let (width, height) = SIZE;
+        let spec = ModelSpec { width, height, ..recipe.net.spec(recipe.framing) };
         let plain = data.plain.as_deref().map_or_else(|| Ok(Vec::new()), photos::load_plain)?;
         let training = Pictures { photos: training, plain, masks: photos::load_masks(&data.path)? };
-        let held_out = Pictures { photos: held_out, masks: photos::load_masks(&data.path)?, plain: Vec::new() };
+        let held_out =
+            Pictures { photos: held_out, masks: photos::load_masks(&data.path)?, plain: Vec::new() };
         // A fixed seed: runs with other seeds are compared on the same pictures.
         let make = |i: usize| {
             scene::paste(&held_out, i, &spec, &recipe.augment, &mut StdRng::seed_from_u64(i as u64))
@@ -75,12 +86,11 @@ impl Faces {
     }
 }
 
-fn read(data: &Source) -> Result<Vec<Photo>> {
-    let skip_bad = data.reading.skip_bad;
-    if data.path.is_dir() && !photos::mesh_files(&data.path)?.is_empty() {
-        return photos::load_meshes(&data.path, skip_bad);
+fn read(data: &Path, skip_bad: bool) -> Result<Vec<Photo>> {
+    if data.is_dir() && !photos::mesh_files(data)?.is_empty() {
+        return photos::load_meshes(data, skip_bad);
     }
-    let list = photos::find_list(&data.path)?;
+    let list = photos::find_list(data)?;
     photos::load(&list, list.parent().unwrap_or(&list), skip_bad)
 }
 

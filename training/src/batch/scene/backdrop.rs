@@ -73,8 +73,7 @@ fn clouds(picture: &mut Plane, rng: &mut StdRng) {
     for _ in 0..2 {
         let cell = 4.0 * 24.0_f32.powf(rng.random());
         let height = rng.random_range(5.0..70.0_f32);
-        let (columns, rows) =
-            (picture.width() / cell as usize + 2, picture.height() / cell as usize + 2);
+        let (columns, rows) = (picture.width() / cell as usize + 2, picture.height() / cell as usize + 2);
         let levels = (0..columns * rows).map(|_| rng.random()).collect();
         let Ok(grid) = Plane::new(columns, rows, levels) else { return };
         change(picture, |x, y, old| {

@@ -47,7 +47,8 @@ impl Blend {
         let radii = std::array::from_fn(|i| {
             let way = TAU * i as f32 / N_WAYS as f32;
             let ellipse = 1.0 / (way.cos() / across).hypot(way.sin() / down);
-            let wave = |(k, &(size, phase)): (usize, &(f32, f32))| size * ((k + 2) as f32 * way + phase).sin();
+            let wave =
+                |(k, &(size, phase)): (usize, &(f32, f32))| size * ((k + 2) as f32 * way + phase).sin();
             ellipse * (1.0 + waves.iter().enumerate().map(wave).sum::<f32>())
         });
         let head = Head {

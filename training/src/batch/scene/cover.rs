@@ -114,8 +114,10 @@ impl<'a> Canvas<'a> {
     fn wear(&mut self, mask: &Mask, target: &Target, rng: &mut StdRng) {
         let points = &target.points;
         let size = target.region.size;
-        let mut near = |p: Point| Point::new(p.x + symmetric(rng, 0.04 * size), p.y + symmetric(rng, 0.04 * size));
-        let chin = Point::new(points[8].x * 1.05 - points[30].x * 0.05, points[8].y * 1.05 - points[30].y * 0.05);
+        let mut near =
+            |p: Point| Point::new(p.x + symmetric(rng, 0.04 * size), p.y + symmetric(rng, 0.04 * size));
+        let chin =
+            Point::new(points[8].x * 1.05 - points[30].x * 0.05, points[8].y * 1.05 - points[30].y * 0.05);
         let on_face = [near(points[1]), near(points[15]), near(chin)];
         let to_mask = affine(on_face, mask.anchors);
         let light = 0.4 + 0.8 * rng.random::<f32>();
@@ -123,13 +125,16 @@ impl<'a> Canvas<'a> {
         let to_canvas = to_mask.inverse();
         let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)]
             .map(|(x, y)| to_canvas.apply(Point::new(x, y)));
-        let at = |plane: &Plane, p: Point| {
-            f32::from(plane.data()[p.y as usize * plane.width() + p.x as usize])
-        };
+        let at =
+            |plane: &Plane, p: Point| f32::from(plane.data()[p.y as usize * plane.width() + p.x as usize]);
         self.paint(&corners, |p| {
             let p = to_mask.apply(p);
             let inside = (0.0..width).contains(&p.x) && (0.0..height).contains(&p.y);
-            if inside { (at(&mask.alpha, p) / 255.0, (light * at(&mask.luma, p)).min(255.0)) } else { (0.0, 0.0) }
+            if inside {
+                (at(&mask.alpha, p) / 255.0, (light * at(&mask.luma, p)).min(255.0))
+            } else {
+                (0.0, 0.0)
+            }
         });
     }
 
@@ -159,9 +164,8 @@ impl<'a> Target<'a> {
 
 /// The map that takes three points to three others.
 fn affine(from: [Point; 3], to: [Point; 3]) -> Affine {
-    let corner = |[a, b, c]: [Point; 3]| Affine {
-        rows: [[b.x - a.x, c.x - a.x, a.x], [b.y - a.y, c.y - a.y, a.y]],
-    };
+    let corner =
+        |[a, b, c]: [Point; 3]| Affine { rows: [[b.x - a.x, c.x - a.x, a.x], [b.y - a.y, c.y - a.y, a.y]] };
     corner(from).inverse().then(&corner(to))
 }
 

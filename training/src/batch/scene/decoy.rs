@@ -25,7 +25,8 @@ impl<'a> Canvas<'a> {
             let Some(face) = photo.faces.first() else { continue };
             let to = Point::new(width * rng.random::<f32>(), height * rng.random::<f32>());
             let half = 5.0 * 14.0_f32.powf(rng.random());
-            let area = Area::new(to, [half, half * rng.random_range(0.6..1.1)], symmetric(rng, 3.0), rng.random());
+            let area =
+                Area::new(to, [half, half * rng.random_range(0.6..1.1)], symmetric(rng, 3.0), rng.random());
             match rng.random_range(0..4) {
                 0 => {
                     let pieces = in_pieces(photo, &face.region, rng);
