@@ -19,8 +19,8 @@ use crate::onnx::spec::DetectorSpec;
 const MIN_SEEN: f32 = 0.3;
 /// At most this many places get a second look, those with the highest scores.
 const MAX_CANDIDATES: usize = 512;
-/// [`FaceNet`] reports a face if its score is at least this. The score is the mean of both looks, calibrated as
-/// the model's file says; models of ours then have about this share of true faces among places with this score.
+/// [`FaceNet`] reports a face if its score is at least this. The score is the mean of both looks, rescaled if the
+/// model's file has a calibration.
 pub const MIN_SCORE: f32 = 0.6;
 /// A face with a lower score may be one the wrong way up, and is also looked at turned.
 const SURE_OF_ROLL: f32 = 0.95;
@@ -29,7 +29,7 @@ const CLEARLY: f32 = 0.1;
 /// A face that is seen the wrong way up lies beside the true one: they have at least this share of the smaller one
 /// in common.
 const BESIDE: f32 = 0.2;
-/// A place with a lower score is looked at again in even light.
+/// A known place with a lower score is looked at in other ways, too, which only count if they show a higher one.
 const DIM: f32 = 0.5;
 /// A second look of which more than this share lies outside the picture shows too little.
 const MAX_OUTSIDE: f32 = 0.3;
@@ -270,10 +270,10 @@ impl Detector for FaceNet {
         let is_doubtful = |seen: &[Detection]| seen.iter().all(|face| face.score < DIM);
         if is_doubtful(&seen) && leaves_picture(luma, near) {
             let whole = self.candidates(luma, View::PLAIN)?.into_iter();
-            seen.extend(whole.filter(|face| is_same(&face.region, near)));
+            seen.extend(whole.filter(|face| is_same(&face.region, near) && face.score >= DIM));
         }
         if is_doubtful(&seen) {
-            seen.extend(self.close_look(luma, near, true)?);
+            seen.extend(self.close_look(luma, near, true)?.filter(|face| face.score >= DIM));
         }
         let best = seen.into_iter().max_by(|a, b| a.score.total_cmp(&b.score));
         Ok(best.map(|face| self.calibrated(face)))
