@@ -416,7 +416,7 @@ fn landmarks_of_a_face_the_wrong_way_up_are_looked_for_again_or_refused() {
     let never: fn(u32, &mut [Point]) = |_, _| ();
     let third: fn(u32, &mut [Point]) = |call, points| {
         if call >= 3 {
-            turn(points)
+            turn(points);
         }
     };
     let mut wrong = Run::with(still(&[upside_down], 3), OPTIONS, Scheme::Ibug68, never);
