@@ -248,18 +248,8 @@ mod tests {
         };
         let outputs = Outputs::new(targets, None).unwrap();
         let info = SourceInfo { size: (64, 48), ..SourceInfo::empty(Path::new("camera")) };
-        let run = Run {
-            info: &info,
-            scheme: Scheme::Nose,
-            measures: false,
-            started: Instant::now(),
-            live: true,
-            deadline: None,
-            progress: false,
-            board: None,
-        };
         let (seen, partial) = (AtomicUsize::new(0), path("a.jsonl.partial"));
-        let mut opened = outputs.open(run, vec![Box::new(Viewer(&seen, &partial))]).unwrap();
+        let mut opened = outputs.open(run(&info), vec![Box::new(Viewer(&seen, &partial))]).unwrap();
         for _ in 0..2 {
             opened.write(&mut tracked()).unwrap();
         }
@@ -272,6 +262,19 @@ mod tests {
         assert!(luma.iter().any(|&v| v != GRAY), "the face is in the raw video");
         let trace = fs::read_to_string(path("a.json")).unwrap();
         assert!(trace.contains("draw") && trace.contains("to data"), "{trace}");
+    }
+
+    fn run(info: &SourceInfo) -> Run<'_> {
+        Run {
+            info,
+            scheme: Scheme::Nose,
+            measures: false,
+            started: Instant::now(),
+            live: true,
+            deadline: None,
+            progress: false,
+            board: None,
+        }
     }
 
     /// Looks at the face in the frames that arrive.
@@ -295,18 +298,8 @@ mod tests {
         let info = SourceInfo { size: (64, 48), ..SourceInfo::empty(Path::new("camera")) };
         for hiding in [None, Some(Hiding::Blur), Some(Hiding::Mosaic)] {
             let outputs = Outputs::new(Targets { hiding, ..Targets::default() }, None).unwrap();
-            let run = Run {
-                info: &info,
-                scheme: Scheme::Nose,
-                measures: false,
-                started: Instant::now(),
-                live: true,
-                deadline: None,
-                progress: false,
-                board: None,
-            };
             let seen = AtomicUsize::new(0);
-            let mut opened = outputs.open(run, vec![Box::new(Snoop(&seen))]).unwrap();
+            let mut opened = outputs.open(run(&info), vec![Box::new(Snoop(&seen))]).unwrap();
             let mut tracked = tracked();
             let pixels = tracked.frame.image.luma.data_mut().iter_mut();
             pixels.enumerate().for_each(|(i, pixel)| *pixel = 255 * (i % 2) as u8);

@@ -26,13 +26,7 @@ def work(checks, videos):
         checks.that("some are not done when the node is killed", before < len(videos.names))
         checks.that("status tells of what was interrupted", until(lambda: videos.status(OUT)["interrupted"] == 1, 5), videos.status(OUT))
         checks.that("the job ends", until(lambda: slurm.is_over(job), 900), slurm.ask("squeue"))
-        watch.end()
-        checks.equal(f"status told the truth, {watch.asked} times", watch.lies, [])
-        checks.that("it was asked meanwhile", watch.asked > 10 and {"done", "running", "waiting"} <= watch.seen, watch.seen)
-        checks.equal("every output is there once, as one machine writes it", videos.differences(OUT), [])
-        status = videos.status(OUT)
-        checks.equal("all are done", (status["done"], status["all"]), (len(videos.names),) * 2)
-        attempts = [video["attempts"] for video in status["videos"]]
+        attempts = watch.end(checks)
         checks.equal("only what was interrupted was begun twice", sorted(attempts)[-2:], [1, 2])
         for shard in range(NODES):
             seconds, said = videos.shard(f"{shard}/{NODES}", OUT)

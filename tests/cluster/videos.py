@@ -102,6 +102,13 @@ class Watch(threading.Thread):
             if status["running"] > self.processes:
                 self.lies.append(f"{status['running']} running")
 
-    def end(self):
+    def end(self, checks):
+        """Stops, and checks the answers and what is there at the end. Returns each video's attempts."""
         self.over.set()
         self.join()
+        checks.equal(f"status told the truth, {self.asked} times", self.lies, [])
+        checks.that("it was asked meanwhile", self.asked > 10 and {"done", "running", "waiting"} <= self.seen, self.seen)
+        checks.equal("every output is there once, as one machine writes it", self.videos.differences(self.folder), [])
+        status = self.videos.status(self.folder)
+        checks.equal("all are done", (status["done"], status["all"]), (len(self.videos.names),) * 2)
+        return [video["attempts"] for video in status["videos"]]

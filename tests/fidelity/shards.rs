@@ -144,7 +144,7 @@ fn what_is_wrong_with_a_list_is_said_and_stops_nothing() {
         ("new", &["--list", "nothing"], 3, "cannot read the list"),
         ("new", &["--list", "list", "--shard", "2/2"], 2, "the last one is 1/2"),
         ("new", &["--list", "list", "--shard", "auto"], 2, "is set"),
-        ("new", &["--list", "twins"], 2, "would both become"),
+        ("new", &["--list", "twins"], 2, "would both have"),
         ("empty", &["--list", "list"], 6, "cannot make the folder"),
         ("/proc", &["--list", "list"], 6, "/proc"),
     ] {

@@ -79,7 +79,7 @@ impl Unit {
 /// What the list is made of, in its order. Videos that it names twice are reported and taken once.
 ///
 /// # Errors
-/// [`Fault::Usage`] if two videos would have the same outputs.
+/// [`Fault::Usage`] if two videos would have the same outputs or the same state.
 pub(super) fn units(videos: Vec<PathBuf>, args: &Annotate) -> Result<Vec<Unit>> {
     let mut names: HashMap<PathBuf, PathBuf> = HashMap::new();
     let (mut units, mut doubles) = (Vec::with_capacity(videos.len()), 0);
@@ -88,18 +88,18 @@ pub(super) fn units(videos: Vec<PathBuf>, args: &Annotate) -> Result<Vec<Unit>> 
         let stem = video.file_stem().unwrap_or_default();
         let ending = ending_of_copy(&video, stem, args.output.as_deref(), args);
         let whole = Unit { video, range: None, ending, weight };
-        let outputs = whole.outputs(args);
-        if let Some(other) = outputs.iter().find_map(|output| names.get(output)) {
+        let files = [whole.outputs(args), vec![whole.state(Path::new(""))]].concat();
+        if let Some((name, other)) = files.iter().find_map(|file| names.get_key_value(file)) {
             if *other == whole.video || is_same_file(other, &whole.video).unwrap_or(false) {
                 doubles += 1;
                 continue;
             }
-            let (one, two, name) = (other.display(), whole.video.display(), outputs[0].display());
+            let (one, two, name) = (other.display(), whole.video.display(), name.display());
             let message =
-                format!("{one} and {two} would both become {name}; put them into separate lists and folders");
+                format!("{one} and {two} would both have {name}; put them into separate lists and folders");
             return Err(Fault::Usage.error(message));
         }
-        names.extend(outputs.into_iter().map(|output| (output, whole.video.clone())));
+        names.extend(files.into_iter().map(|file| (file, whole.video.clone())));
         match args.sharding.split {
             Some(length) => units.extend(ranges(whole, length)),
             None => units.push(whole),
@@ -116,4 +116,23 @@ fn ranges(whole: Unit, length: f64) -> Vec<Unit> {
     let Some(parts) = u64::try_from(ranges.len()).ok().filter(|&parts| parts > 1) else { return vec![whole] };
     let part = |range| Unit { range: Some(range), weight: whole.weight / parts, ..whole.clone() };
     ranges.into_iter().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn videos_with_one_state_are_refused() {
+        let cli = Cli::try_parse_from(["facemark", "annotate", "--list", "list", "-o", "out"]).unwrap();
+        let Command::Annotate(args) = cli.command else { panic!("annotate is meant") };
+        let units = |names: [&str; 2]| units(names.map(PathBuf::from).to_vec(), &args);
+        let error = units(["a.mp4", "a.mkv"]).unwrap_err().to_string();
+        assert!(error.contains("a.mp4 and a.mkv would both have a.state.json"), "{error}");
+        assert_eq!(units(["a.mp4", "b.mkv"]).unwrap().len(), 2);
+        assert_eq!(units(["a.mp4", "a.mp4"]).unwrap().len(), 1);
+    }
 }
