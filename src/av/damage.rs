@@ -17,7 +17,7 @@ use crate::error::Fault;
 const SLACK_US: i64 = 500_000;
 /// The same as a fraction of the total (1/100); the larger of the two applies.
 const SLACK_SHARE: i64 = 100;
-/// What a complete Matroska file has after its last packet, an index and tags, is at most this fraction of it (1/10).
+/// After its last packet, a complete Matroska file has only an index and tags: at most this fraction of it (1/10).
 const SHARE_AFTER_PACKETS: u64 = 10;
 /// Demuxers and parsers can be this many packets late in noticing that a recording broke off.
 const BEFORE_JOINT: u32 = 3;

@@ -19,15 +19,13 @@ use crate::info::SourceInfo;
 const H264_QUALITY: &str = "18";
 /// The fastest of x264's presets that keeps its usual compression tools.
 const H264_SPEED: &str = "veryfast";
-/// For pictures of more than [`HUGE`] pixels: this preset keeps far fewer of them in memory.
-const H264_SPEED_HUGE: &str = "ultrafast";
-const HUGE: usize = 12_000_000;
-/// More threads gain little, and each holds a picture in memory. It is the same on every machine: libx264's output depends
-/// on it.
+/// More threads gain little, and each holds a picture in memory. The number is the same on every machine, since libx264's
+/// output depends on it.
 const THREADS: usize = 4;
-/// How many for pictures of more pixels than 4K has, of which each takes 50 MB and more.
-const THREADS_ABOVE_4K: usize = 2;
-const PIXELS_OF_4K: u32 = 3840 * 2160;
+/// For pictures of more than [`HUGE`] pixels: this preset and fewer threads keep far fewer of them in memory.
+const H264_SPEED_HUGE: &str = "ultrafast";
+const THREADS_HUGE: usize = 2;
+const HUGE: usize = 12_000_000;
 /// Quantiser of the MPEG-4 fallback, 1 to 31.
 const MPEG4_QUANTISER: c_int = 3;
 /// The most ticks per second that MPEG-4 can express.
@@ -69,6 +67,7 @@ impl Encoder {
     fn open_codec(codec: Codec, info: &SourceInfo, global_header: bool) -> Result<Self> {
         let counted = codec.id() == Id::MPEG4;
         let (width, height) = even(info.size)?;
+        let is_huge = info.size.0 * info.size.1 > HUGE;
         let base = Rational(info.time_base.0, info.time_base.1);
         let rate = info.frame_rate.map(|(n, d)| Rational(n, d));
         let mut encoder = codec::Context::new_with_codec(codec).encoder().video()?;
@@ -83,8 +82,7 @@ impl Encoder {
             flags |= codec::Flags::QSCALE;
             encoder.set_global_quality(MPEG4_QUANTISER * ffi::FF_QP2LAMBDA);
         } else {
-            let huge = info.size.0 * info.size.1 > HUGE;
-            options.set("preset", if huge { H264_SPEED_HUGE } else { H264_SPEED });
+            options.set("preset", if is_huge { H264_SPEED_HUGE } else { H264_SPEED });
             options.set("crf", H264_QUALITY);
             // The default is the other order, until the second picture.
             if info.fields == Fields::BottomFirst {
@@ -95,8 +93,7 @@ impl Encoder {
             flags |= codec::Flags::INTERLACED_DCT | codec::Flags::INTERLACED_ME;
         }
         encoder.set_flags(flags);
-        let is_huge = width.saturating_mul(height) > PIXELS_OF_4K;
-        encoder.set_threading(threading::Config::count(if is_huge { THREADS_ABOVE_4K } else { THREADS }));
+        encoder.set_threading(threading::Config::count(if is_huge { THREADS_HUGE } else { THREADS }));
         tag(&mut encoder, info);
         let encoder = encoder.open_with(options).blame(Fault::Output, || {
             let name = codec.name();
