@@ -542,7 +542,7 @@ impl Tracking {
     pub fn options(&self, stills: bool, hides: bool) -> Options {
         let default = Options::default();
         let max_faces = if stills || hides { usize::MAX } else { default.max_faces };
-        // Nobody's face is to be seen for as long as it takes until it is looked for.
+        // No face may be seen before the detector has looked for it.
         let redetect_every = if hides { 1 } else { default.redetect_every };
         Options {
             threads: self.threads.into(),

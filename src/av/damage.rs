@@ -21,9 +21,9 @@ const SLACK_SHARE: i64 = 100;
 const SHARE_AFTER_PACKETS: u64 = 10;
 /// Demuxers and parsers can be this many packets late in noticing that a recording broke off.
 const BEFORE_JOINT: u32 = 3;
-/// Decoders with several threads can be this many packets late in noticing that a packet is none.
+/// Decoders with several threads can be this many packets late in noticing that a packet is not one.
 const AFTER_JOINT: u32 = 5;
-/// A header is noticed as fewer errors than this.
+/// A second header causes fewer errors than this.
 const MOST_SUSPECTS: usize = 100;
 
 /// Whether a Matroska file ends before its segment does, which libav treats as a normal end of file. `None` for other

@@ -13,7 +13,7 @@ use crate::error::{Fault, one_line};
 use crate::output::Board;
 use crate::threads::share;
 
-/// How a video ended that did not fail.
+/// How a video that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Done {
     /// It was annotated.

@@ -135,7 +135,7 @@ impl Request {
                     Some(lacking) => request.lacking.push(lacking),
                     None => {
                         let message =
-                            format!("{other} is no argument of openface; docs/openface.md lists them");
+                            format!("openface has no argument {other}; docs/openface.md lists those it has");
                         return Err(Fault::Usage.error(message));
                     }
                 },

@@ -21,7 +21,7 @@ const SAME_TIME: f64 = 1e-6;
 pub(super) struct Ids {
     /// The last frames that were written.
     written: VecDeque<(f64, Vec<Seen>)>,
-    /// In how many frames of the run-up a face of this range is one of those before.
+    /// In how many frames of the run-up a face of this range matches an earlier one.
     votes: HashMap<(u32, u32), u32>,
     /// From the range's IDs to the film's.
     names: HashMap<u32, u32>,
@@ -71,7 +71,7 @@ impl Ids {
         names
     }
 
-    /// Ends the run-up: each face gets the ID of that before with which it shares the most frames, each ID once.
+    /// Ends the run-up: each face gets the ID of the earlier face with which it shares the most frames, each ID once.
     fn decide(&mut self) {
         let mut votes: Vec<_> = self.votes.drain().collect();
         votes.sort_by_key(|&(pair, count)| (std::cmp::Reverse(count), pair));

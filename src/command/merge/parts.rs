@@ -14,7 +14,7 @@ use crate::output::target::means_folder;
 pub(super) struct Film {
     pub(super) parts: Vec<PathBuf>,
     pub(super) output: PathBuf,
-    /// Whether it was found in a folder, and not named.
+    /// Whether it was found in a folder rather than named.
     pub(super) is_found: bool,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn films(input: &[PathBuf], output: Option<&Path>) -> Result<Vec<Film
             None if is_found => {}
             None => {
                 let message = format!(
-                    "{} is no range of a film; those are called NAME.part-0001-of-0012.jsonl or .csv",
+                    "{} is not a range of a film; those are called NAME.part-0001-of-0012.jsonl or .csv",
                     file.display()
                 );
                 return Err(Fault::Usage.error(message));

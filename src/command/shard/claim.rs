@@ -79,7 +79,7 @@ impl Claim {
         State::read(&self.path).is_none_or(|state| state.process == *Process::this())
     }
 
-    /// The outputs count more than what is told of them, so a state that cannot be written is no failure.
+    /// The outputs matter more than their state, so a state that cannot be written is not a failure.
     fn put(&self, state: &State) {
         if let Err(error) = state.write(&self.path) {
             log::warn!("{error:#}");

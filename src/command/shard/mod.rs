@@ -50,7 +50,7 @@ pub(super) fn annotate(
     let videos = list::read(list)?;
     let folders: Vec<&PathBuf> = args.output.iter().chain(args.data.files()).collect();
     if folders.iter().any(|folder| folder.as_os_str() == "-") {
-        return Err(Fault::Usage.error("outputs of --list are folders; standard output is none"));
+        return Err(Fault::Usage.error("outputs of --list are folders; standard output is not one"));
     }
     let units = unit::units(videos, args)?;
     let weights: Vec<u64> = units.iter().map(|unit| unit.weight).collect();

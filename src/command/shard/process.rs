@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A process on another machine that has given no sign for so many seconds is taken for dead.
+/// A process on another machine that has given no sign for this many seconds is taken for dead.
 const SILENCE: i64 = 60;
 
 /// A process on one of many machines.
@@ -17,7 +17,7 @@ pub(super) struct Process {
     pub(super) host: String,
     /// The number of the process there.
     pub(super) pid: u32,
-    /// What tells machines, boots and containers apart that have the same name; empty where the system does not say.
+    /// What tells apart machines, boots and containers that have the same name; empty where the system does not say.
     space: String,
     /// When the process began, in the kernel's ticks; numbers of processes are used again.
     start: u64,

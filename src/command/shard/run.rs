@@ -63,7 +63,7 @@ impl Runner<'_> {
             .is_none_or(|state| state.failures <= retries && state.refusal(retries, &unit.video).is_none())
     }
 
-    /// Annotates a unit unless that is done. With `leave_others` it is left alone while another machine is at it.
+    /// Annotates a unit unless that has been done. With `leave_others` it is left alone while another machine is at it.
     fn unit(&self, unit: &Unit, tracker: &mut Tracker, leave_others: bool) -> Result<Done> {
         let args = self.crew.args;
         if !args.overwrite && unit.is_complete(args) {

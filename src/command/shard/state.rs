@@ -16,14 +16,14 @@ use crate::output::write_whole;
 
 /// The ending of these files' names, after the output's own.
 pub(super) const ENDING: &str = ".state.json";
-/// So many attempts may end without a word, because their machine or process died, before the video is suspected.
+/// This many attempts may end without a word, because their machine or process died, before the video is suspected.
 const MAX_LOST: u32 = 4;
 
 /// How far a video has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Stage {
-    /// A process is at work on it, or died at that.
+    /// A process is at work on it, or died while it was.
     Running,
     /// Its outputs are complete.
     Done,
