@@ -9,7 +9,7 @@ use facemark::detect::FaceNet;
 use facemark::model::LandmarkModel;
 use facemark::models;
 use facemark::onnx::MAX_FILE;
-use facemark::onnx::spec::Spec;
+use facemark::onnx::spec::{ANY_USE, RESEARCH_ONLY, Spec};
 
 use crate::error::{Blame, Fault};
 
@@ -20,13 +20,15 @@ pub const DEFAULT: &str = "compact";
 pub const DETECTOR: &str = "face";
 
 /// In the binary itself, so that it runs from any folder.
-const BUILT_IN: [(&str, &[u8]); 6] = [
+const BUILT_IN: [(&str, &[u8]); 8] = [
     ("compact", models::COMPACT),
+    ("mesh", models::MESH),
     ("large", include_bytes!("../models/large.onnx")),
     ("resnet18", include_bytes!("../models/resnet18.onnx")),
     ("full-face", include_bytes!("../models/full-face.onnx")),
     ("nose", include_bytes!("../models/nose.onnx")),
     ("face", models::FACE),
+    ("face-research", include_bytes!("../models/face-research.onnx")),
 ];
 
 /// Where a model's bytes are.
@@ -69,6 +71,30 @@ impl Entry {
     /// [`Fault::Model`] if the file cannot be read or is not one of our models.
     pub fn spec(&self) -> Result<Spec> {
         self.loaded(|bytes| Ok(Spec::of_file(bytes)?))
+    }
+
+    /// What the model may be used for.
+    ///
+    /// # Errors
+    /// As [`spec`](Self::spec).
+    pub fn terms(&self) -> Result<String> {
+        let otherwise = if matches!(self, Self::BuiltIn(..)) { RESEARCH_ONLY } else { "not stated" };
+        Ok(self.spec()?.terms().unwrap_or(otherwise).to_owned())
+    }
+
+    /// Refuses a model that may not be used for everything.
+    ///
+    /// # Errors
+    /// [`Fault::Model`] for such a model, and as [`spec`](Self::spec).
+    pub fn ensure_open(&self) -> Result<()> {
+        let terms = self.terms()?;
+        if terms.starts_with(ANY_USE) {
+            return Ok(());
+        }
+        let name = self.name();
+        let message =
+            format!("--terms open refuses the model {name} ({terms}); 'facemark models' lists others");
+        Err(Fault::Model.error(message))
     }
 
     fn loaded<T>(&self, load: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {

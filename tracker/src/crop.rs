@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::{Affine, Point, Region, bounds};
 use crate::image::{Luma, Plane};
+use crate::local_contrast::local_contrast;
 
 /// Which part of the picture around a face a net wants to see, in units of the region's size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub enum Normalisation {
     /// Each crop gets mean 0 and standard deviation 1, so exposure, contrast and the video's range do not
     /// matter.
     PerCrop,
+    /// The logarithm of each pixel less the mean of those around it, divided by their deviation, so a bright
+    /// window does not spoil a face before it.
+    Local,
     /// `(luma / 255 - mean) / std`.
     Fixed {
         /// Subtracted, 0 to 1.
@@ -294,12 +298,13 @@ pub fn bilinear(image: Luma, p: Point) -> u8 {
     (top + fy * (low - top) + 0.5) as u8
 }
 
-/// Turns 8-bit luma into a net's input, one number per pixel. If the slices differ in length, the rest of the
-/// longer one is left alone.
-pub fn normalise(pixels: &[u8], how: Normalisation, out: &mut [f32]) {
+/// Turns 8-bit luma, rows of `width` pixels, into a net's input, one number per pixel. If the slices differ in
+/// length, the rest of the longer one is left alone.
+pub fn normalise(pixels: &[u8], width: usize, how: Normalisation, out: &mut [f32]) {
     let (mean, deviation) = match how {
         Normalisation::Fixed { mean, std } => (mean * 255.0, std * 255.0),
         Normalisation::PerCrop => mean_and_deviation(pixels),
+        Normalisation::Local => return local_contrast(pixels, width, out),
     };
     for (value, &pixel) in out.iter_mut().zip(pixels) {
         *value = (f32::from(pixel) - mean) / deviation;
@@ -446,11 +451,11 @@ mod tests {
     #[test]
     fn normalised_crops_have_the_documented_values() {
         let mut out = [0.0; 4];
-        normalise(&[0, 255, 0, 255], Normalisation::PerCrop, &mut out);
+        normalise(&[0, 255, 0, 255], 2, Normalisation::PerCrop, &mut out);
         assert!(out.iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6));
-        normalise(&[0, 51, 255, 0], Normalisation::Fixed { mean: 0.2, std: 0.4 }, &mut out);
+        normalise(&[0, 51, 255, 0], 2, Normalisation::Fixed { mean: 0.2, std: 0.4 }, &mut out);
         assert!(out.iter().zip([-0.5, 0.0, 2.0, -0.5]).all(|(a, b)| (a - b).abs() < 1e-6));
-        normalise(&[9; 4], Normalisation::PerCrop, &mut out);
+        normalise(&[9; 4], 2, Normalisation::PerCrop, &mut out);
         assert_eq!(out, [0.0; 4]);
     }
 

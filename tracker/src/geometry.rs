@@ -12,6 +12,8 @@
 //!
 //! Values that are not finite, or of no size, give results that are not finite; nothing here panics.
 
+use std::f32::consts::TAU;
+
 use serde::{Deserialize, Serialize};
 
 /// A position. Whoever holds it says in which coordinate system it is.
@@ -113,6 +115,12 @@ impl Region {
         self.center.is_finite() && self.size.is_finite() && self.angle.is_finite() && self.size > 0.0
     }
 
+    /// By how much the two are turned against each other, 0 to π.
+    pub fn turn(&self, other: &Self) -> f32 {
+        let turn = (self.angle - other.angle).rem_euclid(TAU);
+        turn.min(TAU - turn)
+    }
+
     /// The four corners, clockwise from the face's top left.
     pub fn corners(&self) -> [Point; 4] {
         let half = self.size / 2.0;
@@ -155,6 +163,13 @@ pub fn bounds(points: impl Iterator<Item = Point>) -> (Point, Point) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn turns_are_measured_the_shorter_way_round() {
+        let at = |angle: f32| Region { center: Point::default(), size: 1.0, angle };
+        assert!((at(3.0).turn(&at(-3.0)) - (TAU - 6.0)).abs() < 1e-5);
+        assert!((at(0.5).turn(&at(-0.2)) - 0.7).abs() < 1e-5 && at(7.0).turn(&at(7.0 - 2.0 * TAU)) < 1e-5);
+    }
 
     #[test]
     fn overlap_is_the_smaller_regions_share() {

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use facemark::crop::{Framing, Normalisation, bilinear, crop, normalise};
 use facemark::detect::grid::{self, Cell};
 use facemark::detect::{Detection, Detector, FaceNet, suppress};
-use facemark::face::{Contour, Smoother};
+use facemark::face::{Camera, Contour, Smoother};
 use facemark::geometry::{Affine, bounds, mean};
 use facemark::model::{LandmarkModel, Landmarker, Landmarks};
 use facemark::onnx::spec::{DetectorSpec, ModelSpec, Spec};
 use facemark::onnx::weights;
 use facemark::{
-    Error, Face, Image, Layout, Luma, Measures, Options, Plane, Point, Pose, Region, Result, Scheme,
+    Error, Face, Image, Layout, Luma, Measures, Model, Options, Plane, Point, Pose, Region, Result, Scheme,
     Smoothing, Timing, Tracker, models,
 };
 
@@ -123,9 +123,12 @@ fn crops_of_odd_places_are_made() {
     }
     let mut numbers = [0.0; 5];
     for pixels in [&[][..], &[9], &[9; 9]] {
-        normalise(pixels, Normalisation::PerCrop, &mut numbers);
-        for v in NUMBERS {
-            normalise(pixels, Normalisation::Fixed { mean: v, std: v }, &mut numbers);
+        for width in COUNTS {
+            normalise(pixels, width, Normalisation::PerCrop, &mut numbers);
+            normalise(pixels, width, Normalisation::Local, &mut numbers);
+            for v in NUMBERS {
+                normalise(pixels, width, Normalisation::Fixed { mean: v, std: v }, &mut numbers);
+            }
         }
     }
 }
@@ -167,11 +170,18 @@ fn odd_regions_are_compared() {
     assert!(!bounds([].into_iter()).0.is_finite());
 }
 
+const CAMERA: Camera = Camera { focal: 500.0, center: Point::new(320.0, 240.0) };
+
 #[test]
 fn odd_landmarks_have_finite_measures_or_none() {
     for points in odd_landmarks() {
         for scheme in Scheme::ALL {
-            if let Some(Measures { pose, eyes: [left, right], mouth }) = Measures::of(&points, scheme) {
+            if let Some(Measures { pose, eyes: [left, right], mouth, place, gaze }) =
+                Measures::of(&points, scheme, &CAMERA)
+            {
+                let places = place.iter().flat_map(|place| place.translation);
+                let directions = gaze.iter().flat_map(|gaze| gaze.eyes).flatten();
+                assert!(places.chain(directions).all(f32::is_finite), "{place:?} {gaze:?}");
                 let Pose { pitch, yaw, roll } = pose;
                 assert!([pitch, yaw, roll, left, right, mouth].iter().all(|v| v.is_finite()), "{points:?}");
             }
@@ -181,7 +191,7 @@ fn odd_landmarks_have_finite_measures_or_none() {
             }
         }
     }
-    assert!(Measures::of(&face(), Scheme::Ibug68).is_some());
+    assert!(Measures::of(&face(), Scheme::Ibug68, &CAMERA).is_some());
 }
 
 #[test]
@@ -217,7 +227,11 @@ impl Default for Stub {
             panic!("not a landmark model")
         };
         let face_at = Detection { region: GOOD, score: 1.0 };
-        Self { face: face_at, landmarks: Landmarks { points: face(), presence: Some(1.0) }, spec }
+        Self {
+            face: face_at,
+            landmarks: Landmarks { points: face(), presence: Some(1.0), more: Default::default() },
+            spec,
+        }
     }
 }
 
@@ -270,7 +284,7 @@ fn odd_detectors_and_landmarkers_are_tracked() {
     }
     for (points, v) in odd_landmarks().into_iter().zip(NUMBERS.into_iter().cycle()) {
         for scheme in Scheme::ALL {
-            let landmarks = Landmarks { points: points.clone(), presence: Some(v) };
+            let landmarks = Landmarks { points: points.clone(), presence: Some(v), more: Default::default() };
             let spec = ModelSpec { scheme, ..good.spec.clone() };
             tracked(&Stub { landmarks, spec, ..good.clone() }, measured());
         }
@@ -297,7 +311,7 @@ fn odd_options_are_taken() {
         assert!(tracker.still(&Image::luma(1, 3000, &[0; 3000]).unwrap()).unwrap().is_empty());
     }
     for name in ["", "nothing.onnx", "media", "media/talker.csv", "/dev/null", "/dev/zero"] {
-        let (model, detector) = (Some(path(name)), Some(path(name)));
+        let (model, detector) = (Model::File(path(name)), Some(path(name)));
         let error = Tracker::new(Options { model, ..Options::default() }).unwrap_err();
         assert!(matches!(error, Error::Read { .. } | Error::Model(_)) && error.to_string().contains(name));
         assert!(Tracker::new(Options { detector, ..Options::default() }).is_err(), "{name}");

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::geometry::Region;
 use crate::image::Luma;
 
+mod equalise;
 mod face_net;
 pub mod grid;
 
@@ -26,6 +27,16 @@ pub trait Detector: Send {
     /// # Errors
     /// If the detector fails.
     fn detect(&mut self, luma: Luma, known: &[Region]) -> Result<Vec<Detection>>;
+
+    /// Looks harder for faces in a picture where [`detect`](Self::detect) finds none: in another light, turned. That
+    /// takes several times longer, so the tracker only asks for it in the first picture and now and then. A detector that
+    /// has no such way finds none.
+    ///
+    /// # Errors
+    /// If the detector fails.
+    fn search(&mut self, _luma: Luma) -> Result<Vec<Detection>> {
+        Ok(Vec::new())
+    }
 
     /// Looks at one place only, which is much cheaper. Returns the face that is there, however low its score,
     /// or `None`.

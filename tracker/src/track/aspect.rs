@@ -72,7 +72,14 @@ mod tests {
         assert!((22..=23).contains(&brightest), "{brightest}");
         let point = Point::new(22.5, 7.0);
         let region = Region { center: point, size: 8.0, angle: 0.0 };
-        let mut face = Face { id: 1, region, landmarks: vec![point], score: 1.0, measures: None };
+        let mut face = Face {
+            id: 1,
+            region,
+            landmarks: vec![point],
+            score: 1.0,
+            more: Default::default(),
+            measures: None,
+        };
         map_back(&mut face, 2.0);
         assert_eq!((face.landmarks[0], face.region.center.x), (Point::new(11.0, 7.0), 11.0));
     }

@@ -4,7 +4,7 @@ use super::Options;
 use super::motion::Motion;
 use crate::detect::{Detection, Detector};
 use crate::error::Result;
-use crate::face::{Face, Measures, Scheme, Smoother};
+use crate::face::{Camera, Face, FaceSmoother, Measures, More, Scheme, mesh};
 use crate::geometry::{Point, Region};
 use crate::image::Luma;
 use crate::model::{Landmarker, Landmarks};
@@ -24,12 +24,16 @@ const STEADY: f32 = 0.3;
 const CONFIRM_EVERY: u32 = 3;
 /// The same for models that report presence.
 const CONFIRM_EVERY_PRESENT: u32 = 6;
-/// Such a model's presence below which the detector looks at a followed face in every frame, and a new face
-/// is refused.
+/// Such a model's presence below which the detector looks at a followed face in every frame.
 const PRESENT: f32 = 0.9;
+/// A new face is refused if its presence and the detector's score together are less than this.
+const BOTH_SURE: f32 = 1.4;
 /// If the landmarks make a face larger or smaller than the detector sees it by more than this factor, the
 /// next crop is the detector's. On profiles, landmarks drift like that from crop to crop.
 const MAX_DRIFT: f32 = 1.5;
+/// If the landmarks make a face turned by more than this against what the detector sees, in radians, they are
+/// those of a face the wrong way up: landmark nets put an upright face on anything.
+const MAX_TURN: f32 = std::f32::consts::FRAC_PI_3;
 /// Faces smaller than this, in pixels, show too little for landmarks.
 const MIN_SIZE: f32 = 12.0;
 /// The most that a face may grow or shrink from one frame to the next, as a factor.
@@ -56,8 +60,10 @@ pub struct Track {
     unconfirmed: u32,
     /// How it has moved since it was found.
     pub motion: Motion,
-    smoother: Option<Smoother>,
-    with_measures: bool,
+    smoother: Option<FaceSmoother>,
+    /// The camera's horizontal field of view in radians, if there are to be measures.
+    fov: Option<f32>,
+    as_68: bool,
 }
 
 /// What is needed to look at a face.
@@ -85,8 +91,9 @@ impl Track {
             score: 0.0,
             unconfirmed: 0,
             motion: Motion::new(),
-            smoother: options.smoothing.map(Smoother::new),
-            with_measures: options.measures,
+            smoother: options.smoothing.map(FaceSmoother::new),
+            fov: options.measures.then_some(options.fov.to_radians()),
+            as_68: options.as_68,
         }
     }
 
@@ -107,19 +114,20 @@ impl Track {
             None => Some(self.region),
         };
         let Some(start) = start else { return Ok(None) };
-        let Some((mut region, Landmarks { points, presence })) = eyes.landmarks(&start)? else {
-            return Ok(None);
-        };
+        let Some((mut region, mut landmarks)) = eyes.landmarks(&start)? else { return Ok(None) };
         self.motion.step(&region, eyes.time);
         self.unconfirmed += 1;
-        // The detector sometimes takes hands for faces, but seldom the net, too.
-        if found.is_some() && presence.is_some_and(|presence| presence < PRESENT) {
-            return Ok(None);
-        }
+        let presence = landmarks.presence;
         let with_size = eyes.scheme().eyes().is_some();
         if found.is_some() || self.is_in_doubt(presence) || !with_size {
-            let enough = if found.is_some() { ENTER } else { HOLD };
+            // Of what only looks like a face the model is unsure, too.
+            let enough = if found.is_some() { ENTER / landmarks.more.clearness(region.size) } else { HOLD };
             match eyes.confirm(&region)?.filter(|seen| seen.score >= enough) {
+                Some(seen) if with_size && region.turn(&seen.region) > MAX_TURN => {
+                    let Some(again) = eyes.turned(&seen.region)? else { return Ok(None) };
+                    (region, landmarks) = again;
+                    (self.score, self.unconfirmed) = (seen.score, 0);
+                }
                 Some(seen) => {
                     (self.score, self.unconfirmed) = (seen.score, 0);
                     region = corrected(region, &seen.region, with_size);
@@ -128,6 +136,11 @@ impl Track {
                 None => return Ok(None),
             }
         }
+        // The detector sometimes takes hands for faces, but seldom the net, too.
+        let is_refused = |presence| presence + self.score < BOTH_SURE;
+        if found.is_some() && presence.is_some_and(is_refused) {
+            return Ok(None);
+        }
         self.region = region;
         self.seen = eyes.time;
         let id = *self.id.get_or_insert_with(|| {
@@ -135,7 +148,7 @@ impl Track {
             *next_id = id.wrapping_add(1);
             id
         });
-        Ok(Some(self.face(id, points, eyes)))
+        Ok(Some(self.face(id, landmarks, eyes)))
     }
 
     /// Whether the detector has to look if the face is still there.
@@ -153,19 +166,29 @@ impl Track {
         presence.is_some_and(|presence| presence >= PRESENT) && self.unconfirmed < CONFIRM_EVERY_PRESENT
     }
 
-    fn face(&mut self, id: u32, mut landmarks: Vec<Point>, eyes: &mut Eyes) -> Face {
+    fn face(&mut self, id: u32, found: Landmarks, eyes: &mut Eyes) -> Face {
         let Self { region, score, .. } = *self;
+        let Landmarks { points: mut landmarks, mut more, .. } = found;
+        let score = score * more.clearness(region.size);
         if let Some(smoother) = &mut self.smoother {
-            eyes.timing.measure(Stage::Smooth, || smoother.apply(&mut landmarks, eyes.time, region.size));
+            eyes.timing
+                .measure(Stage::Smooth, || smoother.apply(&mut landmarks, &mut more, eyes.time, region.size));
         }
-        let measures = self.with_measures.then(|| Measures::of(&landmarks, eyes.scheme())).flatten();
-        Face { id, region, landmarks, score, measures }
+        let measures = self.fov.and_then(|fov| Measures::of(&landmarks, eyes.scheme(), &eyes.camera(fov)));
+        if self.as_68 && eyes.scheme() == Scheme::Mesh478 {
+            (landmarks, more) = as_68(landmarks, more);
+        }
+        Face { id, region, landmarks, more, score, measures }
     }
 }
 
 impl Eyes<'_> {
     fn scheme(&self) -> Scheme {
         self.model.spec().scheme
+    }
+
+    fn camera(&self, fov: f32) -> Camera {
+        Camera::with_fov(fov, self.luma.width(), self.luma.height())
     }
 
     /// The landmarks in the region, and the region around them. `None` if they cannot be this face's.
@@ -178,10 +201,27 @@ impl Eyes<'_> {
         Ok(next.filter(|next| is_plausible(region, next, self.luma)).map(|next| (next, landmarks)))
     }
 
+    /// The landmarks where the detector sees a face turned otherwise than they were. `None` if they still are
+    /// those of a face the wrong way up.
+    fn turned(&mut self, seen: &Region) -> Result<Option<(Region, Landmarks)>> {
+        Ok(self.landmarks(seen)?.filter(|(region, _)| region.turn(seen) <= MAX_TURN))
+    }
+
     /// The face that the detector sees in the region.
     fn confirm(&mut self, region: &Region) -> Result<Option<Detection>> {
         let Self { detector, luma, timing, .. } = self;
         timing.measure(Stage::Confirm, || detector.confirm(*luma, region))
+    }
+}
+
+/// The 68 landmarks of 300-W that a mesh shows, and what is known of them.
+fn as_68(landmarks: Vec<Point>, mut more: More) -> (Vec<Point>, More) {
+    for values in [&mut more.depths, &mut more.sigmas] {
+        *values = mesh::IBUG68.iter().filter_map(|&i| values.get(i).copied()).collect();
+    }
+    match mesh::ibug68(&landmarks, Scheme::Mesh478) {
+        Some(points) => (points.into_owned(), more),
+        None => (landmarks, more),
     }
 }
 

@@ -5,78 +5,27 @@ mod aspect;
 mod face;
 mod matching;
 mod motion;
+mod options;
 mod scene;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::mem;
-use std::path::{Path, PathBuf};
 
-use crate::detect::{Detection, Detector, FaceNet, is_same};
+use crate::detect::{Detection, Detector, is_same};
 use crate::error::{Error, Result};
-use crate::face::{Face, Measures, Scheme, Smoothing};
+use crate::face::{Face, Measures, Scheme};
 use crate::geometry::Region;
 use crate::image::{Image, Luma, Plane};
-use crate::model::{LandmarkModel, Landmarker};
-use crate::models;
-use crate::onnx::MAX_FILE;
+use crate::model::Landmarker;
+use crate::onnx::spec::ModelSpec;
 use crate::timing::{Stage, Timing};
 use aspect::{Stretch, map_back};
 use face::{Eyes, Track};
 use matching::pair;
+pub use options::{Model, Options};
 use scene::Scene;
-
-/// How to track.
-///
-/// Later versions may have more fields, so end with the defaults:
-///
-/// ```
-/// let options = facemark::Options { max_faces: 1, measures: true, ..Default::default() };
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// The landmark model's ONNX file. Default: `None`, which is [`models::COMPACT`].
-    pub model: Option<PathBuf>,
-    /// The face detector's ONNX file. Default: `None`, which is [`models::FACE`].
-    pub detector: Option<PathBuf>,
-    /// How many threads each net may use; 0 counts as 1, more than there are cores as the number of cores.
-    /// Default: 1, which is best for all but the largest nets.
-    pub threads: usize,
-    /// Whether to look for small faces, too: 15 px and more in a picture of 640×480 instead of 30 px. Looking
-    /// for faces then takes seven times as long. Default: false.
-    pub small_faces: bool,
-    /// How many faces to follow at most, [`usize::MAX`] for all; the detector's highest scores come first. Default: 4.
-    pub max_faces: usize,
-    /// While all known faces are in view, the detector looks for new ones once in this many frames; 0 counts
-    /// as 1. Default: 10.
-    pub redetect_every: u32,
-    /// How to smooth the landmarks over time, if at all. Default: [`Smoothing::LOW`].
-    pub smoothing: Option<Smoothing>,
-    /// Whether to compute [`Measures`], if the scheme [has](Measures::has) them. Default: false.
-    pub measures: bool,
-    /// A pixel's width / height. Values below 1/4 and above 4 are taken for mistakes and count as 1.
-    /// Default: 1.
-    pub pixel_aspect: f32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            model: None,
-            detector: None,
-            threads: 1,
-            small_faces: false,
-            max_faces: 4,
-            redetect_every: 10,
-            smoothing: Some(Smoothing::LOW),
-            measures: false,
-            pixel_aspect: 1.0,
-        }
-    }
-}
 
 /// Finds and follows the faces of one video. See the [crate's example](crate).
 pub struct Tracker {
@@ -94,6 +43,8 @@ pub struct Tracker {
     scene: Scene,
     next_id: u32,
     frames_since_detection: u32,
+    /// How often the detector has found nothing since it last searched, or `None` if it has to search at once.
+    since_search: Option<u32>,
     /// Faces that the last picture showed beyond those that may be followed.
     unfollowed: usize,
     timing: Timing,
@@ -115,18 +66,10 @@ impl Tracker {
     /// A tracker with the models in the options, which it loads.
     ///
     /// # Errors
-    /// [`Error::Read`] if a model file cannot be read, and [`Error::Model`] if it has more than [`MAX_FILE`]
+    /// [`Error::Read`] if a model file cannot be read, and [`Error::Model`] if it has more than [`MAX_FILE`](crate::onnx::MAX_FILE)
     /// bytes or is not a model of the right kind.
     pub fn new(options: Options) -> Result<Self> {
-        let model = with_bytes(options.model.as_deref(), models::COMPACT, |bytes| {
-            LandmarkModel::from_bytes(bytes, options.threads)
-        })?;
-        let mut detector = with_bytes(options.detector.as_deref(), models::FACE, |bytes| {
-            FaceNet::from_bytes(bytes, options.threads)
-        })?;
-        if options.small_faces {
-            detector = detector.with_small_faces();
-        }
+        let (detector, model) = options.load()?;
         Ok(Self::with(Box::new(detector), Box::new(model), options))
     }
 
@@ -144,6 +87,7 @@ impl Tracker {
             scene: Scene::new(),
             next_id: 1,
             frames_since_detection: 0,
+            since_search: None,
             unfollowed: 0,
             timing: Timing::default(),
         }
@@ -201,14 +145,27 @@ impl Tracker {
         self.unfollowed
     }
 
+    /// What the landmark model's file says of it.
+    pub fn model(&self) -> &ModelSpec {
+        self.model.spec()
+    }
+
     /// Which landmark is which.
     pub fn scheme(&self) -> Scheme {
-        self.model.spec().scheme
+        match self.model.spec().scheme {
+            Scheme::Mesh478 if self.options.as_68 => Scheme::Ibug68,
+            scheme => scheme,
+        }
     }
 
     /// Whether faces have measures: the options ask for them and the scheme has them.
     pub fn measures(&self) -> bool {
         self.options.measures && Measures::has(self.scheme())
+    }
+
+    /// The camera's horizontal field of view in degrees, see [`Options::fov`].
+    pub fn fov(&self) -> f32 {
+        self.options.fov
     }
 
     /// Forgets all faces, and IDs start at 1 again: the next picture has nothing to do with the last one.
@@ -221,6 +178,7 @@ impl Tracker {
     fn forget(&mut self) {
         self.tracks.clear();
         self.lost.clear();
+        self.since_search = None;
     }
 
     fn stretched_faces(&mut self, stretch: &mut Stretch, luma: Luma, time: f64) -> Result<Vec<Face>> {
@@ -271,9 +229,22 @@ impl Tracker {
         self.frames_since_detection = 0;
         let known: Vec<Region> = self.tracks.iter().map(|track| track.region).collect();
         let Self { detector, timing, .. } = self;
-        let found = timing.measure(Stage::Detect, || detector.detect(luma, &known))?;
+        let mut found = timing.measure(Stage::Detect, || detector.detect(luma, &known))?;
+        if found.is_empty() && known.is_empty() && self.has_to_search() {
+            let Self { detector, timing, .. } = self;
+            found = timing.measure(Stage::Detect, || detector.search(luma))?;
+        }
         self.take_in(&found);
         Ok(())
+    }
+
+    /// Whether it is time for the detector to look harder for faces: at once in the first picture and after one was lost,
+    /// later as rarely as it looks for further faces.
+    fn has_to_search(&mut self) -> bool {
+        let since = self.since_search.map(|since| since.saturating_add(1));
+        let is_due = since.is_none_or(|since| since >= self.options.redetect_every);
+        self.since_search = Some(if is_due { 0 } else { since.unwrap_or_default() });
+        is_due
     }
 
     /// Adds a track for each detection: that of a lost face that is back, or a new one.
@@ -298,7 +269,7 @@ impl Tracker {
     /// Finds the faces of the tracks from index `start` on. Tracks whose face is not seen move to the lost
     /// ones.
     fn follow(&mut self, start: usize, luma: Luma, time: f64, faces: &mut Vec<Face>) -> Result<()> {
-        let Self { detector, model, tracks, lost, next_id, timing, .. } = self;
+        let Self { detector, model, tracks, lost, next_id, timing, since_search, .. } = self;
         let (detector, model) = (detector.as_mut(), model.as_mut());
         let mut eyes = Eyes { detector, model, luma, time, timing };
         let mut i = start;
@@ -308,6 +279,9 @@ impl Tracker {
                 i += 1;
             } else {
                 let track = tracks.remove(i);
+                if track.id.is_some() {
+                    *since_search = None;
+                }
                 // A track without an ID was never confirmed to be a face.
                 lost.extend(track.id.is_some().then_some(track));
             }
@@ -331,22 +305,4 @@ impl Tracker {
 fn double(faces: &[Face]) -> Option<(usize, usize)> {
     let mut pairs = (1..faces.len()).flat_map(|j| (0..j).map(move |i| (i, j)));
     pairs.find(|&(i, j)| is_same(&faces[i].region, &faces[j].region))
-}
-
-/// Loads a model from a file, or the built-in one.
-fn with_bytes<T>(path: Option<&Path>, built_in: &[u8], load: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
-    let Some(path) = path else { return load(built_in) };
-    let mut bytes = Vec::new();
-    // Devices have no size, so reading itself has to stop at the limit.
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    if bytes.len() as u64 > MAX_FILE {
-        let message = format!("{} has more than {MAX_FILE} bytes, so it is not one of ours", path.display());
-        return Err(Error::Model(message));
-    }
-    load(&bytes).map_err(|error| match error {
-        Error::Model(why) => Error::Model(format!("{}: {why}", path.display())),
-        other => other,
-    })
 }

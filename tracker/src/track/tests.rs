@@ -2,6 +2,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::*;
 use crate::crop::{Framing, Normalisation};
+use crate::face::Smoothing;
 use crate::geometry::Point;
 use crate::model::Landmarks;
 use crate::onnx::spec::ModelSpec;
@@ -64,7 +65,8 @@ impl Landmarker for TrueNet {
         };
         self.calls += 1;
         (self.spoil)(self.calls, &mut landmarks);
-        Ok(Landmarks { points: landmarks, presence: self.presence.map(|presence| presence(luma.data()[0])) })
+        let presence = self.presence.map(|presence| presence(luma.data()[0]));
+        Ok(Landmarks { points: landmarks, presence, more: Default::default() })
     }
 }
 
@@ -91,7 +93,10 @@ fn spec(scheme: Scheme) -> ModelSpec {
         normalisation: Normalisation::PerCrop,
         framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
         mirrored: false,
+        depth: false,
+        sigma: false,
         presence: false,
+        blendshapes: false,
         training: Default::default(),
     }
 }
@@ -104,14 +109,16 @@ struct Run {
 }
 
 const OPTIONS: Options = Options {
-    model: None,
+    model: Model::Compact,
     detector: None,
     threads: 1,
     small_faces: false,
     max_faces: 2,
     redetect_every: 5,
     smoothing: None,
+    as_68: false,
     measures: false,
+    fov: 60.0,
     pixel_aspect: 1.0,
 };
 
@@ -249,6 +256,15 @@ fn a_face_that_the_net_is_sure_of_survives_some_misses_of_the_detector() {
     assert_eq!(n_seen(a_while, Some(|_| 0.95)), 40);
     assert_eq!(n_seen(for_good, Some(|_| 0.95)), 25);
     assert!(n_seen(a_while, Some(|_| 0.6)) == 0 && n_seen(a_while, None) < 40);
+}
+
+#[test]
+fn a_new_face_needs_the_detector_and_the_net_to_be_sure_together() {
+    let is_seen = |certainty: fn(u8) -> f32, presence: fn(u8) -> f32| {
+        !Run::present(still(&[region(100.0)], 1), certainty, Some(presence)).ids(1).concat().is_empty()
+    };
+    assert!(is_seen(|_| 0.85, |_| 0.6) && is_seen(|_| 0.6, |_| 0.85));
+    assert!(!is_seen(|_| 0.75, |_| 0.6) && !is_seen(|_| 0.45, |_| 1.0));
 }
 
 #[test]
@@ -404,6 +420,26 @@ fn landmarks_that_go_astray_are_brought_back_by_the_detector() {
             assert!((size - expected).abs() < 0.1, "{size} is not {expected}");
         }
     }
+}
+
+#[test]
+fn landmarks_of_a_face_the_wrong_way_up_are_looked_for_again_or_refused() {
+    let upside_down = Region { angle: std::f32::consts::PI, ..region(100.0) };
+    // The net's landmarks are always upright; or turned as the face is, once the crop is.
+    fn turn(points: &mut [Point]) {
+        points.iter_mut().for_each(|p| *p = Point::new(200.0 - p.x, 200.0 - p.y));
+    }
+    let never: fn(u32, &mut [Point]) = |_, _| ();
+    let third: fn(u32, &mut [Point]) = |call, points| {
+        if call >= 3 {
+            turn(points);
+        }
+    };
+    let mut wrong = Run::with(still(&[upside_down], 3), OPTIONS, Scheme::Ibug68, never);
+    assert_eq!(wrong.ids(3), [vec![], vec![], vec![]] as [Vec<u32>; 3]);
+    let mut right = Run::with(still(&[upside_down], 3), OPTIONS, Scheme::Ibug68, third);
+    let face = right.frame(0.0, true).remove(0);
+    assert!(face.region.turn(&upside_down) < 1e-3, "{:?}", face.region);
 }
 
 /// Moves the points of a face at (100, 100) closer to its centre.

@@ -11,7 +11,7 @@ pub const NONE: f32 = 0.0;
 pub const EITHER: f32 = -1.0;
 
 /// The sizes in pixels that each grid is to find. Faces between two grids are found by both.
-const SIZES: [[f32; 2]; STRIDES.len()] = [[7.0, 22.0], [18.0, 62.0], [52.0, f32::INFINITY]];
+const SIZES: [[f32; 2]; STRIDES.len()] = [[6.5, 22.0], [18.0, 62.0], [52.0, f32::INFINITY]];
 /// A grid may find faces that are beyond its sizes by this factor.
 const NEARLY: f32 = 1.3;
 /// A face is found by the cell that its centre is in, and by those within this many sizes of it …

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::dataset::{Reading, Source, check};
-use crate::label;
+use crate::{label, sheet};
 
 #[derive(Subcommand)]
 pub enum Data {
@@ -16,6 +16,29 @@ pub enum Data {
     /// Write a table of what a model finds in annotated photos, so that a smaller net can learn from it (`train --more`).
     /// Photos that are held out or for testing are left out.
     Label(Label),
+    /// Write a sheet of pictures as the net face is trained with, with their faces marked: green ones must be found, orange
+    /// ones may be.
+    Scenes(Scenes),
+}
+
+#[derive(Args)]
+pub struct Scenes {
+    /// What `train face` takes as --data.
+    data: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+    /// Pictures without any face, as for `train face`.
+    #[arg(long, value_name = "DIR")]
+    backgrounds: Option<PathBuf>,
+    /// How many pictures.
+    #[arg(short, long, default_value_t = 60)]
+    n: usize,
+    /// Another seed gives other pictures.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The picture to write.
+    #[arg(short, long, value_name = "PNG")]
+    output: PathBuf,
 }
 
 #[derive(Args)]
@@ -49,7 +72,16 @@ impl Data {
         match self {
             Self::Check(args) => args.run(),
             Self::Label(args) => args.run(),
+            Self::Scenes(args) => args.run(),
         }
+    }
+}
+
+impl Scenes {
+    fn run(self) -> Result<()> {
+        let Self { data, reading, backgrounds, n, seed, output } = self;
+        let data = Source { plain: backgrounds, ..Source::new(data, reading) };
+        sheet::write(&data, n, seed, &output)
     }
 }
 

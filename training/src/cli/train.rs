@@ -16,7 +16,7 @@ pub struct Train {
     /// The net.
     net: NetKind,
     /// Folder with annotated photos: IMM's for nose and full-face, 300-W's for resnet18; for face, one with a table of the
-    /// boxes of all faces, `file,x,y,w,h,source`.
+    /// boxes of all faces, `file,x,y,w,h,source`, or folders with MediaPipe's meshes, `mesh478.npy`.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     #[command(flatten)]
@@ -25,6 +25,9 @@ pub struct Train {
     /// `data label` wrote. May be given more than once.
     #[arg(long, value_name = "DIR|FILE")]
     more: Vec<PathBuf>,
+    /// Pictures without any face, which the detector's training pictures get as backgrounds, too.
+    #[arg(long, value_name = "DIR")]
+    backgrounds: Option<PathBuf>,
     /// Folder for recipe, metrics and weights.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -61,7 +64,12 @@ pub struct Train {
 impl Train {
     /// Does what was asked for.
     pub fn run(self) -> Result<()> {
-        let data = Source { path: self.data.clone(), reading: self.reading.clone(), more: self.more.clone() };
+        let data = Source {
+            path: self.data.clone(),
+            reading: self.reading.clone(),
+            more: self.more.clone(),
+            plain: self.backgrounds.clone(),
+        };
         if self.resume {
             on_device!(self.device, train::resume(&data, &self.out, self.stop_after))?;
         } else {

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use facemark::Plane;
-use facemark::face::Scheme;
-use facemark::geometry::Region;
+use facemark::crop::crop;
+use facemark::face::{Scheme, mesh};
+use facemark::geometry::{Affine, Point, Region};
 use rayon::iter::Either;
 use rayon::prelude::*;
+use serde::Deserialize;
 
 use super::boxes;
 use super::face_box::{self, FaceBox, Habit};
-use super::formats::ibug;
+use super::formats::{ibug, open};
 use super::picture;
 use super::split::{Part, is_for_testing, photo_name};
 
@@ -25,9 +27,26 @@ pub struct Photo {
     pub luma: Plane,
     /// All its faces, as far as they are known.
     pub faces: Vec<KnownFace>,
+    /// The 68 points of the first one, if they are known.
+    pub points: Vec<Point>,
     /// What it may be used for.
     pub part: Part,
 }
+
+impl Photo {
+    /// Whether the first face is turned to one side by about 30° or more: its nose's tip is so much nearer to one eye. Unknown
+    /// without points.
+    pub fn is_turned(&self) -> bool {
+        let [nose, left, right] = [30, 36, 45].map(|i| self.points.get(i).copied().unwrap_or_default());
+        let along = Point::new(right.x - left.x, right.y - left.y);
+        let middle = Point::new(nose.x - (left.x + right.x) / 2.0, nose.y - (left.y + right.y) / 2.0);
+        let square = along.x * along.x + along.y * along.y;
+        (middle.x * along.x + middle.y * along.y).abs() > TURNED * square
+    }
+}
+
+/// How far from the middle between the eyes the nose's tip of a turned face is, along the line between the eyes and in units of it.
+const TURNED: f32 = 0.25;
 
 /// A face in a photo.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +57,27 @@ pub struct KnownFace {
     pub has_roll: bool,
     /// Whether somebody annotated it; otherwise a detector found it.
     pub is_annotated: bool,
+}
+
+/// What training pictures of the detector are pasted together from.
+#[derive(Default)]
+pub struct Pictures {
+    /// Photos with faces.
+    pub photos: Vec<Photo>,
+    /// Pictures without any.
+    pub plain: Vec<Photo>,
+    /// Masks that people wear.
+    pub masks: Vec<Mask>,
+}
+
+/// A picture of a mask.
+pub struct Mask {
+    /// Its luma …
+    pub luma: Plane,
+    /// … and how opaque it is.
+    pub alpha: Plane,
+    /// Its upper corners, left and right, and the middle of its lower edge, in its pixels.
+    pub anchors: [Point; 3],
 }
 
 /// The boxes in one photo.
@@ -79,7 +119,8 @@ pub fn load(list: &Path, below: &Path, skip_bad: bool) -> Result<Vec<Photo>> {
         faces.extend(habit.into_iter().flat_map(|habit| new.clone().map(move |b| detected(habit.region(b)))));
         let path = Path::new(name);
         let part = if is_for_testing(path, false) { Part::Test } else { Part::of_photo(&photo_name(path)) };
-        Ok(Photo { name: name.clone(), luma: picture::luma(&folder.join(path))?, faces, part })
+        let luma = picture::luma(&folder.join(path))?;
+        Ok(Photo { name: name.clone(), luma, faces, points: Vec::new(), part })
     });
     if !skip_bad {
         return read.collect();
@@ -90,6 +131,115 @@ pub fn load(list: &Path, below: &Path, skip_bad: bool) -> Result<Vec<Photo>> {
     });
     bad.iter().for_each(|error| eprintln!("left out: {error:#}"));
     Ok(good)
+}
+
+/// Reads the photos of all folders below this one that have meshes of their faces.
+///
+/// # Errors
+/// If there are none, or if one cannot be read and is not to be skipped.
+pub fn load_meshes(folder: &Path, skip_bad: bool) -> Result<Vec<Photo>> {
+    let mut photos = Vec::new();
+    for meshes in mesh_files(folder)? {
+        let below = meshes.parent().unwrap_or(Path::new(""));
+        let read: Vec<Result<Photo>> = open::faces(below)?.into_par_iter().map(with_mesh).collect();
+        for photo in read {
+            match photo {
+                Ok(photo) => photos.push(photo),
+                Err(error) if skip_bad => eprintln!("left out: {error:#}"),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(photos)
+}
+
+/// The files of meshes below a folder.
+pub fn mesh_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = picture::files(folder, &["npy"])?;
+    files.retain(|file| file.file_name().is_some_and(|name| name == open::MESHES));
+    Ok(files)
+}
+
+/// Faces are reduced to this size in pixels, so that thousands of photos fit in memory.
+const LARGE: f32 = 160.0;
+
+fn with_mesh(face: open::Face) -> Result<Photo> {
+    let mut luma = picture::luma(&face.picture)?;
+    let points = mesh::IBUG68.map(|i| Point::new(face.mesh[i][0], face.mesh[i][1]));
+    let region = Region::from_landmarks(&points, Scheme::Ibug68)
+        .with_context(|| format!("{}: all points of its face lie in one place", face.picture.display()))?;
+    let smaller = (LARGE / region.size).min(1.0);
+    if smaller < 1.0 {
+        luma = reduced(&luma, smaller);
+    }
+    let move_point = |p: Point| Point::new((p.x + 0.5) * smaller - 0.5, (p.y + 0.5) * smaller - 0.5);
+    let region = Region { center: move_point(region.center), size: region.size * smaller, ..region };
+    let part = Part::of_photo(&photo_name(&face.picture));
+    Ok(Photo {
+        name: face.picture.display().to_string(),
+        luma,
+        faces: vec![KnownFace { region, has_roll: true, is_annotated: true }],
+        points: points.map(move_point).to_vec(),
+        part,
+    })
+}
+
+/// A picture made smaller by a factor below 1.
+fn reduced(luma: &Plane, by: f32) -> Plane {
+    let side = |side: usize| ((side as f32 * by) as usize).max(1);
+    let mut small = Plane::default();
+    let (width, height) = (side(luma.width()), side(luma.height()));
+    small.resize(width, height);
+    // Not by the rounded sides: the points are scaled by this factor.
+    let (w, h) = (width as f32 / by, height as f32 / by);
+    let to_image = Affine { rows: [[w, 0.0, -0.5], [0.0, h, -0.5]] };
+    crop(luma.luma(), &to_image, width, small.data_mut());
+    small
+}
+
+/// The pictures below a folder in which there is no face.
+pub fn load_plain(folder: &Path) -> Result<Vec<Photo>> {
+    let files = picture::files(folder, &["jpg", "jpeg", "png"])?;
+    ensure!(!files.is_empty(), "{} holds no .jpg or .png", folder.display());
+    let read = |file: PathBuf| {
+        let (name, luma) = (file.display().to_string(), picture::luma(&file)?);
+        Ok(Photo { name, luma, faces: Vec::new(), points: Vec::new(), part: Part::Training })
+    };
+    files.into_par_iter().map(read).collect()
+}
+
+/// A line of `anchors.csv`: three anchors along a mask's upper edge, three along its lower one.
+#[derive(Deserialize)]
+struct Anchors {
+    file: String,
+    ax: f32,
+    ay: f32,
+    cx: f32,
+    cy: f32,
+    ex: f32,
+    ey: f32,
+}
+
+/// The masks in a folder's `masks`, if it has one.
+pub fn load_masks(folder: &Path) -> Result<Vec<Mask>> {
+    let folder = folder.join("masks");
+    let list = folder.join("anchors.csv");
+    if !list.is_file() {
+        return Ok(Vec::new());
+    }
+    let unreadable = || format!("cannot read the masks {}", list.display());
+    let mask = |line: csv::Result<Anchors>| {
+        let Anchors { file, ax, ay, cx, cy, ex, ey } = line.with_context(unreadable)?;
+        let picture =
+            image::open(folder.join(&file)).with_context(|| format!("cannot read the mask {file}"))?;
+        let pixels = picture.into_luma_alpha8();
+        let (width, height) = (pixels.width() as usize, pixels.height() as usize);
+        let plane =
+            |channel: usize| Plane::new(width, height, pixels.pixels().map(|p| p.0[channel]).collect());
+        let anchors = [Point::new(ax, ay), Point::new(cx, cy), Point::new(ex, ey)];
+        Ok(Mask { luma: plane(0)?, alpha: plane(1)?, anchors })
+    };
+    csv::Reader::from_path(&list).with_context(unreadable)?.deserialize().map(mask).collect()
 }
 
 fn detected(region: Region) -> KnownFace {

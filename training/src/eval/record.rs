@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use facemark::onnx::spec::{KEY, Spec};
+use facemark::onnx::spec::{Calibration, KEY, Spec};
 use prost::Message;
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
@@ -20,24 +20,47 @@ pub const TEST_BOXES: &str = "test_boxes";
 /// # Errors
 /// If the file is no model of ours, or cannot be read or written; it is then as it was.
 pub fn record(file: &Path, key: &str, text: &str) -> Result<()> {
+    change(file, |spec| {
+        let training = match spec {
+            Spec::Landmarks(spec) => &mut spec.training,
+            Spec::FaceDetector(spec) => &mut spec.training,
+        };
+        training.insert(key.to_owned(), text.to_owned());
+        Ok(())
+    })
+}
+
+/// Puts a calibration into a detector's file, on top of the one that it has. The rest of the file stays as it is.
+///
+/// # Errors
+/// As [`record`], and if the file's net is none that finds faces.
+pub fn calibrate(file: &Path, further: &Calibration) -> Result<()> {
+    change(file, |spec| {
+        let Spec::FaceDetector(spec) = spec else { bail!("its net is no detector") };
+        let old = spec.calibration.unwrap_or(Calibration { slope: 1.0, offset: 0.0 });
+        let round = |value: f32| (value * 1e3).round() / 1e3;
+        let [slope, offset] =
+            [further.slope * old.slope, further.slope * old.offset + further.offset].map(round);
+        spec.calibration = Some(Calibration { slope, offset });
+        Ok(())
+    })
+}
+
+fn change(file: &Path, change: impl FnOnce(&mut Spec) -> Result<()>) -> Result<()> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let recorded = recorded(&bytes, key, text);
+    let changed = changed(&bytes, change);
     write_atomically(
         file,
-        &recorded.with_context(|| format!("cannot record the test in {}", file.display()))?,
+        &changed.with_context(|| format!("cannot write the result into {}", file.display()))?,
     )
 }
 
-fn recorded(bytes: &[u8], key: &str, text: &str) -> Result<Vec<u8>> {
+fn changed(bytes: &[u8], change: impl FnOnce(&mut Spec) -> Result<()>) -> Result<Vec<u8>> {
     let mut spec = Spec::of_file(bytes)?;
     let model = ModelProto::decode(bytes)?;
     let metadata = model.metadata_props.into_iter().find(|entry| entry.key == KEY);
     let metadata = metadata.context("it holds no facemark metadata")?.value;
-    let training = match &mut spec {
-        Spec::Landmarks(spec) => &mut spec.training,
-        Spec::FaceDetector(spec) => &mut spec.training,
-    };
-    training.insert(key.to_owned(), text.to_owned());
+    change(&mut spec)?;
     let (old, new) = (field(metadata), field(spec.to_metadata().1));
     // Encoding the whole model again would put its fields into another order.
     let places: Vec<usize> = (0..bytes.len()).filter(|&i| bytes[i..].starts_with(&old)).collect();

@@ -56,7 +56,7 @@ impl Detections {
 }
 
 /// A detection is a false alarm if less than this share of it overlaps any face.
-const LIES_ON: f32 = 0.3;
+pub const LIES_ON: f32 = 0.3;
 
 /// Intersection over union of the squares of a detection and a face, 0 to 1.
 pub fn iou(detection: &Detection, face: &Placed) -> f32 {

@@ -11,6 +11,7 @@ use facemark::onnx::spec::ModelSpec;
 use rand::rngs::StdRng;
 
 use super::{Task, Validation};
+use crate::batch::masks::{self, Mask};
 use crate::batch::regions::whole_photo;
 use crate::batch::{self, Batch, Numbers, crops};
 use crate::dataset::{self, Sample, Source};
@@ -24,6 +25,7 @@ pub struct Landmarks {
     recipe: Recipe,
     spec: ModelSpec,
     training: Arc<[Sample]>,
+    masks: Arc<[Mask]>,
     validation: Vec<Sample>,
 }
 
@@ -34,14 +36,16 @@ impl Landmarks {
         let samples = dataset::load_for_training(data, spec.scheme)?;
         let (training, validation) =
             dataset::split(samples).with_context(|| format!("{}", data.path.display()))?;
-        Ok(Self { recipe: recipe.clone(), spec, training: training.into(), validation })
+        let masks = masks::of(&data.path, &recipe.augment)?;
+        let recipe = recipe.clone();
+        Ok(Self { recipe, spec, training: training.into(), masks: masks.into(), validation })
     }
 
     fn maker(&self) -> impl batch::Maker + use<> {
-        let (samples, spec, augment) =
-            (self.training.clone(), self.spec.clone(), self.recipe.augment.clone());
+        let (samples, masks) = (self.training.clone(), self.masks.clone());
+        let (spec, augment) = (self.spec.clone(), self.recipe.augment.clone());
         move |i: usize, rng: &mut StdRng| {
-            Numbers::new(crops::augmented(&samples[i], &spec, &augment, rng), &spec)
+            Numbers::new(crops::augmented(&samples[i], &spec, &augment, &masks, rng), &spec)
         }
     }
 }

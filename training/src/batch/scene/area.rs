@@ -1,6 +1,8 @@
 //! Shapes that cover a part of a picture.
 
-use facemark::geometry::{Affine, Point};
+use std::ops::Range;
+
+use facemark::geometry::{Affine, Point, bounds};
 
 /// A turned rectangle or ellipse in the picture.
 pub struct Area {
@@ -32,10 +34,24 @@ impl Area {
         if self.is_ellipse { x.hypot(y) < 1.0 } else { x.abs().max(y.abs()) < 1.0 }
     }
 
+    /// Columns and rows of a picture of `width × height` pixels that it lies in.
+    pub fn pixels(&self, width: usize, height: usize) -> (Range<usize>, Range<usize>) {
+        span_of(&self.corners(), width, height)
+    }
+
     pub fn corners(&self) -> [Point; 4] {
         let to_canvas = self.to_unit().inverse();
         [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)].map(|(x, y)| to_canvas.apply(Point::new(x, y)))
     }
+}
+
+/// Columns and rows of a picture of `width × height` pixels that some points span.
+pub fn span_of(points: &[Point], width: usize, height: usize) -> (Range<usize>, Range<usize>) {
+    let (min, max) = bounds(points.iter().copied());
+    let span = |low: f32, high: f32, side: usize| {
+        (low.floor().max(0.0) as usize).min(side)..(high.ceil().max(0.0) as usize).min(side)
+    };
+    (span(min.x, max.x, width), span(min.y, max.y, height))
 }
 
 #[cfg(test)]

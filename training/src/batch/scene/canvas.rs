@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use facemark::Plane;
 use facemark::crop::{Framing, crop};
-use facemark::geometry::{Affine, Point, Region, bounds};
+use facemark::geometry::{Affine, Point, Region};
 
-use super::area::Area;
+use super::area::{Area, span_of};
 use super::layer::Layer;
 use crate::dataset::photos::Photo;
 
@@ -22,11 +22,15 @@ pub struct Placed {
 }
 
 /// A face must be found if this share of it is seen …
-const CLEAR: f32 = 0.5;
+const CLEAR: f32 = 0.45;
 /// … and is none if less than this is.
 const GONE: f32 = 0.2;
 /// Smallest face in pixels that must be found.
-const SMALLEST: f32 = 7.0;
+const SMALLEST: f32 = 6.5;
+/// A face that is turned further than this from upright, in radians, need not be found …
+const TURNED: f32 = 1.25;
+/// … and one turned further than this must not.
+const TURNED_AWAY: f32 = 2.0;
 
 /// Points of a face that are looked at to know how much of it is seen, along each side.
 const PROBES: usize = 5;
@@ -40,6 +44,8 @@ pub struct Face<'a> {
     pub region: Region,
     has_roll: bool,
     seen: Vec<Point>,
+    /// Takes the photo's points to the picture.
+    pub to_canvas: Affine,
 }
 
 /// A picture in the making.
@@ -62,14 +68,6 @@ impl<'a> Canvas<'a> {
         (self.picture.width() as f32, self.picture.height() as f32)
     }
 
-    /// Whether a photo would cover the whole picture.
-    pub fn is_covered_by(&self, layer: &Layer) -> bool {
-        let (width, height) = self.sides();
-        [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)]
-            .into_iter()
-            .all(|(x, y)| layer.holds(Point::new(x, y)))
-    }
-
     /// Draws a photo and notes its faces.
     pub fn draw(&mut self, layer: &Layer<'a>, is_cut: bool) {
         self.stamp(layer, is_cut);
@@ -78,7 +76,8 @@ impl<'a> Canvas<'a> {
             let region = layer.region(&face.region);
             let seen = probes(&region).filter(|&p| self.shows(p) && (!is_cut || layer.holds(p))).collect();
             let has_roll = face.has_roll;
-            self.faces.push(Face { photo: layer.photo, source: face.region, region, has_roll, seen });
+            let (photo, source, to_canvas) = (layer.photo, face.region, layer.to_canvas);
+            self.faces.push(Face { photo, source, region, has_roll, seen, to_canvas });
         }
     }
 
@@ -98,31 +97,24 @@ impl<'a> Canvas<'a> {
         let (right, bottom) = (w as f32 - 0.5, h as f32 - 0.5);
         let corners = [(-0.5, -0.5), (right, -0.5), (-0.5, bottom), (right, bottom)];
         let corners = corners.map(|(x, y)| layer.to_canvas.apply(Point::new(x, y)));
-        let (columns, rows) = if is_cut {
-            self.box_around(&corners)
+        let spans = if is_cut {
+            span_of(&corners, self.picture.width(), self.picture.height())
         } else {
             (0..self.picture.width(), 0..self.picture.height())
         };
-        self.put(columns, rows, &layer.photo.luma, &layer.to_photo, |p| !is_cut || layer.holds(p));
+        let light = |p: Point, v: u8| layer.light.map_or(f32::from(v), |light| light.on(f32::from(v), p));
+        self.put(spans, &layer.photo.luma, &layer.to_photo, |p, v| {
+            (if is_cut { layer.alpha(p) } else { 1.0 }, light(p, v))
+        });
     }
 
-    /// Columns and rows of the picture that some points span.
-    fn box_around(&self, points: &[Point]) -> (Range<usize>, Range<usize>) {
-        let (min, max) = bounds(points.iter().copied());
-        let span = |low: f32, high: f32, side: usize| {
-            (low.floor().max(0.0) as usize).min(side)..(high.ceil().max(0.0) as usize).min(side)
-        };
-        (span(min.x, max.x, self.picture.width()), span(min.y, max.y, self.picture.height()))
-    }
-
-    /// Resamples a part of the picture from `source` where `is_inside`.
+    /// Resamples a part of the picture from `source`; `mix` says how opaque it is at a point, and which grey level it has.
     fn put(
         &mut self,
-        columns: Range<usize>,
-        rows: Range<usize>,
+        (columns, rows): (Range<usize>, Range<usize>),
         source: &Plane,
         to_source: &Affine,
-        is_inside: impl Fn(Point) -> bool,
+        mix: impl Fn(Point, u8) -> (f32, f32),
     ) {
         let (w, h) = (columns.len(), rows.len());
         if w == 0 || h == 0 {
@@ -132,11 +124,13 @@ impl<'a> Canvas<'a> {
         let unit_to_canvas = Affine { rows: [[w as f32, 0.0, left], [0.0, h as f32, top]] };
         let mut pixels = vec![0; w * h];
         crop(source.luma(), &unit_to_canvas.then(to_source), w, &mut pixels);
+        let width = self.picture.width();
         for (y, line) in rows.zip(pixels.chunks_exact(w)) {
-            for (x, &pixel) in columns.clone().zip(line) {
-                if is_inside(Point::new(x as f32 + 0.5, y as f32 + 0.5)) {
-                    let i = y * self.picture.width() + x;
-                    self.picture.data_mut()[i] = pixel;
+            let row = &mut self.picture.data_mut()[y * width..][columns.clone()];
+            for ((x, &pixel), old) in columns.clone().zip(line).zip(row) {
+                let (alpha, value) = mix(Point::new(x as f32 + 0.5, y as f32 + 0.5), pixel);
+                if alpha > 0.0 {
+                    *old = (f32::from(*old) + alpha * (value - f32::from(*old)) + 0.5) as u8;
                 }
             }
         }
@@ -144,23 +138,46 @@ impl<'a> Canvas<'a> {
 
     /// Fills an area with a part of a photo, stretched over it.
     pub fn fill(&mut self, area: &Area, source: &Plane, part: &Region) {
-        let (columns, rows) = self.box_around(&area.corners());
+        let spans = area.pixels(self.picture.width(), self.picture.height());
         let [a, b] = area.half;
         let framing = Framing { width: 1.0, height: b / a, shift_x: 0.0, shift_y: 0.0 };
         let to_source = area.to_unit().then(&framing.crop_to_image(part));
-        self.put(columns, rows, source, &to_source, |p| area.holds(p));
+        self.put(spans, source, &to_source, |p, v| (f32::from(u8::from(area.holds(p))), f32::from(v)));
         self.cover(|p| area.holds(p));
+    }
+
+    /// Paints an area of the picture, which must lie within the box of `corners`.
+    pub fn paint(&mut self, corners: &[Point], mix: impl Fn(Point) -> (f32, f32)) {
+        let (columns, rows) = span_of(corners, self.picture.width(), self.picture.height());
+        let width = self.picture.width();
+        for (y, x) in rows.flat_map(|y| columns.clone().map(move |x| (y, x))) {
+            let (alpha, value) = mix(Point::new(x as f32 + 0.5, y as f32 + 0.5));
+            let old = &mut self.picture.data_mut()[y * width + x];
+            *old = (f32::from(*old) + alpha * (value - f32::from(*old)) + 0.5) as u8;
+        }
+    }
+
+    /// Changes the light over the whole picture.
+    pub fn relight(&mut self, light: impl Fn(f32, Point) -> f32) {
+        let width = self.picture.width();
+        for (y, row) in self.picture.data_mut().chunks_exact_mut(width).enumerate() {
+            for (x, pixel) in row.iter_mut().enumerate() {
+                *pixel = (light(f32::from(*pixel), Point::new(x as f32, y as f32)) + 0.5) as u8;
+            }
+        }
     }
 
     /// The faces of which something is left.
     pub fn faces(&self) -> Vec<Placed> {
         let share = |face: &Face| face.seen.len() as f32 / (PROBES * PROBES) as f32;
+        let turn = |face: &Face| face.region.turn(&Region { angle: 0.0, ..face.region });
         let placed = |face: &Face| Placed {
             region: face.region,
             has_roll: face.has_roll,
-            is_clear: share(face) >= CLEAR && face.region.size >= SMALLEST,
+            is_clear: share(face) >= CLEAR && face.region.size >= SMALLEST && turn(face) <= TURNED,
         };
-        self.faces.iter().filter(|face| share(face) >= GONE).map(placed).collect()
+        let is_there = |face: &&Face| share(face) >= GONE && turn(face) <= TURNED_AWAY;
+        self.faces.iter().filter(is_there).map(placed).collect()
     }
 }
 

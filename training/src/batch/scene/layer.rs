@@ -3,6 +3,7 @@
 use facemark::Plane;
 use facemark::geometry::{Affine, Point, Region};
 
+use super::blend::{Blend, Light};
 use crate::dataset::photos::Photo;
 
 /// A photo that lies in a picture.
@@ -14,6 +15,9 @@ pub struct Layer<'a> {
     scale: f32,
     roll: f32,
     is_mirrored: bool,
+    pub blend: Blend,
+    /// The light that falls on it, if it is not the one that the photo was taken in.
+    pub light: Option<Light>,
 }
 
 impl<'a> Layer<'a> {
@@ -25,14 +29,18 @@ impl<'a> Layer<'a> {
         let center = turned.apply(from);
         let to_canvas = turned.then(&Affine::shift_then_scale(center.x - to.x, center.y - to.y, 1.0, 1.0));
         let to_photo = to_canvas.inverse();
-        Self { photo, to_canvas, to_photo, scale, roll, is_mirrored }
+        Self { photo, to_canvas, to_photo, scale, roll, is_mirrored, blend: Blend::default(), light: None }
+    }
+
+    /// How opaque the photo is at a point of the picture, 0 to 1.
+    pub fn alpha(&self, p: Point) -> f32 {
+        let (width, height) = (self.photo.luma.width() as f32, self.photo.luma.height() as f32);
+        self.blend.alpha(self.to_photo.apply(p), width, height)
     }
 
     /// Whether a point of the picture shows the photo.
     pub fn holds(&self, p: Point) -> bool {
-        let Point { x, y } = self.to_photo.apply(p);
-        let (width, height) = (self.photo.luma.width() as f32, self.photo.luma.height() as f32);
-        (-0.5..width - 0.5).contains(&x) && (-0.5..height - 0.5).contains(&y)
+        self.alpha(p) >= 0.5
     }
 
     pub fn region(&self, region: &Region) -> Region {
@@ -70,7 +78,7 @@ pub mod tests {
             }
         }
         let face = KnownFace { region: REGION, has_roll: true, is_annotated: true };
-        Photo { name: String::new(), luma, faces: vec![face], part: Part::Training }
+        Photo { name: String::new(), luma, faces: vec![face], points: Vec::new(), part: Part::Training }
     }
 
     #[test]
