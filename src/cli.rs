@@ -37,7 +37,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 input, 4 device, 5 model, 6 output, 7 
 const LIVE_HELP: &str = "\
 Keys in the window:
   q, Esc  quit             m  mirror          r  record, and stop recording
-  space   pause            s  save a picture  o  overlay: both, points, contours, none
+  space   pause            s  save a picture  o  overlay: both, points, contours, net, none
                            l  latency panel
 
 Examples:
@@ -268,6 +268,10 @@ pub struct Live {
     /// Send a UDP datagram per frame, with the JSON of --jsonl.
     #[arg(long, value_name = "HOST:PORT")]
     pub udp: Option<String>,
+    /// Move an avatar: send the head and the expression of one face by the VMC protocol, whose receivers usually listen on
+    /// port 39539. Needs a model with blendshapes for the expression.
+    #[arg(long, value_name = "HOST:PORT", requires = "measures")]
+    pub vmc: Option<String>,
     /// Write every stage of every frame as a trace for ui.perfetto.dev or chrome://tracing.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
@@ -520,9 +524,41 @@ pub struct Tracking {
     /// How much to smooth the landmarks over time.
     #[arg(long, value_enum, default_value_t = Smooth::Low)]
     pub smooth: Smooth,
-    /// Also report where each head is turned and how far the eyes and mouth are open (68 points only).
+    /// Refuse models that may not be used for everything, such as those that are for research only; `facemark models` shows
+    /// the terms.
+    #[arg(long, value_enum)]
+    pub terms: Option<Terms>,
+    /// Give the 68 points of 300-W in place of a mesh of 478.
+    #[arg(long, value_enum)]
+    pub points: Option<Points>,
+    /// Also report where each head is and how it is turned, how far the eyes and mouth are open, and the blendshapes if the model gives
+    /// them (68 or 478 points only).
     #[arg(long)]
     pub measures: bool,
+    /// The camera's horizontal field of view in degrees, for where heads are in space (--measures).
+    #[arg(long, default_value_t = 60.0, value_name = "DEGREES", value_parser = parse_fov)]
+    pub fov: f32,
+}
+
+/// Wider than 1 and narrower than 179 degrees.
+fn parse_fov(text: &str) -> Result<f32, String> {
+    let fov: f32 = text.parse().map_err(|_| format!("{text:?} is not a number of degrees"))?;
+    if (1.0..=179.0).contains(&fov) { Ok(fov) } else { Err("it must be from 1 to 179 degrees".to_owned()) }
+}
+
+/// Values of `--terms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Terms {
+    /// Any use, products included.
+    Open,
+}
+
+/// Values of `--points`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Points {
+    /// The 68 of 300-W.
+    #[value(name = "68")]
+    Ibug68,
 }
 
 /// Values of `--smooth`.
@@ -554,6 +590,8 @@ impl Tracking {
                 Smooth::Low => Some(Smoothing::LOW),
                 Smooth::High => Some(Smoothing::HIGH),
             },
+            fov: self.fov,
+            as_68: self.points.is_some(),
             measures: self.measures,
             ..default
         }

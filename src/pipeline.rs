@@ -315,7 +315,7 @@ mod tests {
             _: &Region,
             _: &mut facemark::Timing,
         ) -> facemark::Result<Landmarks> {
-            Ok(Landmarks { points: Vec::new(), presence: None })
+            Ok(Landmarks { points: Vec::new(), presence: None, more: Default::default() })
         }
     }
 
@@ -328,7 +328,10 @@ mod tests {
             normalisation: Normalisation::PerCrop,
             framing: Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
             mirrored: false,
+            depth: false,
+            sigma: false,
             presence: false,
+            blendshapes: false,
             training: Default::default(),
         };
         let options = Options { max_faces: 1, redetect_every: 1, smoothing: None, ..Options::default() };

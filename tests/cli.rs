@@ -105,17 +105,25 @@ fn measures_are_written_where_they_are_asked_for() {
     let table = fs::read_to_string(&csv).unwrap();
     let mut rows = table.lines().map(|row| row.split(',').collect::<Vec<_>>());
     let header = rows.next().unwrap();
-    let columns = ["pose_Rx", "pose_Ry", "pose_Rz", "eye_left", "eye_right", "blink", "mouth", "x_0"];
-    assert_eq!(header[5..13], columns);
-    assert_eq!(header.len(), 5 + 7 + 2 * 68 + 1);
+    let columns = ["fov", "pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"];
+    assert_eq!(header[5..12], columns);
+    assert_eq!(header[12..17], ["eye_left", "eye_right", "blink", "mouth", "x_0"]);
+    assert_eq!(header.len(), 5 + 11 + 2 * 68 + 1);
     let (mut difference, mut n) = (0.0, 0.0);
     for (frame, (row, truth)) in lines(&fs::read_to_string(&jsonl).unwrap()).iter().zip(rows.zip(truth())) {
         let Some(face) = frame["faces"].get(0) else { continue };
         // Degrees here, radians there.
         let yaw = face["pose"]["yaw"].as_f64().unwrap();
-        assert!((yaw - row[6].parse::<f64>().unwrap().to_degrees()).abs() < 0.02);
+        assert!((yaw - row[10].parse::<f64>().unwrap().to_degrees()).abs() < 0.02);
+        // A head half as wide as the picture is about twice its own breadth away from a camera of 60 degrees.
+        let away = face["head"]["z"].as_f64().unwrap();
+        assert!(
+            (away - row[8].parse::<f64>().unwrap()).abs() < 0.06 && (150.0..800.0).contains(&away),
+            "{away}"
+        );
+        assert_eq!(face["head"]["fov"], 60.0);
         assert!(face["eyes"][1].as_f64().is_some() && face["blink"].is_boolean());
-        assert!((face["mouth"].as_f64().unwrap() - row[11].parse::<f64>().unwrap()).abs() < 1e-9);
+        assert!((face["mouth"].as_f64().unwrap() - row[15].parse::<f64>().unwrap()).abs() < 1e-9);
         let points: Vec<Point> = truth.iter().map(|p| Point::new(p[0] as f32, p[1] as f32)).collect();
         let pose = Pose::of(&points, Scheme::Ibug68).unwrap();
         difference += (yaw - f64::from(pose.yaw).to_degrees()).abs();
@@ -131,7 +139,11 @@ fn measures_of_a_model_without_the_points_are_left_out_and_that_is_said() {
     let args = ["annotate", clip.to_str().unwrap(), "--model", "nose", "--measures", "--jsonl", "-"];
     let output = facemark(args);
     assert!(output.status.success());
-    assert!(text(&output.stderr).contains("needs the 68 points"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("needs the points of ibug68 or mesh478"),
+        "{}",
+        text(&output.stderr)
+    );
     let faces = lines(&text(&output.stdout)).into_iter().flat_map(|frame| frame["faces"].as_array().cloned());
     assert!(faces.flatten().all(|face| face.get("pose").is_none()));
 }
@@ -267,8 +279,8 @@ fn openfaces_arguments_give_its_table() {
     let table = fs::read_to_string(out("a/talker.csv")).expect("the table");
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split(',').collect()).collect();
     let columns =
-        ["frame", "face_id", "timestamp", "confidence", "success", "pose_Rx", "pose_Ry", "pose_Rz", "x_0"];
-    assert_eq!((&rows[0][..9], rows[0].len()), (&columns[..], 8 + 2 * 68));
+        "frame,face_id,timestamp,confidence,success,pose_Tx,pose_Ty,pose_Tz,pose_Rx,pose_Ry,pose_Rz,x_0";
+    assert_eq!((rows[0][..12].join(","), rows[0].len()), (columns.to_owned(), 11 + 2 * 68));
     assert_eq!((&rows[1][..3], &rows[120][..3]), (&["1", "0", "0.000"][..], &["120", "0", "4.958"][..]));
     assert!(rows[1..].iter().all(|row| row[4] == "1" && row.len() == rows[0].len()));
     fail(&["openface", "-f", &clip, "-out_dir", &out("a"), "-2Dfp"], 6, "--overwrite");
@@ -279,13 +291,35 @@ fn openfaces_arguments_give_its_table() {
 #[test]
 fn models_are_listed() {
     let list = succeed(&["models"]);
-    for name in ["compact", "large", "resnet18", "full-face", "nose", "face"] {
+    for name in ["compact", "mesh", "large", "resnet18", "full-face", "nose", "face", "face-research"] {
         assert!(list.contains(name), "{list}");
     }
     let row = |name: &str| list.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(row("mesh ").contains("any use") && row("compact ").contains("research only"), "{list}");
     assert!(row("face ").contains("faces  256x192") && row("face ").contains("1 - IoU "), "{list}");
     let validation = row("large ").split_once("NME ").expect("a validation error").1;
     assert!(validation.split(' ').next().unwrap().parse::<f32>().is_ok_and(|error| error < 5.0), "{list}");
+}
+
+#[test]
+fn a_mesh_may_be_used_for_everything_and_shows_68_points() {
+    let photo = media("astronaut.jpg").to_string_lossy().into_owned();
+    let jsonl = ["annotate", &photo, "--jsonl", "-", "--terms", "open"];
+    fail(&jsonl, 5, "compact (research only)");
+    let faces = |more: &[&str]| {
+        let line = succeed(&[&jsonl[..], &["--model", "mesh", "--measures", "--quiet"], more].concat());
+        serde_json::from_str::<Value>(&line).expect("JSON")["faces"].take()
+    };
+    let count = |face: &Value, key: &str| face[key].as_array().map_or(0, Vec::len);
+    for (more, n) in [(&[][..], 478), (&["--points", "68"], 68)] {
+        let face = &faces(more)[0];
+        assert_eq!([count(face, "points"), count(face, "depths"), count(face, "sigma")], [n; 3]);
+        assert_eq!(face["blendshapes"].as_object().map(serde_json::Map::len), Some(52));
+        assert!(face["blendshapes"]["mouthSmileLeft"].as_f64() > Some(0.3), "she smiles: {face}");
+        let gaze = &face["gaze"];
+        assert!(gaze["left"][2].as_f64() < Some(-0.5) && gaze["closed"] == serde_json::json!([false, false]));
+        assert!(face["head"]["z"].as_f64() > Some(100.0) && face["head"]["fov"] == 60.0);
+    }
 }
 
 #[test]

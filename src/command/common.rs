@@ -5,10 +5,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 use facemark::Tracker;
+use facemark::face::Scheme;
 
 use crate::catalog;
 use crate::cli::{Tracking, VideoFormat};
+use crate::error::Fault;
 use crate::info::SourceInfo;
+use crate::output::csv::Columns;
 use crate::output::data::DataFile;
 use crate::output::target::Target;
 use crate::output::{Annotated, Run};
@@ -29,7 +32,7 @@ impl Settings {
         Run {
             info,
             scheme: tracker.scheme(),
-            measures: tracker.measures(),
+            columns: Columns::of(tracker),
             started: self.started,
             live: false,
             deadline: None,
@@ -41,15 +44,31 @@ impl Settings {
 
 /// Loads the nets, to look for faces in `stills` or a video, and for faces that are hidden if `hides`.
 pub(super) fn tracker(tracking: &Tracking, stills: bool, hides: bool) -> Result<Tracker> {
-    let model = catalog::find(&tracking.model)?.load(tracking.threads.into())?;
-    let mut detector = catalog::find(&tracking.detector)?.load_detector(tracking.threads.into())?;
+    let (model, detector) = (catalog::find(&tracking.model)?, catalog::find(&tracking.detector)?);
+    if tracking.terms.is_some() {
+        model.ensure_open()?;
+        detector.ensure_open()?;
+    }
+    let model = model.load(tracking.threads.into())?;
+    let mut detector = detector.load_detector(tracking.threads.into())?;
     if tracking.small_faces {
         detector = detector.with_small_faces();
     }
     let tracker = Tracker::with(Box::new(detector), Box::new(model), tracking.options(stills, hides));
+    if let (Some(_), scheme @ (Scheme::Nose | Scheme::Imm58)) = (tracking.points, tracker.scheme()) {
+        let message = format!(
+            "--points 68 needs a model of 68 or 478 points; {} has those of {}",
+            tracking.model,
+            scheme.name()
+        );
+        return Err(Fault::Usage.error(message));
+    }
     if tracking.measures && !tracker.measures() {
         let scheme = tracker.scheme().name();
-        log::warn!("--measures needs the 68 points of ibug68; {} has those of {scheme}", tracking.model);
+        log::warn!(
+            "--measures needs the points of ibug68 or mesh478; {} has those of {scheme}",
+            tracking.model
+        );
     }
     Ok(tracker)
 }

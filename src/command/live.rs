@@ -24,7 +24,7 @@ use crate::source::{Part, Source};
 pub fn live(args: &Live, settings: Settings, stop: &AtomicBool) -> Result<()> {
     let targets = targets(args);
     let with_window = !args.no_window && args.serve.is_none();
-    let sends = args.serve.is_some() || args.osc.is_some() || args.udp.is_some();
+    let sends = args.serve.is_some() || args.osc.is_some() || args.udp.is_some() || args.vmc.is_some();
     if !with_window && !sends && targets.paths().next().is_none() {
         return Err(
             Fault::Usage.error("nothing to show or write; drop --no-window, or pass --serve, --jsonl or -o")
@@ -78,6 +78,7 @@ fn targets(args: &Live) -> Targets {
         csv: args.data.csv.clone(),
         osc: args.osc.clone(),
         udp: args.udp.clone(),
+        vmc: args.vmc.clone(),
         trace: args.trace.clone(),
         overwrite: args.overwrite,
         ..Targets::default()

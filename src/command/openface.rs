@@ -17,8 +17,7 @@ use crate::output::openface::Columns;
 use crate::source::files::Files;
 
 /// What OpenFace writes and we do not have: the argument, and what it stands for.
-const LACKING: [(&str, &str); 7] = [
-    ("-gaze", "gaze"),
+const LACKING: [(&str, &str); 6] = [
     ("-3Dfp", "3D landmarks"),
     ("-pdmparams", "shape parameters"),
     ("-aus", "action units"),
@@ -53,6 +52,11 @@ const VALUE_WITHOUT_EFFECT: [&str; 11] = [
     "-format_vis_image",
     "-oc",
 ];
+/// The model that sees irises.
+const GAZING: &str = "mesh";
+/// The camera's field of view in degrees that OpenFace takes if no focal length is given: its focal length is 500 px in a
+/// picture 640 px wide.
+const FOV: &str = "65.24";
 /// Where OpenFace writes if no folder is given.
 const DEFAULT_FOLDER: &str = "processed";
 
@@ -65,6 +69,7 @@ struct Request {
     out_dir: Option<PathBuf>,
     /// The name of the table, with or without an extension.
     name: Option<PathBuf>,
+    gaze: bool,
     pose: bool,
     points: bool,
     /// Indices into [`LACKING`].
@@ -122,6 +127,7 @@ impl Request {
                 "-fdir" => request.folders.push(value()?),
                 "-out_dir" => request.out_dir = Some(value()?),
                 "-of" => request.name = Some(value()?),
+                "-gaze" => request.gaze = true,
                 "-pose" => request.pose = true,
                 "-2Dfp" => request.points = true,
                 "-q" | "--quiet" => request.quiet = true,
@@ -157,15 +163,15 @@ impl Request {
             _ => (),
         }
         // As in OpenFace: everything, if nothing is asked for.
-        if !self.pose && !self.points && self.lacking.is_empty() {
-            (self.pose, self.points, self.lacking) = (true, true, (0..LACKING.len()).collect());
+        if !self.gaze && !self.pose && !self.points && self.lacking.is_empty() {
+            (self.gaze, self.pose, self.points) = (true, true, true);
+            self.lacking = (0..LACKING.len()).collect();
         }
         Ok(self)
     }
 
     fn tell_what_is_left_out(&self) {
-        let mut names: Vec<&str> = self.lacking.iter().map(|&i| LACKING[i].1).collect();
-        names.extend(self.pose.then_some("where the head is (pose_Tx, pose_Ty, pose_Tz)"));
+        let names: Vec<&str> = self.lacking.iter().map(|&i| LACKING[i].1).collect();
         if !names.is_empty() {
             log::warn!("left out, since facemark does not have it: {}", names.join("; "));
         }
@@ -174,13 +180,18 @@ impl Request {
     /// The arguments of `annotate` that do the same.
     fn annotate(&self, input: &[PathBuf], target: &Path) -> Result<Annotate> {
         let mut words: Vec<&OsStr> = ["facemark", "annotate", "--max-faces", "1"].map(OsStr::new).into();
-        words.extend(self.pose.then_some(OsStr::new("--measures")));
+        if self.gaze {
+            words.extend(["--model", GAZING, "--points", "68"].map(OsStr::new));
+        }
+        if self.gaze || self.pose {
+            words.extend(["--measures", "--fov", FOV].map(OsStr::new));
+        }
         words.extend(self.overwrite.then_some(OsStr::new("--overwrite")));
         words.extend([OsStr::new("--csv"), target.as_os_str(), OsStr::new("--")]);
         words.extend(input.iter().map(|path| path.as_os_str()));
         match Cli::try_parse_from(words).context("turning OpenFace's arguments into ours")?.command {
             Command::Annotate(mut args) => {
-                args.data.openface = Some(Columns { pose: self.pose, points: self.points });
+                args.data.openface = Some(Columns { gaze: self.gaze, pose: self.pose, points: self.points });
                 Ok(args)
             }
             other => Err(Fault::Failure.error(format!("OpenFace's arguments became {other:?}"))),
@@ -201,11 +212,17 @@ mod tests {
         let request = read("-f a.mp4 -f b.mp4 c.mp4 -out_dir out -2Dfp -wild -mloc x/y.txt -aus").unwrap();
         assert_eq!(request.videos, ["a.mp4", "b.mp4", "c.mp4"].map(PathBuf::from));
         assert_eq!((request.out_dir, request.points, request.pose), (Some("out".into()), true, false));
-        assert_eq!(request.lacking, [3]);
+        assert_eq!(request.lacking, [2]);
         let request = read("-q -fdir pictures -of name").unwrap();
-        assert!(request.pose && request.points && request.quiet && request.lacking.len() == LACKING.len());
+        assert!(
+            request.gaze
+                && request.pose
+                && request.points
+                && request.quiet
+                && request.lacking.len() == LACKING.len()
+        );
         assert_eq!((request.folders, request.name), (vec!["pictures".into()], Some("name".into())));
-        let request = read("-f -odd.mp4 -gaze").unwrap();
+        let request = read("-f -odd.mp4 -aus").unwrap();
         assert!(request.videos == [Path::new("-odd.mp4")] && !request.pose && !request.points);
     }
 
@@ -228,8 +245,11 @@ mod tests {
     fn annotate_gets_one_face_and_the_columns() {
         let request = read("-f a.mp4 -pose --overwrite").unwrap();
         let args = request.annotate(&request.videos, Path::new("out/")).unwrap();
-        assert_eq!(args.data.openface, Some(Columns { pose: true, points: false }));
+        assert_eq!(args.data.openface, Some(Columns { gaze: false, pose: true, points: false }));
         assert!(args.tracking.measures && args.tracking.max_faces == Some(1) && args.overwrite);
+        assert!(args.tracking.points.is_none() && args.tracking.fov == 65.24);
+        let gazing = read("-f a.mp4 -gaze").unwrap().annotate(&request.videos, Path::new("out/")).unwrap();
+        assert!(gazing.tracking.points.is_some() && gazing.tracking.model == GAZING);
         assert_eq!((args.input, args.data.csv), (request.videos, Some("out/".into())));
     }
 }

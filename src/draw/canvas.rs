@@ -84,10 +84,19 @@ impl Canvas<'_> {
     }
 
     pub(super) fn dot(&mut self, center: Point, radius: f32, color: Rgb) -> opencv::Result<()> {
+        self.circle(center, radius, imgproc::FILLED, color)
+    }
+
+    /// Only the edge of a dot.
+    pub(super) fn ring(&mut self, center: Point, radius: f32, color: Rgb) -> opencv::Result<()> {
+        self.circle(center, radius, 1, color)
+    }
+
+    fn circle(&mut self, center: Point, radius: f32, thickness: i32, color: Rgb) -> opencv::Result<()> {
         self.on_planes(color, |plane, scale, value| {
             let radius = (radius.min(MAX_STROKE) * scale * f32::from(1_u8 << FRACTION_BITS)) as i32;
             let center = fixed(center, scale);
-            imgproc::circle(plane, center, radius, value, imgproc::FILLED, imgproc::LINE_AA, FRACTION_BITS)
+            imgproc::circle(plane, center, radius, value, thickness, imgproc::LINE_AA, FRACTION_BITS)
         })
     }
 

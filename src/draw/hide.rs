@@ -165,7 +165,14 @@ mod tests {
 
     fn face(x: f32) -> Face {
         let region = Region { center: Point::new(x, 80.0), size: 40.0, angle: 0.0 };
-        Face { id: 1, region, landmarks: vec![region.center], score: 1.0, measures: None }
+        Face {
+            id: 1,
+            region,
+            landmarks: vec![region.center],
+            score: 1.0,
+            more: Default::default(),
+            measures: None,
+        }
     }
 
     /// The largest step from a pixel of the row to the next, from `from` to `to`.

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use facemark::Face;
-use facemark::face::{Contour, Scheme};
+use facemark::face::{Contour, Scheme, UNSURE, mesh_lines};
 use facemark::geometry::Point;
 
 use crate::frame::Yuv420;
@@ -28,6 +28,9 @@ const TEXT: Rgb = Rgb(255, 255, 255);
 const SHADOW: Rgb = Rgb(0, 0, 0);
 const RECORDING: Rgb = Rgb(255, 60, 60);
 
+/// With more landmarks than this, each is drawn smaller.
+const MANY: usize = 100;
+
 /// How much of a face is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
@@ -38,17 +41,20 @@ pub enum Style {
     Points,
     /// Only the contours; the landmarks if the scheme has no contours.
     Contours,
+    /// Only the net of a mesh.
+    Net,
     /// Nothing.
     Nothing,
 }
 
 impl Style {
-    /// The next style; the first one follows the last.
-    pub fn next(self) -> Self {
+    /// The next style that the scheme has; the first one follows the last.
+    pub fn next(self, scheme: Scheme) -> Self {
         match self {
             Self::Full => Self::Points,
             Self::Points => Self::Contours,
-            Self::Contours => Self::Nothing,
+            Self::Contours if scheme == Scheme::Mesh478 => Self::Net,
+            Self::Contours | Self::Net => Self::Nothing,
             Self::Nothing => Self::Full,
         }
     }
@@ -59,6 +65,7 @@ impl Style {
             Self::Full => "points and contours",
             Self::Points => "points",
             Self::Contours => "contours",
+            Self::Net => "net",
             Self::Nothing => "no overlay",
         }
     }
@@ -126,13 +133,26 @@ fn draw_face(
     }
     if matches!(style, Style::Full | Style::Contours) {
         for Contour { points, closed, .. } in contours {
-            let points = face.landmarks[points.clone()].iter().map(|&p| place(p));
+            let points = points.iter().map(|&i| place(face.landmarks[i]));
             canvas.polygon(points, *closed, size / 250.0, CONTOUR)?;
         }
     }
+    if style == Style::Net && scheme == Scheme::Mesh478 {
+        for line in mesh_lines() {
+            let line = line.map(|i| place(face.landmarks[i]));
+            canvas.polygon(line.into_iter(), false, size / 500.0, CONTOUR)?;
+        }
+    }
     if matches!(style, Style::Full | Style::Points) || style == Style::Contours && contours.is_empty() {
-        for &landmark in &face.landmarks {
-            canvas.dot(place(landmark), (size / 110.0).max(1.0), LANDMARK)?;
+        // The more there are, the smaller.
+        let radius = (size / if face.landmarks.len() > MANY { 220.0 } else { 110.0 }).max(1.0);
+        for (i, &landmark) in face.landmarks.iter().enumerate() {
+            let is_unsure = face.more.sigmas.get(i).is_some_and(|&sigma| sigma > UNSURE * face.region.size);
+            if is_unsure {
+                canvas.ring(place(landmark), radius.max(1.5), LANDMARK)?;
+            } else {
+                canvas.dot(place(landmark), radius, LANDMARK)?;
+            }
         }
     }
     if style != Style::Full {
@@ -167,7 +187,14 @@ mod tests {
             Point::new(center.x + x * size, center.y + y * size)
         });
         let region = Region { center, size, angle: 0.2 };
-        Face { id: 3, region, landmarks: landmarks.collect(), score: 1.0, measures: None }
+        Face {
+            id: 3,
+            region,
+            landmarks: landmarks.collect(),
+            score: 1.0,
+            more: Default::default(),
+            measures: None,
+        }
     }
 
     #[test]
@@ -239,6 +266,9 @@ mod tests {
         assert_eq!(lit(Style::Contours, Scheme::Nose), [true, false, false]);
         assert_eq!(lit(Style::Nothing, Scheme::Ibug68), [false, false, false]);
         let styles = [Style::Points, Style::Contours, Style::Nothing, Style::Full];
-        assert_eq!(styles, [Style::Full, Style::Points, Style::Contours, Style::Nothing].map(Style::next));
+        let all = [Style::Full, Style::Points, Style::Contours, Style::Nothing];
+        assert_eq!(styles, all.map(|style| style.next(Scheme::Ibug68)));
+        assert_eq!(Style::Contours.next(Scheme::Mesh478), Style::Net);
+        assert_eq!(Style::Net.next(Scheme::Mesh478), Style::Nothing);
     }
 }

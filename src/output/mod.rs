@@ -33,6 +33,7 @@ pub mod stamp;
 pub mod target;
 pub mod trace;
 pub mod video;
+mod vmc;
 pub mod y4m;
 
 use csv::Csv;
@@ -50,6 +51,7 @@ pub use sink::{End, Sink};
 use stamp::Stamp;
 use target::{Incomplete, PARTIAL, Target, UNFINISHED, is_special};
 use trace::Trace;
+use vmc::Vmc;
 
 /// What a run should write, as given by the user: `-` is standard output.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +74,8 @@ pub struct Targets {
     pub osc: Option<String>,
     /// Landmarks as JSON datagrams, to `HOST:PORT`.
     pub udp: Option<String>,
+    /// A face for avatars, to `HOST:PORT`.
+    pub vmc: Option<String>,
     /// A trace of every run of every stage.
     pub trace: Option<PathBuf>,
     /// The latency report as an HTML page.
@@ -165,13 +169,16 @@ impl Outputs {
         if let Some(target) = &self.csv {
             sinks.push(match self.targets.openface {
                 Some(columns) => Box::new(OpenFace::create(target, scheme, columns)?),
-                None => Box::new(Csv::create(target, info.clone(), scheme, run.measures)?),
+                None => Box::new(Csv::create(target, info.clone(), scheme, run.columns)?),
             });
         }
         for (address, format) in [(&self.targets.osc, Format::Osc), (&self.targets.udp, Format::Json)] {
             if let Some(address) = address {
                 sinks.push(Box::new(Datagrams::open(address, format, info.clone())?));
             }
+        }
+        if let Some(address) = &self.targets.vmc {
+            sinks.push(Box::new(Vmc::open(address)?));
         }
         if run.live {
             sinks.push(Box::new(Stamp(Stage::Data)));
@@ -202,6 +209,7 @@ mod tests {
     use facemark::face::Scheme;
     use facemark::geometry::{Point, Region};
 
+    use super::csv::Columns;
     use super::*;
     use crate::frame::{Frame, Tracked};
     use crate::info::SourceInfo;
@@ -214,7 +222,14 @@ mod tests {
         frame.image.luma.data_mut().fill(GRAY);
         let center = Point::new(30.0, 20.0);
         let region = Region { center, size: 20.0, angle: 0.0 };
-        let face = Face { id: 1, region, landmarks: vec![center], score: 1.0, measures: None };
+        let face = Face {
+            id: 1,
+            region,
+            landmarks: vec![center],
+            score: 1.0,
+            more: Default::default(),
+            measures: None,
+        };
         Tracked { frame, faces: vec![face] }
     }
 
@@ -268,7 +283,7 @@ mod tests {
         Run {
             info,
             scheme: Scheme::Nose,
-            measures: false,
+            columns: Columns::default(),
             started: Instant::now(),
             live: true,
             deadline: None,

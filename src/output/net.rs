@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
 use anyhow::Result;
 use facemark::Face;
+use facemark::face::{Gaze, More, Place, Pose};
 use facemark::geometry::bounds;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 
@@ -18,7 +19,7 @@ use crate::info::SourceInfo;
 /// The most that a datagram over IPv4 can hold: 65,535 bytes minus the IP and UDP headers.
 const MOST: usize = 65_507;
 /// "Immediately", section "OSC Time Tags" of the OSC 1.0 specification.
-const NOW: OscTime = OscTime { seconds: 0, fractional: 1 };
+pub(super) const NOW: OscTime = OscTime { seconds: 0, fractional: 1 };
 
 /// The content of the datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,21 +30,19 @@ pub enum Format {
     Json,
 }
 
-/// Sends one datagram per frame.
-pub struct Datagrams {
+/// Where datagrams go.
+pub(super) struct Socket {
     socket: UdpSocket,
-    format: Format,
-    info: SourceInfo,
     /// Whether a datagram was too long or could not be sent, which is reported only once.
     told: bool,
 }
 
-impl Datagrams {
+impl Socket {
     /// Prepares to send to `target`, a host and a port.
     ///
     /// # Errors
     /// [`Fault::Usage`] for a target that is not `HOST:PORT`, [`Fault::Output`] for an unknown host.
-    pub fn open(target: &str, format: Format, info: SourceInfo) -> Result<Self> {
+    pub fn open(target: &str) -> Result<Self> {
         if target.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
         {
             return Err(Fault::Usage.error(format!("{target:?} is not a target; give HOST:PORT")));
@@ -56,13 +55,40 @@ impl Datagrams {
         let socket = UdpSocket::bind(any).blame(Fault::Output, unknown)?;
         socket.connect(address).blame(Fault::Output, unknown)?;
         socket.set_nonblocking(true).blame(Fault::Output, unknown)?;
-        Ok(Self { socket, format, info, told: false })
+        Ok(Self { socket, told: false })
+    }
+
+    /// Sends a datagram, or drops it if that cannot be done at once.
+    pub fn send(&mut self, datagram: &[u8]) {
+        match self.socket.send(datagram) {
+            Ok(_) => {}
+            // The receiver is not listening yet, or is too slow.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::WouldBlock) => {}
+            Err(error) => self.tell(&format!("a datagram could not be sent: {error}")),
+        }
     }
 
     fn tell(&mut self, message: &str) {
         if !std::mem::replace(&mut self.told, true) {
             log::warn!("{message}");
         }
+    }
+}
+
+/// Sends one datagram per frame.
+pub struct Datagrams {
+    socket: Socket,
+    format: Format,
+    info: SourceInfo,
+}
+
+impl Datagrams {
+    /// Prepares to send to `target`, a host and a port.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] for a target that is not `HOST:PORT`, [`Fault::Output`] for an unknown host.
+    pub fn open(target: &str, format: Format, info: SourceInfo) -> Result<Self> {
+        Ok(Self { socket: Socket::open(target)?, format, info })
     }
 }
 
@@ -82,14 +108,9 @@ impl Sink for Datagrams {
                 break datagram;
             }
             faces -= 1;
-            self.tell("there are more faces than a datagram can hold; some are left out");
+            self.socket.tell("there are more faces than a datagram can hold; some are left out");
         };
-        match self.socket.send(&datagram) {
-            Ok(_) => {}
-            // The receiver is not listening yet, or is too slow.
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::WouldBlock) => {}
-            Err(error) => self.tell(&format!("a datagram could not be sent: {error}")),
-        }
+        self.socket.send(&datagram);
         Ok(())
     }
 
@@ -116,21 +137,39 @@ fn osc(tracked: &Tracked, faces: usize) -> Result<Vec<u8>> {
     encoder::encode(&bundle).blame(Fault::Failure, || "writing an OSC bundle")
 }
 
-fn face_messages(face: &Face) -> [OscPacket; 2] {
+/// A face's box and points, and what else is known of it, see docs/formats.md.
+fn face_messages(face: &Face) -> Vec<OscPacket> {
     let (min, max) = bounds(face.landmarks.iter().copied());
-    let id = OscType::Int(face.id as i32);
-    let numbers = [face.score, min.x, min.y, max.x - min.x, max.y - min.y];
-    let points = face.landmarks.iter().flat_map(|p| [OscType::Float(p.x), OscType::Float(p.y)]);
-    [
-        message(
-            "/facemark/face".to_owned(),
-            std::iter::once(id.clone()).chain(numbers.map(OscType::Float)).collect(),
-        ),
-        message("/facemark/points".to_owned(), std::iter::once(id).chain(points).collect()),
-    ]
+    let tell = |address: &str, values: &[f32]| {
+        let id = OscType::Int(face.id as i32);
+        let values = values.iter().copied().map(OscType::Float);
+        message(format!("/facemark/{address}"), std::iter::once(id).chain(values).collect())
+    };
+    let points: Vec<f32> = face.landmarks.iter().flat_map(|p| [p.x, p.y]).collect();
+    let mut messages = vec![
+        tell("face", &[face.score, min.x, min.y, max.x - min.x, max.y - min.y]),
+        tell("points", &points),
+    ];
+    let More { depths, sigmas, blendshapes } = &face.more;
+    let mut lists = vec![("depths", depths), ("sigma", sigmas)];
+    lists.extend(face.measures.is_some().then_some(("blendshapes", blendshapes)));
+    messages.extend(lists.iter().filter(|list| !list.1.is_empty()).map(|(name, list)| tell(name, list)));
+    if let Some(Place { translation, rotation: Pose { pitch, yaw, roll }, camera }) =
+        face.measures.and_then(|measures| measures.place)
+    {
+        let [x, y, z] = translation;
+        messages.push(tell("head", &[camera.fov().to_degrees(), x, y, z, pitch, yaw, roll]));
+    }
+    if let Some((Gaze { eyes, .. }, closed)) =
+        face.measures.and_then(|measures| Some((measures.gaze?, measures.closed())))
+    {
+        let closed = closed.map(|closed| f32::from(u8::from(closed)));
+        messages.push(tell("gaze", &[eyes.concat(), closed.to_vec()].concat()));
+    }
+    messages
 }
 
-fn message(addr: String, args: Vec<OscType>) -> OscPacket {
+pub(super) fn message(addr: String, args: Vec<OscType>) -> OscPacket {
     OscPacket::Message(OscMessage { addr, args })
 }
 
@@ -139,6 +178,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
+    use facemark::face::{Camera, Measures};
     use facemark::geometry::{Point, Region};
 
     use super::*;
@@ -153,6 +193,7 @@ mod tests {
             region: Region { center: Point::new(5.0, 5.0), size: 9.0, angle: 0.0 },
             landmarks: (0..points).map(|i| Point::new(i as f32 + 0.5, 2.0 * i as f32)).collect(),
             score: 0.75,
+            more: Default::default(),
             measures: None,
         };
         Tracked { frame, faces: (1..=faces).map(face).collect() }
@@ -197,6 +238,55 @@ mod tests {
             ),
         ];
         assert_eq!(messages, expected.map(|(addr, args)| (addr.to_owned(), args)));
+    }
+
+    /// A face as a model of a mesh gives it, with measures.
+    fn mesh() -> Tracked {
+        let mut tracked = tracked(1, 2);
+        let level = Pose { pitch: 0.0, yaw: 0.1, roll: 0.0 };
+        let camera = Camera::with_fov(60_f32.to_radians(), 64, 48);
+        let place = Place { translation: [10.0, -20.0, 500.0], rotation: level, camera };
+        let gaze = Gaze { eyes: [[0.0, 0.6, -0.8]; 2], in_head: [[0.0, 0.0, -1.0]; 2] };
+        let face = &mut tracked.faces[0];
+        face.more = More {
+            depths: vec![-1.0, 2.5],
+            sigmas: vec![0.25, 0.5],
+            blendshapes: (0..52).map(|i| i as f32 / 100.0).collect(),
+        };
+        face.measures = Some(Measures {
+            pose: level,
+            eyes: [0.3, 0.1],
+            mouth: 0.0,
+            place: Some(place),
+            gaze: Some(gaze),
+        });
+        tracked
+    }
+
+    #[test]
+    fn all_that_is_known_of_a_mesh_is_sent() {
+        let (_, packet) = rosc::decoder::decode_udp(&received(Format::Osc, mesh())).unwrap();
+        let OscPacket::Bundle(bundle) = packet else { panic!("no bundle") };
+        let named = bundle.content.into_iter().filter_map(|packet| match packet {
+            OscPacket::Message(message) => Some((message.addr, message.args.len())),
+            OscPacket::Bundle(_) => None,
+        });
+        let expected = [("depths", 3), ("sigma", 3), ("blendshapes", 53), ("head", 8), ("gaze", 9)];
+        let expected = expected.map(|(name, n)| (format!("/facemark/{name}"), n));
+        assert_eq!(named.skip(3).collect::<Vec<_>>(), expected);
+
+        let line: serde_json::Value = serde_json::from_slice(&received(Format::Json, mesh())).unwrap();
+        let face = &line["faces"][0];
+        assert_eq!(face["depths"], serde_json::json!([-1.0, 2.5]));
+        assert_eq!(face["sigma"], serde_json::json!([0.25, 0.5]));
+        assert_eq!(
+            (&face["blendshapes"]["_neutral"], &face["blendshapes"]["browDownRight"]),
+            (&0.0.into(), &0.02.into())
+        );
+        assert_eq!(face["head"]["fov"], 60.0);
+        assert_eq!((&face["head"]["z"], &face["head"]["yaw"]), (&500.0.into(), &5.73.into()));
+        assert_eq!(face["gaze"]["left"], serde_json::json!([0.0, 0.6, -0.8]));
+        assert_eq!(face["gaze"]["closed"], serde_json::json!([false, true]));
     }
 
     #[test]

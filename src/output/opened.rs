@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use facemark::face::Scheme;
 
+use super::csv::Columns;
 use super::data::DataFile;
 use super::progress::{Board, Progress};
 use super::report::{LatencyReport, Subject, to_html};
@@ -20,8 +21,8 @@ pub struct Run<'a> {
     pub info: &'a SourceInfo,
     /// The scheme of the landmarks.
     pub scheme: Scheme,
-    /// Whether faces have measures.
-    pub measures: bool,
+    /// What faces have besides landmarks.
+    pub columns: Columns,
     /// When the process began.
     pub started: Instant,
     /// Whether the time since each frame's capture is measured.

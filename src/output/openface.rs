@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use facemark::Face;
-use facemark::face::{Pose, Scheme};
+use facemark::face::{Place, Scheme};
 
-use super::csv::Table;
+use super::csv::{GAZE, MEASURES, Table};
 use super::sink::{End, Sink};
 use super::target::Target;
 use crate::frame::Tracked;
@@ -12,7 +12,9 @@ use crate::frame::Tracked;
 /// Which groups of columns are written, beside those that every table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Columns {
-    /// `pose_Rx,pose_Ry,pose_Rz`, in radians.
+    /// `gaze_0_x … gaze_1_z`, unit vectors in the camera's axes, and `gaze_angle_x,gaze_angle_y` in radians.
+    pub gaze: bool,
+    /// `pose_Tx,pose_Ty,pose_Tz` in millimetres and `pose_Rx,pose_Ry,pose_Rz` in radians, both in the camera's axes.
     pub pose: bool,
     /// `x_0…,y_0…`, in pixels.
     pub points: bool,
@@ -35,9 +37,9 @@ impl OpenFace {
     pub fn create(target: &Target, scheme: Scheme, columns: Columns) -> Result<Self> {
         let mut header: Vec<String> =
             ["frame", "face_id", "timestamp", "confidence", "success"].map(str::to_owned).into();
-        if columns.pose {
-            header.extend(["pose_Rx", "pose_Ry", "pose_Rz"].map(str::to_owned));
-        }
+        let gaze = GAZE[..8].iter().filter(|_| columns.gaze);
+        header
+            .extend(gaze.chain(MEASURES[1..7].iter().filter(|_| columns.pose)).map(|&name| name.to_owned()));
         if columns.points {
             let column = |axis| (0..scheme.n_points()).map(move |i| format!("{axis}_{i}"));
             header.extend(column('x').chain(column('y')));
@@ -54,13 +56,22 @@ impl OpenFace {
             format!("{:.2}", face.map_or(0.0, |face| face.score)),
             u8::from(face.is_some()).to_string(),
         ];
+        let measures = face.and_then(|face| face.measures.as_ref());
+        if self.columns.gaze {
+            let gaze = measures.and_then(|measures| measures.gaze);
+            let directions = gaze.map_or([[0.0; 3]; 2], |gaze| gaze.eyes);
+            row.extend(directions.as_flattened().iter().map(|v| format!("{v:.6}")));
+            row.extend(gaze.map_or([0.0; 2], |gaze| gaze.angles()).map(|v| format!("{v:.3}")));
+        }
         if self.columns.pose {
-            let measures = face.and_then(|face| face.measures.as_ref());
-            let angles = measures
-                .map_or([0.0; 3], |&facemark::Measures { pose: Pose { pitch, yaw, roll }, .. }| {
-                    [pitch, yaw, roll]
-                });
-            row.extend(angles.map(|angle| format!("{angle:.3}")));
+            let (at, turned) = measures.and_then(|measures| measures.place).map_or(
+                ([0.0; 3], [0.0; 3]),
+                |Place { translation, rotation, .. }| {
+                    (translation, [rotation.pitch, rotation.yaw, rotation.roll])
+                },
+            );
+            row.extend(at.map(|v| format!("{v:.1}")));
+            row.extend(turned.map(|v| format!("{v:.3}")));
         }
         if self.columns.points {
             let point =

@@ -64,6 +64,9 @@ impl Model {
             Spec::FaceDetector(_) => "all faces, with size and roll",
             Spec::Landmarks(spec) => match spec.scheme {
                 Scheme::Ibug68 => "the 68 points of 300-W",
+                Scheme::Mesh478 => {
+                    "the 478 points of MediaPipe's face mesh, their depths, and 52 blendshapes"
+                }
                 Scheme::Imm58 => "the 58 points of IMM",
                 Scheme::Nose => "the middle of the nose's lower edge",
             },
@@ -158,7 +161,8 @@ impl Model {
 }
 
 /// Keys of the training facts, and what they are called for landmark models and for detectors.
-const KEYS: [(&str, &str, &str); 11] = [
+const KEYS: [(&str, &str, &str); 12] = [
+    ("terms", "may be used for", "may be used for"),
     ("test", "error on the test photos", "on the test photos"),
     ("test_boxes", "the same, faces found by the detector", "on the test photos"),
     (
@@ -181,15 +185,25 @@ const ELSEWHERE: [&str; 2] = ["recipe", "mean_shape"];
 fn pixels(normalisation: Normalisation, what: &str) -> String {
     match normalisation {
         Normalisation::PerCrop => format!("luma, each {what} brought to mean 0 and deviation 1"),
+        Normalisation::Local => {
+            "luma, its logarithm less the mean around each pixel, divided by the deviation there".to_owned()
+        }
         Normalisation::Fixed { mean, std } => format!("luma from 0 to 1, less {mean}, divided by {std}"),
     }
 }
 
 fn output(spec: &ModelSpec) -> String {
     let points = if spec.scheme.n_points() == 1 { "x, y" } else { "x0, y0, x1, y1 …" };
-    let last = if spec.presence { "; last the logit of there being a face" } else { "" };
+    let more = [
+        (spec.depth, "then each point's depth in crop widths"),
+        (spec.sigma, "the logarithm of how far off each point is expected to be, in crop widths"),
+        (spec.presence && !spec.blendshapes, "last the logit of there being a face"),
+        (spec.presence && spec.blendshapes, "the logit of there being a face"),
+        (spec.blendshapes, "last the shares of 52 blendshapes"),
+    ];
+    let more: String = more.iter().filter(|(given, _)| *given).map(|(_, what)| format!("; {what}")).collect();
     let n_values = spec.n_values();
-    format!("`[1, {n_values}]`: {points} in crop sides, (0, 0) the upper left corner{last}")
+    format!("`[1, {n_values}]`: {points} in crop sides, (0, 0) the upper left corner{more}")
 }
 
 fn crop(Framing { width, height, shift_x, shift_y }: Framing) -> String {

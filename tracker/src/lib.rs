@@ -38,14 +38,16 @@
 //! | 17–21, 22–26 | left and right brow | 42–47 | right eye |
 //! | 27–30, 31–35 | bridge and bottom of the nose | 48–59, 60–67 | outer and inner lips |
 //!
-//! With [`Options::measures`] a face also has [`Measures`]: which way the head is turned, and how far the
-//! eyes and the mouth are open.
+//! With [`Options::measures`] a face also has [`Measures`]: which way the head is turned and where it is, and
+//! how far the eyes and the mouth are open. [`Model::Mesh`] has the 478 landmarks of MediaPipe's face mesh,
+//! from which the measures also tell where the eyes look, and gives [more](face::More): depths, expected
+//! errors, and 52 blendshapes.
 //!
 //! # Models
 //!
 //! The built-in models are in [`models`]. [`Options`] takes other ones as files, which `facemark-train`
-//! exports; each is checked before it runs, see [`onnx`]. The built-in models were trained on 300-W, whose
-//! photos may only be used for research.
+//! exports; each is checked before it runs, see [`onnx`]. `compact` was trained on 300-W, whose photos may
+//! only be used for research; `mesh` was trained on photos that allow any use.
 //!
 //! # Modules
 //!
@@ -85,6 +87,7 @@ mod error;
 pub mod face;
 pub mod geometry;
 mod image;
+mod local_contrast;
 pub mod model;
 pub mod models;
 pub mod onnx;
@@ -96,4 +99,4 @@ pub use face::{Face, Measures, Pose, Scheme, Smoothing};
 pub use geometry::{Point, Region};
 pub use image::{Image, Layout, Luma, Plane};
 pub use timing::{Span, Stage, Timing};
-pub use track::{Options, Tracker};
+pub use track::{Model, Options, Tracker};

@@ -4,10 +4,11 @@ use std::fmt;
 
 use crate::crop::{crop, normalise};
 use crate::error::Result;
+use crate::face::{More, mirrored_blendshapes};
 use crate::geometry::{Point, Region};
 use crate::image::Luma;
 use crate::onnx::net::{self, Net, NetFile};
-use crate::onnx::spec::ModelSpec;
+use crate::onnx::spec::{Layout, ModelSpec};
 use crate::timing::{Stage, Timing};
 
 /// Finds the landmarks of a face. [`LandmarkModel`] does; implement it to use another net with
@@ -31,6 +32,8 @@ pub struct Landmarks {
     pub points: Vec<Point>,
     /// How sure the net is, 0 to 1, that there is a face as large as the region; `None` if it does not say.
     pub presence: Option<f32>,
+    /// What else the net says, lengths in image pixels.
+    pub more: More,
 }
 
 /// A landmark model: an ONNX file exported by facemark-train, run by tract.
@@ -63,16 +66,22 @@ impl LandmarkModel {
     }
 
     /// Runs the net once on a normalised crop: `height · width` numbers, row by row. The landmarks are in
-    /// unit crop coordinates.
+    /// unit crop coordinates, and other lengths in crop widths.
     ///
     /// # Errors
     /// [`Error::Run`](crate::Error::Run) if the crop has another size or the net fails.
     pub fn run(&mut self, crop: &[f32]) -> Result<Landmarks> {
         let values = self.net.run(crop)?;
-        let (points, presence) = values.split_at(2 * self.spec.scheme.n_points());
+        let Layout { points, depth, sigma, presence, blendshapes } = self.spec.layout();
+        let more = More {
+            depths: values[depth].to_vec(),
+            sigmas: values[sigma].iter().map(|log| log.exp()).collect(),
+            blendshapes: values[blendshapes].to_vec(),
+        };
         Ok(Landmarks {
-            points: points.chunks_exact(2).map(|pair| Point::new(pair[0], pair[1])).collect(),
-            presence: presence.first().map(|logit| 1.0 / (1.0 + (-logit).exp())),
+            points: values[points].chunks_exact(2).map(|pair| Point::new(pair[0], pair[1])).collect(),
+            presence: values[presence].first().map(|logit| 1.0 / (1.0 + (-logit).exp())),
+            more,
         })
     }
 
@@ -85,10 +94,24 @@ impl LandmarkModel {
         }
         crop.chunks_exact_mut(self.spec.width).for_each(<[f32]>::reverse);
         let mirrored = self.run(crop)?;
-        let counterparts = self.spec.scheme.mirror().iter().map(|&i| mirrored.points[i]);
-        let mean = |(a, b): (Point, Point)| Point::new((a.x + 1.0 - b.x) / 2.0, (a.y + b.y) / 2.0);
-        let presence = found.presence.zip(mirrored.presence).map(|(a, b)| (a + b) / 2.0);
-        Ok(Landmarks { points: found.points.into_iter().zip(counterparts).map(mean).collect(), presence })
+        let counterparts = self.spec.scheme.mirror();
+        let mean = |(a, &i): (Point, &usize)| {
+            let b = mirrored.points[i];
+            Point::new((a.x + 1.0 - b.x) / 2.0, (a.y + b.y) / 2.0)
+        };
+        let means = |a: &[f32], b: &[f32], counterparts: &[usize]| {
+            a.iter().zip(counterparts).map(|(a, &i)| (a + b[i]) / 2.0).collect()
+        };
+        let (one, other) = (&found.more, &mirrored.more);
+        Ok(Landmarks {
+            points: found.points.into_iter().zip(counterparts).map(mean).collect(),
+            presence: found.presence.zip(mirrored.presence).map(|(a, b)| (a + b) / 2.0),
+            more: More {
+                depths: means(&one.depths, &other.depths, counterparts),
+                sigmas: means(&one.sigmas, &other.sigmas, counterparts),
+                blendshapes: means(&one.blendshapes, &other.blendshapes, &mirrored_blendshapes()),
+            },
+        })
     }
 }
 
@@ -109,12 +132,15 @@ impl Landmarker for LandmarkModel {
         let mut numbers = std::mem::take(&mut self.numbers);
         timing.measure(Stage::Crop, || {
             crop(luma, &to_image, self.spec.width, &mut self.pixels);
-            normalise(&self.pixels, self.spec.normalisation, &mut numbers);
+            normalise(&self.pixels, self.spec.width, self.spec.normalisation, &mut numbers);
         });
         let found = timing.measure(Stage::Infer, || self.look(&mut numbers));
         self.numbers = numbers;
         let mut found = found?;
         found.points.iter_mut().for_each(|point| *point = to_image.apply(*point));
+        let width = self.spec.framing.width * region.size;
+        found.more.blendshapes.iter_mut().for_each(|share| *share = share.clamp(0.0, 1.0));
+        found.more.depths.iter_mut().chain(&mut found.more.sigmas).for_each(|length| *length *= width);
         Ok(found)
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::ValueEnum;
-use facemark::onnx::spec::ModelSpec;
+use facemark::onnx::spec::{ModelSpec, TERMS};
 
 use crate::checkpoint::optimiser;
 use crate::files::write_atomically;
@@ -49,15 +49,17 @@ pub fn read<B: AutodiffBackend>(
     Ok(Exported { net, spec })
 }
 
-/// Writes a run's net to an ONNX file; its size in bytes.
+/// Writes a run's net to an ONNX file with these terms of use; its size in bytes.
 pub fn export<B: AutodiffBackend>(
     run: &Path,
     output: &Path,
     which: Which,
     storage: Storage,
+    terms: Option<&str>,
     device: &B::Device,
 ) -> Result<usize> {
-    let Exported { net, spec } = read::<B>(run, which, device)?;
+    let Exported { net, mut spec } = read::<B>(run, which, device)?;
+    spec.training.extend(terms.map(|terms| (TERMS.to_owned(), terms.to_owned())));
     let bytes = net.to_onnx(&spec, storage);
     write_atomically(output, &bytes)?;
     Ok(bytes.len())

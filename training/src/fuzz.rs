@@ -11,6 +11,7 @@ use crate::dataset::load::annotations;
 use crate::dataset::sample::read_sample;
 use crate::dataset::{Reading, Sample, Source};
 use crate::recipe::{NetKind, Recipe};
+use crate::test_data;
 
 #[path = "../../tests/fidelity/mutate.rs"]
 mod mutate;
@@ -24,13 +25,13 @@ use table::Row;
 /// The files that are mutated; `make fuzz` begins with them, too.
 macro_rules! seed {
     ($name:literal) => {
-        include_str!(concat!("../../fuzz/seeds/", $name))
+        include_bytes!(concat!("../../fuzz/seeds/", $name))
     };
 }
 
-/// Feeds mutations of `text`, as a file called `name`, to a format's reader, and what it reads to the checks that all
+/// Feeds mutations of `seed`, as a file called `name`, to a format's reader, and what it reads to the checks that all
 /// formats share.
-fn fuzz_format(case: &'static str, format: Format, name: &str, text: &str) {
+fn fuzz_format(case: &'static str, format: Format, name: &str, seed: &[u8]) {
     let mut row = Row::new(case);
     let folder = tempfile::tempdir().unwrap();
     let pictures = folder.path().join("WFLW_images");
@@ -40,8 +41,11 @@ fn fuzz_format(case: &'static str, format: Format, name: &str, text: &str) {
     for path in [folder.path().join("a.png"), pictures.join("a.png"), file.with_extension("png")] {
         picture.save(path).unwrap();
     }
+    if format == Format::Open {
+        test_data::open(folder.path(), 2).unwrap();
+    }
     let data = Source::new(file.clone(), Reading { format: Some(format), skip_bad: true });
-    let (fed, taken) = feed(&[text.as_bytes().to_vec()], |bytes| {
+    let (fed, taken) = feed(&[seed.to_vec()], |bytes| {
         put(&file, bytes);
         let Ok((_, found)) = annotations(&data, None) else { return false };
         let samples = found.into_iter().filter_map(|face| read_sample(folder.path(), face.ok()?, None).ok());
@@ -83,6 +87,14 @@ fn fuzz_wflw() {
 #[test]
 fn fuzz_csv() {
     fuzz_format("fuzz: CSV (mutations)", Format::Csv, "faces.csv", seed!("csv"));
+}
+
+#[test]
+fn fuzz_meshes() {
+    let dir = tempfile::tempdir().unwrap();
+    test_data::open(dir.path(), 2).unwrap();
+    let seed = fs::read(dir.path().join("mesh478.npy")).unwrap();
+    fuzz_format("fuzz: meshes in NumPy's format (mutations)", Format::Open, "mesh478.npy", &seed);
 }
 
 #[test]

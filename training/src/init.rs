@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use facemark::crop::Framing;
+use facemark::onnx::spec::{ModelSpec, Spec};
 use facemark::onnx::weights;
 
 use crate::nets::Net;
@@ -34,6 +36,37 @@ impl fmt::Display for Init {
     }
 }
 
+impl Init {
+    /// The mean shape around which the net was made, which its weights belong to; `None` if it is not known, or if it is one
+    /// of crops that are framed otherwise.
+    ///
+    /// # Errors
+    /// If the run or the file cannot be read.
+    pub fn mean_shape(&self, framing: Framing) -> Result<Option<Vec<f32>>> {
+        match self {
+            Self::Run(path) => {
+                let (_, recipe, record) = RunDir::open(path)?;
+                Ok((recipe.framing == framing).then_some(record.mean_shape))
+            }
+            Self::Onnx(path) => match Spec::of_file(&read(path)?)? {
+                Spec::Landmarks(spec) if spec.framing == framing => Ok(mean_shape(&spec)),
+                _ => Ok(None),
+            },
+        }
+    }
+}
+
+/// The mean shape in crop sides that the exporter leaves in a file's training record.
+pub fn mean_shape(spec: &ModelSpec) -> Option<Vec<f32>> {
+    let numbers: Vec<f32> =
+        spec.training.get("mean_shape")?.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
+    (numbers.len() == 2 * spec.scheme.n_points()).then_some(numbers)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// Puts the weights of `init` into `net`. `crops`, `[n, 1, height, width]`, are such as the training will begin with.
 ///
 /// # Errors
@@ -42,8 +75,7 @@ pub fn load<B: Backend>(init: &Init, net: Net<B>, crops: Tensor<B, 4>, device: &
     match init {
         Init::Run(path) => RunDir::open(path)?.0.load_best(net, device),
         Init::Onnx(path) => {
-            let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let layers = weights::layers(&bytes).with_context(|| path.display().to_string())?;
+            let layers = weights::layers(&read(path)?).with_context(|| path.display().to_string())?;
             let net = net.import(layers).with_context(|| format!("{} holds another net", path.display()))?;
             Ok(net.with_statistics_of(crops))
         }
@@ -55,7 +87,6 @@ mod tests {
     use burn::module::Module;
     use burn::tensor::Distribution;
     use burn_flex::Flex;
-    use facemark::crop::Framing;
 
     use super::*;
     use crate::nets::{Storage, values};

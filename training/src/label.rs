@@ -33,7 +33,7 @@ pub fn label(model: &Path, data: &Source, at_most: f64, output: &Path) -> Result
     samples.retain(|sample| !sample.held_out);
     let looks: Vec<_> =
         samples.iter().map(|sample| Some(Look { region: sample.region, twice: true })).collect();
-    let found = find_all(&mut model, &samples, &looks)?;
+    let found = find_all(&mut model, &samples, &looks, scheme)?;
     let found = samples.iter().zip(found.into_iter().flatten());
     let agreed = |(_, found): &(&Sample, Found)| 100.0 * found.error.nme() <= at_most;
     let faces: Vec<(PathBuf, Vec<Point>)> = found

@@ -34,9 +34,11 @@ mod label;
 mod loss;
 mod metrics;
 mod nets;
+mod polygon;
 mod recipe;
 mod report;
 mod run_dir;
+mod sheet;
 mod study;
 mod task;
 #[cfg(test)]

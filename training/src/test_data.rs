@@ -7,7 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use burn::module::{ModuleMapper, Param};
 use burn::tensor::{Distribution, Tensor};
+use facemark::model::Landmarks;
 use image::GrayImage;
+use npyz::{AutoSerialize, WriteOptions, WriterBuilder};
 
 static RANDOM_NUMBERS: Mutex<()> = Mutex::new(());
 
@@ -86,6 +88,35 @@ pub fn faces(dir: &Path, n: usize) -> Result<()> {
     Ok(fs::write(dir.join("faces.csv"), list)?)
 }
 
+/// Fills a folder with `n` photos of 80×60 px and what is known of their faces, as [`open`](crate::dataset::formats::open)
+/// describes it. The points lie on a circle around (40, 40).
+pub fn open(dir: &Path, n: usize) -> Result<()> {
+    fs::create_dir_all(dir.join("photos"))?;
+    let names: Vec<String> = (b'a'..).take(n).map(|letter| format!("{}.png", char::from(letter))).collect();
+    for name in &names {
+        GrayImage::from_fn(80, 60, |i, j| image::Luma([(i * j) as u8]))
+            .save(dir.join("photos").join(name))?;
+    }
+    fs::write(dir.join("names.txt"), names.join("\n") + "\n")?;
+    let point = |i: usize| {
+        let angle = std::f32::consts::TAU * i as f32 / 478.0;
+        [40.0 + 20.0 * angle.cos(), 40.0 + 20.0 * angle.sin(), -1.0].map(|v| (v * 32.0) as i16)
+    };
+    npy(&dir.join("mesh478.npy"), &[n, 478, 3], (0..n * 478).flat_map(|i| point(i % 478)))?;
+    npy(&dir.join("blendshapes.npy"), &[n, 52], (0..n * 52).map(|i| if i % 52 == 0 { 255_u8 } else { 0 }))?;
+    npy(&dir.join("pose.npy"), &[n, 4, 4], (0..n * 16).map(|i| if i % 16 % 5 == 0 { 1.0_f32 } else { 0.0 }))
+}
+
+/// Writes a NumPy array.
+fn npy<T: AutoSerialize>(file: &Path, shape: &[usize], values: impl Iterator<Item = T>) -> Result<()> {
+    let shape: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
+    let mut bytes = Vec::new();
+    let mut writer = WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd()?;
+    writer.extend(values)?;
+    writer.finish()?;
+    Ok(fs::write(file, bytes)?)
+}
+
 /// Moves all weights away from their initial values, so that a forgotten bias or statistic is noticed.
 pub struct Shaken;
 
@@ -103,4 +134,14 @@ impl ModuleMapper<burn_flex::Flex> for Shaken {
             _ => tensor,
         })
     }
+}
+
+/// A landmark net's answer in numbers, as the net gave them.
+pub fn values(found: Landmarks) -> Vec<f32> {
+    let Landmarks { points, presence, more } = found;
+    let mut values: Vec<f32> = points.into_iter().flat_map(|p| [p.x, p.y]).chain(more.depths).collect();
+    values.extend(more.sigmas.into_iter().map(f32::ln));
+    values.extend(presence.map(|p| (p / (1.0 - p)).ln()));
+    values.extend(more.blendshapes);
+    values
 }

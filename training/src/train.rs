@@ -52,13 +52,14 @@ fn start_task<B: AutodiffBackend>(
     device: &B::Device,
 ) -> Result<()> {
     let (n_training, n_validation) = task.counts();
+    let known_shape = init.map(|init| init.mean_shape(recipe.framing)).transpose()?.flatten();
     let record = Record {
         data: data.path.canonicalize()?.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         n_training,
         n_validation,
         commit: commit(),
         init: init.map(Init::to_string),
-        mean_shape: task.mean_shape(),
+        mean_shape: known_shape.unwrap_or_else(|| task.mean_shape()),
     };
     B::seed(device, recipe.seed);
     let net = Net::<B>::new(recipe.net, &record.mean_shape, device);
@@ -261,7 +262,7 @@ mod tests {
             let recipe = Recipe { epochs: 3, batch: 4, seed, ..Recipe::best(NetKind::Nose) };
             start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
             let file = run.join("net.onnx");
-            export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::F32, &device)?;
+            export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::F32, None, &device)?;
             Ok((curve(&run)?, fs::read(file)?))
         };
         let (first, again, other) = (train("first", 7)?, train("again", 7)?, train("other", 8)?);
@@ -351,7 +352,7 @@ mod tests {
         start::<Autodiff<Flex>>(&data, &second, &still, Some(&Init::Run(first.clone())), None, &device)?;
         // From an exported file all weights learn on.
         let (file, third) = (dir.path().join("first.onnx"), dir.path().join("third"));
-        export::<Autodiff<Flex>>(&first, &file, Which::Best, Storage::F32, &device)?;
+        export::<Autodiff<Flex>>(&first, &file, Which::Best, Storage::F32, None, &device)?;
         let moving = Recipe { epochs: 2, lr: 1e-3, ..still };
         start::<Autodiff<Flex>>(&data, &third, &moving, Some(&Init::Onnx(file)), None, &device)?;
         let third = curve(&third)?;

@@ -150,7 +150,7 @@ fn about(info: &SourceInfo, scheme: Scheme, mirrored: bool) -> String {
     let contours: Vec<_> = scheme
         .contours()
         .iter()
-        .map(|contour| json!({"from": contour.points.start, "to": contour.points.end, "closed": contour.closed}))
+        .map(|contour| json!({"points": contour.points, "closed": contour.closed}))
         .collect();
     let name = info.file(0).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let aspect = info.pixel_aspect.map_or(1.0, |(x, y)| f64::from(x) / f64::from(y));

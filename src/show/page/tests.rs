@@ -24,7 +24,14 @@ fn tracked(index: u64, size: (usize, usize)) -> Tracked {
     frame.image.chroma.iter_mut().for_each(|plane| plane.data_mut().fill(128));
     (frame.index, frame.time) = (index, MediaTime { ticks: 1, base: (1, 4) });
     let region = Region { center: Point::new(5.0, 5.0), size: 9.0, angle: 0.0 };
-    let face = Face { id: 3, region, landmarks: vec![Point::new(1.5, 2.25)], score: 1.0, measures: None };
+    let face = Face {
+        id: 3,
+        region,
+        landmarks: vec![Point::new(1.5, 2.25)],
+        score: 1.0,
+        more: Default::default(),
+        measures: None,
+    };
     Tracked { frame, faces: vec![face] }
 }
 

@@ -157,7 +157,7 @@ impl<'a> Window<'a> {
                 Action::Snapshot => self.snapshot_wanted = true,
                 Action::Record => self.toggle_recording(),
                 Action::Style => {
-                    self.view.style = self.view.style.next();
+                    self.view.style = self.view.style.next(self.scheme);
                     self.view.say(self.view.style.name().to_owned());
                 }
                 Action::Latency => self.view.with_panel = !self.view.with_panel,

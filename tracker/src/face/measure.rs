@@ -1,6 +1,6 @@
 //! Measures of a face: which way the head is turned, how far the eyes and the mouth are open.
 
-use super::{Pose, Scheme};
+use super::{Camera, Gaze, Place, Pose, Scheme, mesh};
 use crate::geometry::Point;
 
 /// Measures of a face, computed from its landmarks.
@@ -13,26 +13,37 @@ pub struct Measures {
     pub eyes: [f32; 2],
     /// The gap between the lips / the width of the mouth, both at the inner lips: 0 when closed.
     pub mouth: f32,
+    /// Where the head is in space; `None` if that cannot be told.
+    pub place: Option<Place>,
+    /// Where the eyes look, if the scheme has irises.
+    pub gaze: Option<Gaze>,
 }
 
 /// Eyes whose mean aspect ratio is below this are closed (Soukupová and Čech).
 const CLOSED: f32 = 0.2;
 
 impl Measures {
-    /// Whether faces with this scheme can be measured; only the 68 landmarks can.
+    /// Whether faces with this scheme can be measured: those whose landmarks [show the 68](mesh::ibug68).
     pub fn has(scheme: Scheme) -> bool {
-        scheme == Scheme::Ibug68
+        matches!(scheme, Scheme::Ibug68 | Scheme::Mesh478)
     }
 
-    /// The measures of these landmarks. `None` for a scheme that [cannot be measured](Self::has), and if
+    /// The measures of these landmarks as this camera sees them. `None` for a scheme that [cannot be measured](Self::has), and if
     /// there are too few landmarks, or some that are not finite or coincide so that a measure is undefined.
-    pub fn of(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
-        let pose = Pose::of(landmarks, scheme)?;
-        let [left, right] = scheme.eyes()?;
-        let eyes = [eye(&landmarks[left]), eye(&landmarks[right])];
+    pub fn of(landmarks: &[Point], scheme: Scheme, camera: &Camera) -> Option<Self> {
+        let place = Place::of(landmarks, scheme, camera);
+        let gaze = Gaze::of(landmarks, scheme, camera);
+        let landmarks = mesh::ibug68(landmarks, scheme)?;
+        let pose = Pose::of(&landmarks, Scheme::Ibug68)?;
+        let eyes = [eye(landmarks.get(36..42)?), eye(landmarks.get(42..48)?)];
         // Upper and lower inner lip in the middle; inner corners.
         let mouth = landmarks[62].distance(landmarks[66]) / landmarks[60].distance(landmarks[64]);
-        eyes.iter().chain([&mouth]).all(|v| v.is_finite()).then_some(Self { pose, eyes, mouth })
+        eyes.iter().chain([&mouth]).all(|v| v.is_finite()).then_some(Self { pose, eyes, mouth, place, gaze })
+    }
+
+    /// Whether each eye is closed.
+    pub fn closed(&self) -> [bool; 2] {
+        self.eyes.map(|eye| eye < CLOSED)
     }
 
     /// Whether both eyes are closed.
@@ -53,6 +64,8 @@ mod tests {
 
     use super::*;
 
+    const CAMERA: Camera = Camera { focal: 400.0, center: Point::new(240.0, 240.0) };
+
     /// The true landmarks of each frame of the talking head, 24 per second.
     fn talker() -> Vec<Vec<Point>> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../media/talker.csv");
@@ -64,7 +77,7 @@ mod tests {
     }
 
     fn measured() -> Vec<Measures> {
-        talker().iter().map(|points| Measures::of(points, Scheme::Ibug68).unwrap()).collect()
+        talker().iter().map(|points| Measures::of(points, Scheme::Ibug68, &CAMERA).unwrap()).collect()
     }
 
     /// The smallest and the largest of some angles in radians, in degrees.
@@ -122,7 +135,7 @@ mod tests {
         place(&mut points, 36, &[(0.0, 0.0), (3.0, -1.0), (7.0, -2.0), (10.0, 0.0), (7.0, 2.0), (3.0, 1.0)]);
         place(&mut points, 60, &[(0.0, 0.0), (0.0, 0.0), (4.0, -1.0), (0.0, 0.0), (8.0, 0.0)]);
         points[66] = Point::new(4.0, 2.0);
-        let measures = Measures::of(&points, Scheme::Ibug68).unwrap();
+        let measures = Measures::of(&points, Scheme::Ibug68, &CAMERA).unwrap();
         assert!((measures.eyes[0] - 0.3).abs() < 1e-6 && (measures.mouth - 0.375).abs() < 1e-6);
     }
 
@@ -130,7 +143,7 @@ mod tests {
     fn other_schemes_have_no_measures() {
         for scheme in [Scheme::Nose, Scheme::Imm58] {
             assert!(!Measures::has(scheme));
-            assert_eq!(Measures::of(&vec![Point::new(1.0, 2.0); scheme.n_points()], scheme), None);
+            assert_eq!(Measures::of(&vec![Point::new(1.0, 2.0); scheme.n_points()], scheme, &CAMERA), None);
         }
     }
 }

@@ -1,14 +1,25 @@
 //! Faces, landmark schemes, and what is computed from landmarks.
 
+mod blendshape;
+mod contour;
+mod gaze;
 mod measure;
+pub mod mesh;
+mod mesh_lines;
 mod pose;
 mod scheme;
 mod smooth;
+mod vector;
 
+pub use blendshape::{BLENDSHAPES, mirrored as mirrored_blendshapes};
+pub use contour::Contour;
+pub use gaze::Gaze;
 pub use measure::Measures;
+pub use mesh_lines::lines as mesh_lines;
 pub use pose::Pose;
-pub use scheme::{Contour, Scheme};
-pub use smooth::{Smoother, Smoothing};
+pub use pose::space::{Camera, EYE_DISTANCE, Place};
+pub use scheme::Scheme;
+pub use smooth::{FaceSmoother, Smoother, Smoothing};
 
 use crate::geometry::{Point, Region, mean};
 
@@ -22,27 +33,66 @@ pub struct Face {
     pub region: Region,
     /// The landmarks in image pixels, in the order of [`Tracker::scheme`](crate::Tracker::scheme).
     pub landmarks: Vec<Point>,
+    /// What the model says beyond the landmarks' places.
+    pub more: More,
     /// How sure the detector was, 0 to 1, that there is a face here, when it last looked: usually in this
-    /// frame or one of the two before, with models that report presence up to five before. Says nothing about
-    /// the landmarks' accuracy.
+    /// frame or one of the two before, with models that report presence up to five before. It is lower if the
+    /// model is [unsure](UNSURE) of most landmarks, as of a hidden face, and says nothing else about their accuracy.
     pub score: f32,
     /// Head pose, eyes and mouth, if [`Options::measures`](crate::Options::measures) asks for them and the
     /// scheme [has](Measures::has) them.
     pub measures: Option<Measures>,
 }
 
+/// A model is unsure of a landmark that it expects to be further off than this share of the face's size.
+pub const UNSURE: f32 = 0.04;
+
+/// What a model may say of a face beyond its landmarks' places. What it does not say is empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct More {
+    /// How far each landmark is behind the face's middle, in image pixels. Negative is nearer.
+    pub depths: Vec<f32>,
+    /// How far off each landmark is on average, in image pixels, as far as the model knows.
+    pub sigmas: Vec<f32>,
+    /// The shares of the [`BLENDSHAPES`], 0 to 1.
+    pub blendshapes: Vec<f32>,
+}
+
+impl More {
+    /// 1 for a face of this size in pixels of whose landmarks the model is sure on average, and less for a hidden one.
+    pub(crate) fn clearness(&self, size: f32) -> f32 {
+        let mean = self.sigmas.iter().sum::<f32>() / self.sigmas.len() as f32;
+        // Without landmarks' expected errors there is no mean.
+        if mean > UNSURE * size { UNSURE * size / mean } else { 1.0 }
+    }
+}
+
 impl Region {
-    /// The bounding square of landmarks, rotated so that the line between the eyes is level.
+    /// The bounding square of landmarks, rotated so that the line between the eyes is level. Of a mesh only
+    /// those landmarks count that lie where [`Scheme::Ibug68`] has one, so that a face has the same region
+    /// whatever its scheme.
     ///
     /// `None` for a scheme without eyes, and for points that are too few, not finite or all in one place.
     pub fn from_landmarks(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
         let [left, right] = scheme.eyes()?;
-        let left = mean(landmarks.get(left)?);
-        let right = mean(landmarks.get(right)?);
+        let (left, right) = (mean(&picked(landmarks, left)?), mean(&picked(landmarks, right)?));
         let angle = (right.y - left.y).atan2(right.x - left.x);
-        let level = Self::from_points(landmarks.iter().map(|p| p.rotated(-angle)));
+        let level = Self::upright(landmarks, scheme, |p| p.rotated(-angle))?;
         let region = Self { center: level.center.rotated(angle), size: level.size, angle };
         region.is_usable().then_some(region)
+    }
+
+    /// The same without any rotation. Not [usable](Self::is_usable) for points that are not finite or all in
+    /// one place; `None` if there are too few.
+    pub fn upright_from_landmarks(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
+        Self::upright(landmarks, scheme, |p| p)
+    }
+
+    fn upright(landmarks: &[Point], scheme: Scheme, place: impl Fn(Point) -> Point) -> Option<Self> {
+        Some(match scheme {
+            Scheme::Mesh478 => Self::from_points(picked(landmarks, &mesh::IBUG68)?.into_iter().map(place)),
+            _ => Self::from_points(landmarks.iter().copied().map(place)),
+        })
     }
 
     /// Where the face is according to these landmarks, which were found in this region. `None` if they are
@@ -59,12 +109,24 @@ impl Region {
     }
 }
 
+/// The landmarks with these indices; `None` if there are too few.
+fn picked(landmarks: &[Point], indices: &[usize]) -> Option<Vec<Point>> {
+    indices.iter().map(|&i| landmarks.get(i).copied()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn assert_near(a: Point, b: Point) {
         assert!(a.distance(b) < 1e-3, "{a:?} is not {b:?}");
+    }
+
+    #[test]
+    fn a_face_of_whose_landmarks_the_model_is_unsure_is_less_clear() {
+        let clearness = |sigmas: &[f32]| More { sigmas: sigmas.to_vec(), ..More::default() }.clearness(100.0);
+        assert_eq!([clearness(&[]), clearness(&[1.0, 2.0]), clearness(&[7.0, 1.0])], [1.0; 3]);
+        assert_eq!(clearness(&[7.0, 9.0]), 0.5);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Landmark schemes: how many landmarks there are, what each is, and which form a contour.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
+
+use super::contour::{Contour, IBUG68, IMM58, MESH478};
 
 /// Which landmarks a model finds, and in which order. Left and right are the picture's, not the person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,48 +14,10 @@ pub enum Scheme {
     Imm58,
     /// The 68 landmarks of 300-W (Sagonas et al., 2013), in Multi-PIE's order.
     Ibug68,
+    /// The 478 landmarks of MediaPipe's face mesh, in its order: 468 on the skin, then the irises, each its
+    /// centre and four points on its edge. Besides x and y they have a depth.
+    Mesh478,
 }
-
-/// A run of landmarks that form a line, such as a brow or an eye.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contour {
-    /// The part of the face.
-    pub name: &'static str,
-    /// Their indices.
-    pub points: Range<usize>,
-    /// Whether the last landmark is joined to the first.
-    pub closed: bool,
-}
-
-const fn open(name: &'static str, points: Range<usize>) -> Contour {
-    Contour { name, points, closed: false }
-}
-
-const fn closed(name: &'static str, points: Range<usize>) -> Contour {
-    Contour { name, points, closed: true }
-}
-
-static IMM58: [Contour; 7] = [
-    open("jaw", 0..13),
-    closed("right eye", 13..21),
-    closed("left eye", 21..29),
-    open("right brow", 29..34),
-    open("left brow", 34..39),
-    closed("mouth", 39..47),
-    open("nose", 47..58),
-];
-
-static IBUG68: [Contour; 9] = [
-    open("jaw", 0..17),
-    open("left brow", 17..22),
-    open("right brow", 22..27),
-    open("nose bridge", 27..31),
-    open("nose", 31..36),
-    closed("left eye", 36..42),
-    closed("right eye", 42..48),
-    closed("mouth", 48..60),
-    closed("inner mouth", 60..68),
-];
 
 /// For each landmark, the index it has in the mirrored picture.
 static IMM58_MIRROR: [usize; 58] = [
@@ -75,9 +37,43 @@ static IBUG68_MIRROR: [usize; 68] = [
     64, 63, 62, 61, 60, 67, 66, 65, // inner lips
 ];
 
+static MESH478_MIRROR: [usize; 478] = mesh_mirror();
+
+/// The mesh lists its midline and the picture's left half first, as far as 247, then the right half in the same
+/// order. (So derived from the mean shape of 2,184 frontal faces: each landmark's counterpart is the nearest
+/// one to its mirror image.)
+const fn mesh_mirror() -> [usize; 478] {
+    const MIDLINE: [usize; 28] = [
+        0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94, 151, 152, 164, 168, 175, 195,
+        197, 199, 200,
+    ];
+    let mut mirror = [0; 478];
+    let (mut left, mut right, mut middle) = (0, 248, 0);
+    while left < 248 {
+        if middle < MIDLINE.len() && MIDLINE[middle] == left {
+            mirror[left] = left;
+            middle += 1;
+        } else {
+            mirror[left] = right;
+            mirror[right] = left;
+            right += 1;
+        }
+        left += 1;
+    }
+    // The irises: centre, then the edge anticlockwise from the picture's right.
+    let order = [473, 476, 475, 474, 477];
+    let mut i = 0;
+    while i < order.len() {
+        mirror[468 + i] = order[i];
+        mirror[order[i]] = 468 + i;
+        i += 1;
+    }
+    mirror
+}
+
 impl Scheme {
     /// All schemes.
-    pub const ALL: [Self; 3] = [Self::Nose, Self::Imm58, Self::Ibug68];
+    pub const ALL: [Self; 4] = [Self::Nose, Self::Imm58, Self::Ibug68, Self::Mesh478];
 
     /// The name, as used in model files and on the command line.
     pub fn name(self) -> &'static str {
@@ -85,6 +81,7 @@ impl Scheme {
             Self::Nose => "nose",
             Self::Imm58 => "imm58",
             Self::Ibug68 => "ibug68",
+            Self::Mesh478 => "mesh478",
         }
     }
 
@@ -98,13 +95,14 @@ impl Scheme {
         self.mirror().len()
     }
 
-    /// The contours to draw. Each landmark is in exactly one, except that [`Nose`](Self::Nose) has no
-    /// contour.
+    /// The contours to draw. Of [`Imm58`](Self::Imm58) and [`Ibug68`](Self::Ibug68) each landmark is in exactly
+    /// one; [`Nose`](Self::Nose) has none.
     pub fn contours(self) -> &'static [Contour] {
         match self {
             Self::Nose => &[],
             Self::Imm58 => &IMM58,
             Self::Ibug68 => &IBUG68,
+            Self::Mesh478 => &MESH478,
         }
     }
 
@@ -115,16 +113,14 @@ impl Scheme {
             Self::Nose => &[0],
             Self::Imm58 => &IMM58_MIRROR,
             Self::Ibug68 => &IBUG68_MIRROR,
+            Self::Mesh478 => &MESH478_MIRROR,
         }
     }
 
-    /// The landmarks of the left and the right eye, if the scheme has eyes.
-    pub fn eyes(self) -> Option<[Range<usize>; 2]> {
-        match self {
-            Self::Nose => None,
-            Self::Imm58 => Some([21..29, 13..21]),
-            Self::Ibug68 => Some([36..42, 42..48]),
-        }
+    /// The landmarks around the left and the right eye, if the scheme has eyes.
+    pub fn eyes(self) -> Option<[&'static [usize]; 2]> {
+        let contour = |name| self.contours().iter().find(|contour| contour.name == name);
+        Some([contour("left eye")?.points, contour("right eye")?.points])
     }
 
     /// The outer corners of the left and the right eye, if the scheme has eyes. 300-W divides errors by their
@@ -134,12 +130,15 @@ impl Scheme {
             Self::Nose => None,
             Self::Imm58 => Some([21, 13]),
             Self::Ibug68 => Some([36, 45]),
+            Self::Mesh478 => Some([33, 263]),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -150,7 +149,7 @@ mod tests {
                 assert_eq!(mirror[j], i, "{} point {i}", scheme.name());
             }
             if let Some([left, right]) = scheme.eyes() {
-                assert!(left.clone().all(|i| right.contains(&mirror[i])));
+                assert!(left.iter().all(|&i| right.contains(&mirror[i])));
             }
             if let Some([left, right]) = scheme.eye_corners() {
                 assert_eq!(mirror[left], right);
@@ -161,8 +160,18 @@ mod tests {
     #[test]
     fn contours_cover_each_point_once() {
         for scheme in [Scheme::Imm58, Scheme::Ibug68] {
-            let covered: Vec<usize> = scheme.contours().iter().flat_map(|c| c.points.clone()).collect();
+            let covered: Vec<usize> = scheme.contours().iter().flat_map(|c| c.points).copied().collect();
             assert_eq!(covered, (0..scheme.n_points()).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_mirrored_contour_is_a_contour_or_the_same_one() {
+        for scheme in Scheme::ALL {
+            let sets = |map: &dyn Fn(usize) -> usize| -> BTreeSet<BTreeSet<usize>> {
+                scheme.contours().iter().map(|c| c.points.iter().map(|&i| map(i)).collect()).collect()
+            };
+            assert_eq!(sets(&|i| i), sets(&|i| scheme.mirror()[i]), "{}", scheme.name());
         }
     }
 

@@ -3,6 +3,7 @@
 //! Casiez, Roussel and Vogel, "1 € Filter", CHI 2012. Speeds are in face sizes per second, so that distant
 //! faces are smoothed like close ones.
 
+use super::More;
 use crate::geometry::Point;
 
 /// How much to smooth. Negative numbers and NaN count as 0.
@@ -59,10 +60,18 @@ impl Smoother {
     /// half a second, if time does not increase, and if the number of points changes. For a single point it
     /// restarts if the result is not finite.
     pub fn apply(&mut self, points: &mut [Point], time: f64, size: f32) {
+        self.apply_surely(points, &[], time, size);
+    }
+
+    /// The same, with each point's cut-off lowered by its factor in `sureness`; 1 for points beyond its end.
+    fn apply_surely(&mut self, points: &mut [Point], sureness: &[f32], time: f64, size: f32) {
+        let sureness = sureness.iter().copied().chain(std::iter::repeat(1.0));
         let gap = time - self.time;
         if self.states.len() == points.len() && gap > 0.0 && gap <= MAX_GAP {
-            for (state, point) in self.states.iter_mut().zip(&mut *points) {
-                *point = state.step(*point, gap as f32, size, self.smoothing);
+            for ((state, point), sure) in self.states.iter_mut().zip(&mut *points).zip(sureness) {
+                let Smoothing { min_cutoff, beta } = self.smoothing;
+                let smoothing = Smoothing { min_cutoff: sure * min_cutoff, beta: sure * beta };
+                *point = state.step(*point, gap as f32, size, smoothing);
             }
         } else {
             self.states.clear();
@@ -70,6 +79,49 @@ impl Smoother {
         }
         self.time = time;
     }
+
+    /// The same for plain numbers.
+    fn apply_to_values(&mut self, values: &mut [f32], time: f64, size: f32) {
+        let mut points: Vec<Point> = values.iter().map(|&value| Point::new(value, 0.0)).collect();
+        self.apply(&mut points, time, size);
+        values.iter_mut().zip(points).for_each(|(value, point)| *value = point.x);
+    }
+}
+
+/// The filters for all that the landmark model says of one face.
+#[derive(Clone, Debug)]
+pub struct FaceSmoother {
+    landmarks: Smoother,
+    depths: Smoother,
+    blendshapes: Smoother,
+}
+
+/// Points are smoothed more the less sure the model is of them, but not more than this many times.
+const MOST_SMOOTHED: f32 = 4.0;
+/// A blendshape that goes from 0 to 1 counts like a movement by this many sizes of the face.
+const EXPRESSION: f32 = 0.2;
+
+impl FaceSmoother {
+    /// Filters that have not seen the face.
+    pub fn new(smoothing: Smoothing) -> Self {
+        let new = || Smoother::new(smoothing);
+        Self { landmarks: new(), depths: new(), blendshapes: new() }
+    }
+
+    /// Smooths, as [`Smoother::apply`] does, the landmarks of a face of `size` pixels and what else is known of it.
+    pub fn apply(&mut self, landmarks: &mut [Point], more: &mut More, time: f64, size: f32) {
+        self.landmarks.apply_surely(landmarks, &sureness(&more.sigmas), time, size);
+        self.depths.apply_to_values(&mut more.depths, time, size);
+        self.blendshapes.apply_to_values(&mut more.blendshapes, time, 1.0 / EXPRESSION);
+    }
+}
+
+/// How much surer the model is of the face's middling point than of each that it is less sure of: at most 1.
+fn sureness(sigmas: &[f32]) -> Vec<f32> {
+    let mut sorted = sigmas.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let Some(middling) = sorted.get(sorted.len() / 2) else { return Vec::new() };
+    sigmas.iter().map(|sigma| (middling / sigma).clamp(1.0 / MOST_SMOOTHED, 1.0)).collect()
 }
 
 impl State {
@@ -141,6 +193,25 @@ mod tests {
         let out = run(&[0.0, 1.0], Smoothing { min_cutoff: 1.0, beta: 0.0 });
         // alpha = 1 / (1 + 1 / (2π · 1 Hz · 0.04 s)) = 0.2008.
         assert!((out[1] - 0.200_8).abs() < 1e-4, "{}", out[1]);
+    }
+
+    #[test]
+    fn points_that_the_model_is_unsure_of_are_calmer() {
+        assert_eq!(sureness(&[2.0, 1.0, 4.0, 2.0, 100.0]), [1.0, 1.0, 0.5, 1.0, 0.25]);
+        assert!(sureness(&[]).is_empty());
+        let swing = |sigma: f32| {
+            let mut smoother = FaceSmoother::new(Smoothing::LOW);
+            let step = |i: usize| {
+                let mut points = [Point::new(50.0 + (i % 2) as f32, 0.0); 3];
+                let mut more = More { sigmas: vec![1.0, 1.0, sigma], ..More::default() };
+                smoother.apply(&mut points, &mut more, i as f64 * 0.04, 100.0);
+                points[2].x
+            };
+            let last: Vec<f32> = (0..100).map(step).skip(98).collect();
+            (last[0] - last[1]).abs()
+        };
+        assert_eq!(swing(0.5), swing(1.0));
+        assert!(swing(3.0) < 0.5 * swing(1.0), "{} of {}", swing(3.0), swing(1.0));
     }
 
     #[test]

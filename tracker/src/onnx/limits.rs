@@ -13,13 +13,14 @@ use super::weights;
 use crate::error::{Result, ensure};
 
 /// The operators that facemark-train exports.
-const OPERATORS: [&str; 14] = [
+const OPERATORS: [&str; 15] = [
     "Add",
     "Cast",
     "Concat",
     "Conv",
     "DequantizeLinear",
     "Flatten",
+    "Gather",
     "Gemm",
     "GlobalAveragePool",
     "MaxPool",
@@ -34,11 +35,11 @@ pub const MAX_FILE: u64 = 64 << 20;
 const MAX_NODES: usize = 1000;
 /// The largest kernel side, stride, padding or dilation.
 const MAX_WINDOW: i64 = 32;
-/// The inputs of all `Concat` layers together: a detector's three grids, or both coordinates and the
-/// presence. Without a limit, constants concatenated again and again would fill any memory.
+/// The inputs of all `Concat` layers together: a detector's three grids, or a mesh's coordinates, votes and
+/// answers. Without a limit, constants concatenated again and again would fill any memory.
 const MAX_JOINED: usize = 8;
 /// The number of `Concat` layers.
-const MAX_CONCATS: usize = 2;
+const MAX_CONCATS: usize = 3;
 /// The numbers in a layer's output; our nets have up to a million.
 const MAX_ACTIVATIONS: usize = 1 << 24;
 

@@ -1,6 +1,7 @@
 //! A model file's metadata: the contract between trainer and tracker, a JSON value in ONNX `metadata_props`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::net::NetFile;
 use crate::crop::{Framing, Normalisation};
 use crate::error::{Error, Result, ensure};
-use crate::face::Scheme;
+use crate::face::{BLENDSHAPES, Scheme};
 
 /// What a model does, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,8 +21,9 @@ pub enum Spec {
     FaceDetector(DetectorSpec),
 }
 
-/// A landmark model's contract: the input has the shape `[1, 1, height, width]`, the output `[1, 2·points]`:
-/// x0, y0, x1, y1 … in unit crop coordinates. With `presence` there is one number more.
+/// A landmark model's contract: the input has the shape `[1, 1, height, width]`, the output
+/// `[1, n_values]`: x0, y0, x1, y1 … in unit crop coordinates, then what the fields from `depth` to
+/// `blendshapes` say, in their order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
@@ -40,12 +42,38 @@ pub struct ModelSpec {
     /// Whether the net runs on each crop twice, once mirrored, and the two results are averaged.
     #[serde(default, skip_serializing_if = "is_false")]
     pub mirrored: bool,
+    /// Whether the net also says how far behind the face's middle each landmark is: a number per landmark, in
+    /// crop widths.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub depth: bool,
+    /// Whether the net also says how far off each landmark may be: a number per landmark, the natural logarithm
+    /// of its expected distance from the true place in crop widths.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sigma: bool,
     /// Whether the net also says if there is a face: one more number, the logit of its probability.
     #[serde(default, skip_serializing_if = "is_false")]
     pub presence: bool,
+    /// Whether the net also gives the [blendshapes](crate::face::BLENDSHAPES): their shares, about 0 to 1.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub blendshapes: bool,
     /// How the model was made (data, seed, epochs, commit, validation error …), free text by key.
     #[serde(default)]
     pub training: BTreeMap<String, String>,
+}
+
+/// Where in a landmark net's output each kind of number is, see [`ModelSpec`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// x0, y0, x1, y1 …
+    pub points: Range<usize>,
+    /// See [`ModelSpec::depth`].
+    pub depth: Range<usize>,
+    /// See [`ModelSpec::sigma`].
+    pub sigma: Range<usize>,
+    /// See [`ModelSpec::presence`].
+    pub presence: Range<usize>,
+    /// See [`ModelSpec::blendshapes`].
+    pub blendshapes: Range<usize>,
 }
 
 /// A face detector's contract: the input has the shape `[1, 1, height, width]`, where other sides that are
@@ -61,9 +89,31 @@ pub struct DetectorSpec {
     pub height: usize,
     /// How pixels become the net's input.
     pub normalisation: Normalisation,
+    /// How the net's scores become the share of true faces among places with such scores; if missing, they are
+    /// left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// How the model was made, free text by key.
     #[serde(default)]
     pub training: BTreeMap<String, String>,
+}
+
+/// A logistic rescaling of scores: their logits are multiplied and shifted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// What logits are multiplied by, positive.
+    pub slope: f32,
+    /// What is added then.
+    pub offset: f32,
+}
+
+impl Calibration {
+    /// The rescaled score of a score of 0 to 1.
+    pub fn apply(&self, score: f32) -> f32 {
+        let logit = (score / (1.0 - score)).ln();
+        1.0 / (1.0 + (-self.slope * logit - self.offset).exp())
+    }
 }
 
 /// The key of the JSON value in `metadata_props`.
@@ -84,7 +134,27 @@ struct Document<S> {
     model: S,
 }
 
+/// The entry of a [training record](ModelSpec::training) that says what the model may be used for.
+pub const TERMS: &str = "terms";
+/// How the terms of a model begin that may be used for anything, products included.
+pub const ANY_USE: &str = "any use";
+/// The terms of our models whose files say nothing: they were trained on photos for research.
+pub const RESEARCH_ONLY: &str = "research only";
+
 impl Spec {
+    /// How the model was made, free text by key.
+    pub fn training(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Landmarks(spec) => &spec.training,
+            Self::FaceDetector(spec) => &spec.training,
+        }
+    }
+
+    /// What the model may be used for, as its file says; `None` if it says nothing.
+    pub fn terms(&self) -> Option<&str> {
+        self.training().get(TERMS).map(String::as_str)
+    }
+
     /// The metadata of a model file. The net is not checked.
     ///
     /// # Errors
@@ -146,6 +216,10 @@ impl Spec {
                     fits,
                     "the sides of its input, {width}×{height}, are not multiples of {DETECTOR_UNIT}"
                 );
+                if let Some(Calibration { slope, offset }) = spec.calibration {
+                    let is_possible = slope.is_finite() && slope > 0.0 && offset.is_finite();
+                    ensure!(is_possible, "its calibration by {slope} and {offset} is impossible");
+                }
                 (width, height, spec.normalisation)
             }
         };
@@ -174,7 +248,18 @@ fn check_framing(framing: &Framing) -> Result<()> {
 impl ModelSpec {
     /// How many numbers the net outputs.
     pub fn n_values(&self) -> usize {
-        2 * self.scheme.n_points() + usize::from(self.presence)
+        self.layout().blendshapes.end
+    }
+
+    /// Where in the output each kind of number is. What the net does not say has an empty range.
+    pub fn layout(&self) -> Layout {
+        let n = self.scheme.n_points();
+        let after = |start: usize, given: bool, len: usize| start..start + if given { len } else { 0 };
+        let depth = after(2 * n, self.depth, n);
+        let sigma = after(depth.end, self.sigma, n);
+        let presence = after(sigma.end, self.presence, 1);
+        let blendshapes = after(presence.end, self.blendshapes, BLENDSHAPES.len());
+        Layout { points: 0..2 * n, depth, sigma, presence, blendshapes }
     }
 
     /// Reads the contract from a file's key-value pairs.
@@ -221,7 +306,10 @@ mod tests {
             normalisation: Normalisation::Fixed { mean: 0.5, std: 0.25 },
             framing: Framing { width: 1.3, height: 1.1, shift_x: 0.0, shift_y: -0.05 },
             mirrored: false,
+            depth: false,
+            sigma: false,
             presence: false,
+            blendshapes: false,
             training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
         }
     }
@@ -232,8 +320,18 @@ mod tests {
             width: 256,
             height: 192,
             normalisation: Normalisation::PerCrop,
+            calibration: None,
             training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
         }
+    }
+
+    #[test]
+    fn calibrated_scores_stay_in_order_and_between_0_and_1() {
+        let calibration = Calibration { slope: 1.5, offset: -0.4 };
+        let scores: Vec<f32> = (0..=20).map(|i| calibration.apply(i as f32 / 20.0)).collect();
+        assert!(scores.is_sorted() && scores[0] == 0.0 && scores[20] == 1.0, "{scores:?}");
+        let same = Calibration { slope: 1.0, offset: 0.0 };
+        assert!((same.apply(0.3) - 0.3).abs() < 1e-6);
     }
 
     fn read_back(spec: &Spec) -> Result<Spec> {
@@ -248,8 +346,19 @@ mod tests {
             presence: true,
             ..landmarks()
         };
-        for spec in [Spec::Landmarks(landmarks()), Spec::Landmarks(per_crop), Spec::FaceDetector(detector())]
-        {
+        let mesh = ModelSpec {
+            scheme: Scheme::Mesh478,
+            depth: true,
+            sigma: true,
+            blendshapes: true,
+            ..per_crop.clone()
+        };
+        assert_eq!((per_crop.n_values(), mesh.n_values()), (137, 4 * 478 + 1 + 52));
+        let calibration = Some(Calibration { slope: 1.2, offset: -0.3 });
+        let calibrated = DetectorSpec { normalisation: Normalisation::Local, calibration, ..detector() };
+        let points = [landmarks(), per_crop, mesh].map(Spec::Landmarks);
+        let faces = [detector(), calibrated].map(Spec::FaceDetector);
+        for spec in points.into_iter().chain(faces) {
             assert_eq!(read_back(&spec).unwrap(), spec);
             assert!(!spec.to_metadata().1.contains("00000"), "{spec:?}");
         }
@@ -278,6 +387,9 @@ mod tests {
         let framing = Framing { width: -1.0, ..landmarks().framing };
         assert!(refused(Spec::Landmarks(ModelSpec { framing, ..landmarks() })).contains("framing"));
         assert!(refused(Spec::FaceDetector(DetectorSpec { width: 250, ..detector() })).contains("250×192"));
+        let calibration = Some(Calibration { slope: 0.0, offset: 1.0 });
+        let flat = Spec::FaceDetector(DetectorSpec { calibration, ..detector() });
+        assert!(refused(flat).contains("calibration"));
     }
 
     #[test]

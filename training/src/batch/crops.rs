@@ -3,15 +3,18 @@
 use std::ops::Range;
 
 use facemark::crop::crop;
+use facemark::face::mirrored_blendshapes;
 use facemark::geometry::{Affine, Point, Region};
 use facemark::onnx::spec::ModelSpec;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::eyelids;
+use super::masks::{Mask, put_on};
 use super::pixels::spoil;
 use super::regions::{elsewhere, jittered, symmetric};
 use crate::dataset::Sample;
+use crate::dataset::sample::outermost;
 use crate::recipe::Augment;
 
 /// How far a blink lowers the upper lids, as a share of the way down: something of the lashes stays.
@@ -23,8 +26,21 @@ pub struct Example {
     pub pixels: Vec<u8>,
     /// The landmarks in crop sides.
     pub points: Vec<Point>,
+    /// What else is known of them if they are a mesh; otherwise empty.
+    pub mesh: Mesh,
     /// Whether they are there to be found.
     pub present: bool,
+}
+
+/// What is known of a mesh besides x and y.
+#[derive(Default)]
+pub struct Mesh {
+    /// In crop widths.
+    pub depths: Vec<f32>,
+    /// Shares of 0 to 1.
+    pub blendshapes: Vec<f32>,
+    /// Whether each point lies inside its photo, so that its place was seen and not guessed.
+    pub known: Vec<bool>,
 }
 
 /// The crop of a region as it is.
@@ -33,7 +49,13 @@ pub fn plain(sample: &Sample, region: &Region, spec: &ModelSpec) -> Example {
 }
 
 /// A crop for training.
-pub fn augmented(sample: &Sample, spec: &ModelSpec, how: &Augment, rng: &mut StdRng) -> Example {
+pub fn augmented(
+    sample: &Sample,
+    spec: &ModelSpec,
+    how: &Augment,
+    masks: &[Mask],
+    rng: &mut StdRng,
+) -> Example {
     let blinks = how.blink > 0.0 && rng.random::<f32>() < how.blink;
     let blinking = blinks.then(|| eyelids::lowered(sample, rng.random_range(BLINK)));
     let sample = blinking.as_ref().unwrap_or(sample);
@@ -43,6 +65,9 @@ pub fn augmented(sample: &Sample, spec: &ModelSpec, how: &Augment, rng: &mut Std
     let stretch = if how.stretch > 0.0 { symmetric(rng, how.stretch).exp() } else { 1.0 };
     let to_image = stretched(stretch).then(&spec.framing.crop_to_image(&region));
     let mut example = Example { present: !absent, ..cut(sample, &to_image, spec) };
+    if how.mask > 0.0 && rng.random::<f32>() < how.mask {
+        put_on(masks, &mut example, spec.width, rng);
+    }
     if how.mirror && rng.random::<bool>() {
         mirror(&mut example, spec);
     }
@@ -54,7 +79,17 @@ fn cut(sample: &Sample, to_image: &Affine, spec: &ModelSpec) -> Example {
     let mut pixels = vec![0; spec.width * spec.height];
     crop(sample.photo.luma(), to_image, spec.width, &mut pixels);
     let to_crop = to_image.inverse();
-    Example { pixels, points: sample.points.iter().map(|&p| to_crop.apply(p)).collect(), present: true }
+    let points = sample.points.iter().map(|&p| to_crop.apply(p)).collect();
+    let mesh = sample.mesh.as_ref().map(|mesh| {
+        let crop_width = to_image.rows[0][0].hypot(to_image.rows[1][0]);
+        let is_inside = |p: &Point| outermost(&[*p], &sample.photo).1 <= 0.0;
+        Mesh {
+            depths: mesh.depths.iter().map(|z| z / crop_width).collect(),
+            blendshapes: mesh.blendshapes.clone(),
+            known: sample.points.iter().map(is_inside).collect(),
+        }
+    });
+    Example { pixels, points, mesh: mesh.unwrap_or_default(), present: true }
 }
 
 /// Takes crop sides to crop sides so that what they show gets wider by a factor and lower by the same, around the middle.
@@ -66,9 +101,15 @@ fn stretched(by: f32) -> Affine {
 /// Turns the crop left to right; each point takes the place of its counterpart.
 fn mirror(example: &mut Example, spec: &ModelSpec) {
     example.pixels.chunks_exact_mut(spec.width).for_each(<[u8]>::reverse);
-    let counterparts = spec.scheme.mirror().iter();
+    let counterparts = spec.scheme.mirror();
     example.points =
-        counterparts.map(|&i| Point::new(1.0 - example.points[i].x, example.points[i].y)).collect();
+        counterparts.iter().map(|&i| Point::new(1.0 - example.points[i].x, example.points[i].y)).collect();
+    let Mesh { depths, blendshapes, known } = &mut example.mesh;
+    if !depths.is_empty() {
+        *depths = counterparts.iter().map(|&i| depths[i]).collect();
+        *known = counterparts.iter().map(|&i| known[i]).collect();
+        *blendshapes = mirrored_blendshapes().map(|i| blendshapes[i]).to_vec();
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +138,7 @@ mod tests {
             points: vec![Point::new(x as f32, y as f32)],
             region: Region { center: Point::new(100.0, 80.0), size: 60.0, angle: 0.0 },
             held_out: false,
+            mesh: None,
         }
     }
 
@@ -119,7 +161,7 @@ mod tests {
         let absent = |share| {
             let how = Augment { absent: share, ..Augment::none(Start::Face) };
             let mut rng = StdRng::seed_from_u64(1);
-            (0..400).filter(|_| !augmented(&sample, &spec, &how, &mut rng).present).count()
+            (0..400).filter(|_| !augmented(&sample, &spec, &how, &[], &mut rng).present).count()
         };
         assert_eq!((absent(0.0), absent(1.0)), (0, 400));
         assert!((80..120).contains(&absent(0.25)), "{}", absent(0.25));
@@ -140,7 +182,7 @@ mod tests {
             Augment { stretch: 0.2, occlusion: 0.0, noise: 0.0, jpeg: 0.0, ..Augment::best(NetKind::Nose) };
         let sample = dot(112, 71);
         for seed in 0..50 {
-            let example = augmented(&sample, &spec, &how, &mut StdRng::seed_from_u64(seed));
+            let example = augmented(&sample, &spec, &how, &[], &mut StdRng::seed_from_u64(seed));
             let (found, told) = (bright_spot(&example.pixels, spec.width), example.points[0]);
             assert!(found.distance(told) < 0.02, "seed {seed}: dot at {found:?}, point at {told:?}");
         }
@@ -152,7 +194,7 @@ mod tests {
         let points: Vec<Point> = (0..68).map(|i| Point::new(i as f32 / 100.0, 0.5)).collect();
         let mut pixels = vec![0; 112 * 112];
         pixels[111] = 9;
-        let mut example = Example { pixels, points, present: true };
+        let mut example = Example { pixels, points, mesh: Mesh::default(), present: true };
         mirror(&mut example, &spec);
         assert_eq!(example.pixels[0], 9);
         // Point 36 is the left eye's outer corner; mirrored, the right eye's, 45, is there.
@@ -161,12 +203,46 @@ mod tests {
     }
 
     #[test]
+    fn a_mirrored_mesh_takes_its_depths_and_expression_along() {
+        let spec = NetKind::Mesh.spec(Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 });
+        let mut known = vec![true; 478];
+        known[234] = false;
+        let mesh = Mesh {
+            depths: (0..478).map(|i| i as f32).collect(),
+            blendshapes: (0..52).map(|i| i as f32).collect(),
+            known,
+        };
+        let points = vec![Point::new(0.5, 0.5); 478];
+        let mut example = Example { pixels: vec![0; 112 * 112], points, mesh, present: true };
+        mirror(&mut example, &spec);
+        let Mesh { depths, blendshapes, known } = example.mesh;
+        // The outer corners of the eyes, the outline at the ears, and browDownLeft and Right.
+        assert_eq!((depths[33], depths[263], depths[1]), (263.0, 33.0, 1.0));
+        assert_eq!((known[234], known[454]), (true, false));
+        assert_eq!((blendshapes[0], blendshapes[1], blendshapes[2]), (0.0, 2.0, 1.0));
+    }
+
+    #[test]
+    fn depths_are_in_crop_widths_and_points_outside_the_photo_unknown() {
+        let framing = Framing { width: 1.2, height: 1.2, shift_x: 0.0, shift_y: 0.0 };
+        let spec = NetKind::Mesh.spec(framing);
+        let mut points = vec![Point::new(100.0, 80.0); 478];
+        points[152] = Point::new(100.0, 163.0);
+        let more = crate::dataset::Mesh { depths: vec![-36.0; 478], blendshapes: vec![0.0; 52] };
+        let sample = Sample { points, mesh: Some(more), ..dot(100, 80) };
+        let region = Region { size: 50.0, ..sample.region };
+        let Mesh { depths, known, .. } = plain(&sample, &region, &spec).mesh;
+        assert!((depths[7] + 0.6).abs() < 1e-6);
+        assert!(!known[152] && known.iter().filter(|known| !**known).count() == 1);
+    }
+
+    #[test]
     fn training_crops_blink_as_often_as_the_recipe_says() {
         let spec = NetKind::Compact.spec(Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 });
         let (face, mut rng) = (eyelids::tests::face(0.0), StdRng::seed_from_u64(1));
         let mut n_closed = |share| {
             let how = Augment { blink: share, ..Augment::none(Start::Face) };
-            let crops = (0..200).map(|_| augmented(&face, &spec, &how, &mut rng).points);
+            let crops = (0..200).map(|_| augmented(&face, &spec, &how, &[], &mut rng).points);
             crops.filter(|p| p[37].distance(p[41]) < 0.7 * 16.0 / (1.3 * 60.0)).count()
         };
         assert_eq!((n_closed(0.0), n_closed(1.0)), (0, 200));

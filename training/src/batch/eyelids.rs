@@ -24,7 +24,7 @@ pub fn lowered(sample: &Sample, by: f32) -> Sample {
     };
     let mut photo = Plane::clone(&sample.photo);
     for eye in eyes {
-        let points = &mut sample.points[eye];
+        let Some(points) = sample.points.get_mut(eye[0]..eye[0] + eye.len()) else { continue };
         if let Some(lids) = Lids::of(points) {
             lids.draw(&sample.photo, by, &mut photo);
             lids.lower(points, by);
@@ -168,6 +168,7 @@ pub mod tests {
             points,
             region: Region { center: Point::new(100.0, 80.0), size: 60.0, angle },
             held_out: false,
+            mesh: None,
         }
     }
 

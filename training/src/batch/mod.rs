@@ -5,6 +5,7 @@
 
 pub mod crops;
 mod eyelids;
+pub mod masks;
 mod pixels;
 pub mod regions;
 pub mod scene;
@@ -34,16 +35,28 @@ const AHEAD: usize = 4;
 pub struct Numbers {
     /// `width * height` grey levels.
     pub pixels: Vec<u8>,
-    /// For landmarks x0, y0, x1, y1 … in crop sides, and 1 or 0 for a face or none if the net tells that.
+    /// For landmarks x0, y0, x1, y1 … in crop sides, and 1 or 0 for a face or none if the net tells that. For a mesh: x
+    /// and y, the depths in crop widths, 1 or 0 for a face or none, the blendshapes, and 1 or 0 for each point whose place
+    /// is known or not.
     pub targets: Vec<f32>,
 }
 
 impl Numbers {
     /// A crop with its landmarks.
     pub fn new(example: Example, spec: &ModelSpec) -> Self {
-        let Example { pixels, points, present } = example;
-        let presence = spec.presence.then_some(f32::from(u8::from(present)));
-        Self { pixels, targets: points.into_iter().flat_map(|p| [p.x, p.y]).chain(presence).collect() }
+        let Example { pixels, points, mesh, present } = example;
+        let number = |yes: bool| f32::from(u8::from(yes));
+        let mut targets: Vec<f32> = points.into_iter().flat_map(|p| [p.x, p.y]).collect();
+        if !spec.depth {
+            targets.extend(spec.presence.then_some(number(present)));
+        } else {
+            let crops::Mesh { depths, blendshapes, known } = mesh;
+            targets.extend(depths);
+            targets.push(number(present));
+            targets.extend(blendshapes);
+            targets.extend(known.into_iter().map(number));
+        }
+        Self { pixels, targets }
     }
 }
 
@@ -65,7 +78,7 @@ impl Batch {
         let pixels = spec.width * spec.height;
         let mut crops = vec![0.0; examples.len() * pixels];
         for (example, crop) in examples.iter().zip(crops.chunks_exact_mut(pixels)) {
-            normalise(&example.pixels, spec.normalisation, crop);
+            normalise(&example.pixels, spec.width, spec.normalisation, crop);
         }
         let targets = examples.iter().flat_map(|example| &example.targets).copied().collect();
         Self { len: examples.len(), size: (spec.width, spec.height), crops, targets }

@@ -71,7 +71,7 @@ fn exposure(how: &Augment, rng: &mut StdRng) -> [u8; 256] {
 }
 
 /// A Gaussian blur, `sigma` in pixels; edges go on.
-fn blur(pixels: &mut [u8], width: usize, sigma: f32) {
+pub fn blur(pixels: &mut [u8], width: usize, sigma: f32) {
     let radius = (2.5 * sigma).ceil() as usize;
     if radius == 0 {
         return;

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, value_parser};
 use facemark::detect::FaceNet;
+use facemark::face::Scheme;
 use serde::Serialize;
 
-use crate::dataset::{Reading, Source};
+use crate::dataset::{self, Reading, Source};
 use crate::eval::looks::Given;
-use crate::eval::{faces, landmarks, record};
+use crate::eval::{calibrate, faces, groups, hard, landmarks, record, tracker};
+use crate::recipe::{NetKind, Recipe};
+use crate::task::faces::Faces;
 
 #[derive(Args)]
 pub struct Eval {
@@ -34,6 +37,29 @@ pub struct Eval {
     /// Let the detector look for small faces, too, as the tracker does with this option.
     #[arg(long)]
     small_faces: bool,
+    /// Make hard faces of the annotated photos (dark before a window, cut off, masked, turned, small), and count those that
+    /// are found and have right landmarks.
+    #[arg(long)]
+    hard: bool,
+    /// The landmark model for --hard, --groups and --empty; the built-in one if none is given.
+    #[arg(long, value_name = "ONNX")]
+    landmarks: Option<PathBuf>,
+    /// Count the faces that are found by race, gender, age and yaw: a table with the columns file,age,gender,race,yaw.
+    #[arg(long, value_name = "CSV", conflicts_with = "hard")]
+    groups: Option<PathBuf>,
+    /// There is no face in the data's pictures: count what is taken for one.
+    #[arg(long, conflicts_with_all = ["hard", "groups"])]
+    empty: bool,
+    /// Compare the detector's scores with the share of faces among places with such scores, in pictures made of photos that
+    /// training holds out. With --record, the scores of the model's file are then rescaled to agree.
+    #[arg(long, conflicts_with_all = ["hard", "groups", "empty"])]
+    scores: bool,
+    /// Measure a model of a mesh by the 68 points that it shows, as `facemark --points 68` gives them.
+    #[arg(long)]
+    as_68: bool,
+    /// Also write the landmarks that were found: a table like those of `data label`.
+    #[arg(long, value_name = "CSV")]
+    found: Option<PathBuf>,
     /// Use only the faces that training holds out.
     #[arg(long)]
     held_out: bool,
@@ -64,7 +90,42 @@ impl Eval {
         if small_faces {
             detector = detector.with_small_faces();
         }
+        if self.empty {
+            let (pictures, places) =
+                faces::false_faces(&mut tracker(detector, self.landmarks.as_deref())?, &data)?;
+            println!("something is taken for a face in {} pictures, in {places} places", pictures.text());
+            return Ok(());
+        }
         let job = faces::Job { data: Source::new(data, reading), boxes, held_out, n_worst };
+        if self.scores {
+            let held_out = Faces::load(&job.data, &Recipe::best(NetKind::Face))?.into_held_out();
+            let report = calibrate::evaluate(detector, &held_out)?;
+            report.print();
+            return if record { record::calibrate(&model, &report.calibration) } else { Ok(()) };
+        }
+        if self.hard {
+            let mut samples = dataset::load(&job.data, Scheme::Ibug68)?;
+            samples.retain(|sample| sample.held_out || !held_out);
+            let rows = hard::evaluate(&mut tracker(detector, self.landmarks.as_deref())?, &samples)?;
+            if json {
+                return print_json(&rows);
+            }
+            hard::Row::print(&rows);
+            return Ok(());
+        }
+        if let Some(table) = &self.groups {
+            let report = groups::evaluate(
+                &mut tracker(detector, self.landmarks.as_deref())?,
+                &faces::read(&job)?,
+                table,
+                held_out,
+            )?;
+            if json {
+                return print_json(&report);
+            }
+            report.print();
+            return Ok(());
+        }
         let report = faces::evaluate(&mut detector, &job)?;
         if json {
             print_json(&report)?;
@@ -76,7 +137,19 @@ impl Eval {
 
     fn run_landmarks(self) -> Result<()> {
         let Self {
-            model, data, reading, given, boxes, looks, held_out, worst: n_worst, record, json, ..
+            model,
+            data,
+            reading,
+            given,
+            boxes,
+            looks,
+            as_68,
+            found,
+            held_out,
+            worst: n_worst,
+            record,
+            json,
+            ..
         } = self;
         let key = if boxes.is_some() { record::TEST_BOXES } else { record::TEST };
         let twice = looks.map_or(boxes.is_some(), |n| n == 2);
@@ -86,6 +159,8 @@ impl Eval {
             given,
             boxes,
             twice,
+            as_68,
+            found,
             held_out,
             n_worst,
         };

@@ -22,13 +22,19 @@ pub struct Export {
     /// How the file stores the weights.
     #[arg(long, value_enum, default_value_t = Storage::Int8)]
     weights: Storage,
+    /// What the model may be used for, for its file: `any use: ` and its data's terms, or `research only: ` and why.
+    #[arg(long, value_name = "TEXT")]
+    terms: Option<String>,
 }
 
 impl Export {
     /// Does what was asked for.
     pub fn run(self) -> Result<()> {
-        let Self { run, output, checkpoint, weights } = self;
-        let n = on_device!(Device::default(), export::export(&run, &output, checkpoint, weights))?;
+        let Self { run, output, checkpoint, weights, terms } = self;
+        let n = on_device!(
+            Device::default(),
+            export::export(&run, &output, checkpoint, weights, terms.as_deref())
+        )?;
         eprintln!("{}: {:.1} MB", output.display(), n as f64 / 1e6);
         Ok(())
     }

@@ -26,6 +26,17 @@ pub struct Annotation {
     pub identity: String,
     /// What the face may be used for.
     pub part: Part,
+    /// What is known of a mesh besides its points.
+    pub mesh: Option<Mesh>,
+}
+
+/// What is known of a mesh besides x and y.
+#[derive(Clone, Debug)]
+pub struct Mesh {
+    /// How far behind the face's middle each point is, in pixels.
+    pub depths: Vec<f32>,
+    /// Shares of 0 to 1.
+    pub blendshapes: Vec<f32>,
 }
 
 /// A file, and a line in it if the file holds more than one thing.

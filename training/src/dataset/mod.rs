@@ -15,6 +15,8 @@ pub mod sample;
 mod source;
 mod split;
 
+#[cfg(test)]
+pub use annotation::Mesh;
 pub use face_box::FaceBox;
 pub use formats::table;
 pub use load::{load, load_for_training, split};

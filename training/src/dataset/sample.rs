@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, ensure};
 use facemark::Plane;
-use facemark::face::Scheme;
+use facemark::face::{Scheme, mesh};
 use facemark::geometry::{Point, Region};
 
-use super::annotation::{Annotation, Place};
+use super::annotation::{Annotation, Mesh, Place};
 use super::face_box::FaceBox;
 use super::formats::imm;
 use super::picture;
@@ -25,28 +25,34 @@ pub struct Sample {
     pub photo: Arc<Plane>,
     /// The landmarks in image pixels, 0-based, pixel centres on integers.
     pub points: Vec<Point>,
-    /// The upright bounding square of *all* annotated landmarks, of which `points` may be a selection.
+    /// The upright bounding square of *all* annotated landmarks, of which `points` may be a selection; of a mesh, of those
+    /// that lie where 300-W's do.
     pub region: Region,
     /// The face's box as the data set gives it, if it does.
     pub face_box: Option<FaceBox>,
     /// Whether the face is held out for validation.
     pub held_out: bool,
+    /// What is known of a mesh besides its points.
+    pub mesh: Option<Mesh>,
 }
 
 /// Points may lie this far outside their picture, in sizes of the face: people guess at a jaw that the picture's edge hides.
 /// (The worst of 6,465 faces of 300-W and YouTube Faces that were looked at had 0.13.)
 const OUTSIDE: f32 = 0.25;
+/// Those of a mesh may lie further out: a machine guesses what a photo cuts off, and training leaves it out.
+const OUTSIDE_MESH: f32 = 1.0;
 
 /// Reads an annotation's picture and checks one against the other; without a scheme, all points are kept.
 pub fn read_sample(data: &Path, annotation: Annotation, scheme: Option<Scheme>) -> Result<Sample> {
-    let Annotation { place, points, relative, picture, face_box, part, .. } = annotation;
+    let Annotation { place, points, relative, picture, face_box, part, mesh: more, .. } = annotation;
     let photo = picture::luma(&picture).map_err(|error| place.error(format!("{error:#}")))?;
     let points = if relative { in_pixels(points, &photo) } else { points };
-    let region = Region::from_points(points.iter().copied());
+    let region = region(&points);
     ensure!(region.is_usable(), "{place}: all points lie in one place");
     let (point, beyond) = outermost(&points, &photo);
+    let outside = if points.len() == mesh::N_POINTS { OUTSIDE_MESH } else { OUTSIDE };
     ensure!(
-        beyond <= OUTSIDE * region.size,
+        beyond <= outside * region.size,
         "{place}: point {} lies outside the picture, by {:.2} of the face's size",
         point + 1,
         beyond / region.size
@@ -65,18 +71,26 @@ pub fn read_sample(data: &Path, annotation: Annotation, scheme: Option<Scheme>) 
     let name = place.file.strip_prefix(data).unwrap_or(&place.file);
     let name = Place { file: name.to_owned(), line: place.line }.to_string();
     let held_out = part == Part::HeldOut;
-    Ok(Sample { name, picture, photo: Arc::new(photo), points, region, face_box, held_out })
+    Ok(Sample { name, picture, photo: Arc::new(photo), points, region, face_box, held_out, mesh: more })
 }
 
 /// The scheme's points out of all points of a face.
 fn selected(points: Vec<Point>, scheme: Scheme) -> Result<Vec<Point>> {
     match (scheme, points.len()) {
         (Scheme::Nose, imm::N_POINTS) => Ok(vec![points[imm::NOSE]]),
+        (Scheme::Ibug68, mesh::N_POINTS) => Ok(mesh::IBUG68.map(|i| points[i]).to_vec()),
         (scheme, n) if n == scheme.n_points() => Ok(points),
         (scheme, n) => {
             Err(anyhow!("it has {n} points, the scheme {} has {}", scheme.name(), scheme.n_points()))
         }
     }
+}
+
+/// The upright bounding square of all points of a face, of a mesh as far as the 68 reach.
+fn region(points: &[Point]) -> Region {
+    let is_mesh = points.len() == mesh::N_POINTS;
+    let of_mesh = is_mesh.then(|| Region::upright_from_landmarks(points, Scheme::Mesh478)).flatten();
+    of_mesh.unwrap_or_else(|| Region::from_points(points.iter().copied()))
 }
 
 fn in_pixels(points: Vec<Point>, photo: &Plane) -> Vec<Point> {

@@ -26,12 +26,14 @@ pub struct Source {
     pub reading: Reading,
     /// Further annotated photos to train on; none of them is held out.
     pub more: Vec<PathBuf>,
+    /// A folder of pictures without any face, for the detector's backgrounds.
+    pub plain: Option<PathBuf>,
 }
 
 impl Source {
     /// A data set with no further photos.
     pub fn new(path: PathBuf, reading: Reading) -> Self {
-        Self { path, reading, more: Vec::new() }
+        Self { path, reading, more: Vec::new(), plain: None }
     }
 }
 

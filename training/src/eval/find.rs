@@ -6,20 +6,23 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use facemark::Timing;
-use facemark::face::Scheme;
+use facemark::face::{More, Scheme, mesh};
 use facemark::geometry::Point;
 use facemark::model::{LandmarkModel, Landmarker};
 use facemark::onnx::spec::ModelSpec;
 
 use super::looks::Look;
 use crate::dataset::Sample;
+use crate::init;
 use crate::metrics::{FaceError, Summary};
 
 /// What a model makes of a face.
 pub struct Found {
     /// Its landmarks in image pixels.
     pub points: Vec<Point>,
-    /// How far they are off.
+    /// What else the model says of the face.
+    pub more: More,
+    /// How far the landmarks are off.
     pub error: FaceError,
     /// What the mean shape would make of the same crop; `None` if the model does not say what that is.
     pub baseline: Option<FaceError>,
@@ -33,15 +36,17 @@ pub fn load_model(file: &Path) -> Result<LandmarkModel> {
     LandmarkModel::from_bytes(&bytes, 1).with_context(|| format!("{}", file.display()))
 }
 
-/// Finds the landmarks of each sample that is looked for.
+/// Finds the landmarks of each sample that is looked for. They are those of `scheme`, which is the model's own, or that of
+/// 300-W where the model has a mesh.
 pub fn find_all(
     model: &mut LandmarkModel,
     samples: &[Sample],
     looks: &[Option<Look>],
+    scheme: Scheme,
 ) -> Result<Vec<Option<Found>>> {
     let mean_shape = mean_shape(model.spec());
     let find = |(sample, look): (&Sample, &Option<Look>)| {
-        look.map(|look| find(model, sample, look, mean_shape.as_deref())).transpose()
+        look.map(|look| find(model, sample, look, mean_shape.as_deref(), scheme)).transpose()
     };
     samples.iter().zip(looks).map(find).collect()
 }
@@ -51,21 +56,27 @@ fn find(
     sample: &Sample,
     look: Look,
     mean_shape: Option<&[Point]>,
+    scheme: Scheme,
 ) -> Result<Found> {
-    let scheme = model.spec().scheme;
+    let own = model.spec().scheme;
+    let as_wanted = |points: Vec<Point>| match mesh::ibug68(&points, own) {
+        Some(points) if scheme == Scheme::Ibug68 => points.into_owned(),
+        _ => points,
+    };
     let started = Instant::now();
-    let mut points = model.landmarks(sample.photo.luma(), &look.region, &mut Timing::default())?.points;
+    let mut found = model.landmarks(sample.photo.luma(), &look.region, &mut Timing::default())?;
     if look.twice {
-        let region = look.region.moved_to(&points, scheme).unwrap_or(look.region);
-        points = model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?.points;
+        let region = look.region.moved_to(&found.points, own).unwrap_or(look.region);
+        found = model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?;
     }
     let ms = milliseconds(started);
+    let points = as_wanted(found.points);
     let baseline = mean_shape.map(|shape| {
         let to_image = model.spec().framing.crop_to_image(&look.region);
         let shape: Vec<Point> = shape.iter().map(|&p| to_image.apply(p)).collect();
-        FaceError::new(&shape, sample, scheme)
+        FaceError::new(&as_wanted(shape), sample, scheme)
     });
-    Ok(Found { error: FaceError::new(&points, sample, scheme), points, baseline, ms })
+    Ok(Found { error: FaceError::new(&points, sample, scheme), points, more: found.more, baseline, ms })
 }
 
 /// The model's errors; faces without a find count as missed.
@@ -81,12 +92,10 @@ pub fn baseline(found: &[Option<Found>], scheme: Scheme) -> Option<Summary> {
     errors.map(|errors| Summary::with_missed(&errors, found.len() - errors.len(), scheme))
 }
 
-/// The training set's mean shape in crop sides, which the exporter leaves in the model's training record.
+/// The training set's mean shape in crop sides.
 fn mean_shape(spec: &ModelSpec) -> Option<Vec<Point>> {
-    let numbers: Vec<f32> =
-        spec.training.get("mean_shape")?.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
-    let points: Vec<Point> = numbers.chunks_exact(2).map(|xy| Point::new(xy[0], xy[1])).collect();
-    (points.len() == spec.scheme.n_points()).then_some(points)
+    let numbers = init::mean_shape(spec)?;
+    Some(numbers.chunks_exact(2).map(|xy| Point::new(xy[0], xy[1])).collect())
 }
 
 /// Since then.
@@ -126,10 +135,11 @@ mod tests {
             region,
             face_box: None,
             held_out: true,
+            mesh: None,
         };
         let mut x = |twice| -> Result<f32> {
             let look = look(&sample, &spec, Given::Box, twice)?;
-            Ok(find(&mut model, &sample, look, None)?.points[0].x)
+            Ok(find(&mut model, &sample, look, None, Scheme::Nose)?.points[0].x)
         };
         // A quarter of 40 px from the centre, and another quarter from there.
         let (once, twice) = (x(false)?, x(true)?);

@@ -1,22 +1,31 @@
 //! Measures a landmark model.
 
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use facemark::Timing;
+use facemark::face::Scheme;
+use facemark::geometry::{self, Point};
 use facemark::model::{LandmarkModel, Landmarker};
 use facemark::onnx::spec::ModelSpec;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
+use super::bins::{self, Bin};
 use super::find::{Found, baseline, find_all, load_model, milliseconds, summary};
 use super::looks::{Given, Look, look, looks_by, looks_title};
 use super::record::set_name;
 use crate::batch::regions::elsewhere;
-use crate::dataset::{self, Sample, Source};
+use crate::dataset::{self, Sample, Source, table};
+use crate::files::write_atomically;
 use crate::metrics::{Summary, mean};
+
+/// 300-W's points but for the jaw, and the outer corners of its eyes.
+const INNER: Range<usize> = 17..68;
+const EYE_CORNERS: [usize; 2] = [36, 45];
 
 /// What to measure.
 pub struct Job {
@@ -30,6 +39,10 @@ pub struct Job {
     pub boxes: Option<PathBuf>,
     /// Whether to look twice, as the tracker does at a new face.
     pub twice: bool,
+    /// Whether a mesh is measured by the 68 points that it shows.
+    pub as_68: bool,
+    /// Where to write a table of the landmarks that are found.
+    pub found: Option<PathBuf>,
     /// Whether to use held-out faces only.
     pub held_out: bool,
     /// How many of the worst faces to list.
@@ -57,6 +70,12 @@ pub struct Report {
     /// How well it tells faces from their surroundings, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     presence: Option<Presence>,
+    /// What else it says, if it says more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beyond: Option<Beyond>,
+    /// The inner points alone, if the points are 300-W's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inner: Option<Inner>,
     /// The faces with the greatest errors.
     worst: Vec<Worst>,
     /// The faces that the detector missed.
@@ -80,6 +99,30 @@ struct Presence {
     others: f64,
     /// How often it is surer of a face than of one of the others, per cent.
     auc: f64,
+    /// Its certainty, and the share of faces.
+    bins: Vec<Bin>,
+}
+
+/// NME of 300-W's points but for the jaw, per cent.
+#[derive(Serialize)]
+struct Inner {
+    /// As they are.
+    nme: f64,
+    /// Once each point's mean offset is taken out: what is left if sets place a point differently.
+    without_offsets: f64,
+}
+
+/// What a net says of a face beyond its landmarks' places.
+#[derive(Serialize)]
+struct Beyond {
+    /// Mean difference of depths, per cent of the distance of the outer eye corners.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depths: Option<f64>,
+    /// Mean difference of the blendshapes' shares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blendshapes: Option<f64>,
+    /// How far off points are said to be, and how far they are: per cent of the distance of the outer eye corners.
+    sigmas: Vec<Bin>,
 }
 
 /// A face that the model did badly on.
@@ -97,16 +140,25 @@ pub fn evaluate(job: &Job) -> Result<Report> {
     let mut model = load_model(&job.model)?;
     let load_ms = milliseconds(started);
     let spec = model.spec().clone();
-    let mut samples = dataset::load(&job.data, spec.scheme)?;
+    ensure!(
+        !job.as_68 || spec.scheme == Scheme::Mesh478,
+        "{} has no mesh to take 68 points from",
+        job.model.display()
+    );
+    let scheme = if job.as_68 { Scheme::Ibug68 } else { spec.scheme };
+    let mut samples = dataset::load(&job.data, scheme)?;
     samples.retain(|sample| sample.held_out || !job.held_out);
     ensure!(!samples.is_empty(), "no face in {} is held out", job.data.path.display());
     let (looks, given) = looks(job, &samples, &spec)?;
-    let found = find_all(&mut model, &samples, &looks)?;
+    let found = find_all(&mut model, &samples, &looks, scheme)?;
     let mut times: Vec<f64> = found.iter().flatten().map(|found| found.ms).collect();
     times.sort_by(f64::total_cmp);
     let presence = presence(&mut model, &samples)?;
     let missed = samples.iter().zip(&looks).filter(|(_, look)| look.is_none());
-    let summary = summary(&found, spec.scheme);
+    let summary = summary(&found, scheme);
+    if let Some(output) = &job.found {
+        write_found(output, &samples, &found)?;
+    }
     Ok(Report {
         in_short: in_short(job, &summary),
         load_ms,
@@ -116,11 +168,23 @@ pub fn evaluate(job: &Job) -> Result<Report> {
         given,
         looks: 1 + u8::from(job.twice),
         presence,
+        beyond: (scheme == spec.scheme).then(|| beyond(&samples, &found, scheme)).flatten(),
+        inner: (scheme == Scheme::Ibug68).then(|| inner(&samples, &found)),
         worst: worst(&samples, &found, job.n_worst),
         missed_faces: missed.map(|(sample, _)| sample.name.clone()).collect(),
         summary,
-        mean_shape: baseline(&found, spec.scheme),
+        mean_shape: baseline(&found, scheme),
     })
+}
+
+/// Writes a [`table`] of what was found.
+fn write_found(output: &Path, samples: &[Sample], found: &[Option<Found>]) -> Result<()> {
+    let faces: Vec<(PathBuf, Vec<Point>)> = samples
+        .iter()
+        .zip(found)
+        .filter_map(|(sample, found)| Some((sample.picture.clone(), found.as_ref()?.points.clone())))
+        .collect();
+    write_atomically(output, &table(&faces)?)
 }
 
 fn presence(model: &mut LandmarkModel, samples: &[Sample]) -> Result<Option<Presence>> {
@@ -140,13 +204,68 @@ fn presence(model: &mut LandmarkModel, samples: &[Sample]) -> Result<Option<Pres
     let share = |values: &[f32], is_right: fn(f32) -> bool| {
         100.0 * values.iter().filter(|&&value| is_right(value)).count() as f64 / values.len() as f64
     };
+    let labelled =
+        |values: &[f32], label: f32| values.iter().map(|&value| (value, label)).collect::<Vec<_>>();
+    let bins = bins::by_width(&[labelled(&faces, 1.0), labelled(&others, 0.0)].concat());
     let pairs =
         faces.iter().flat_map(|face| others.iter().map(move |other| f64::from(u8::from(face > other))));
     Ok(Some(Presence {
         faces: share(&faces, |value| value >= 0.5),
         others: share(&others, |value| value < 0.5),
         auc: 100.0 * mean(pairs),
+        bins,
     }))
+}
+
+/// The errors of the points that are not the jaw's.
+fn inner(samples: &[Sample], found: &[Option<Found>]) -> Inner {
+    let pairs = samples.iter().zip(found).filter_map(|(sample, found)| Some((sample, found.as_ref()?)));
+    let offsets: Vec<Vec<Point>> =
+        pairs.map(|(sample, found)| offsets(&sample.points, &found.points)).collect();
+    let mean_at = |i: usize| geometry::mean(&offsets.iter().map(|face| face[i]).collect::<Vec<_>>());
+    let means: Vec<Point> = (0..INNER.len()).map(mean_at).collect();
+    let error = |from: &dyn Fn(usize) -> Point| {
+        100.0
+            * mean(
+                offsets
+                    .iter()
+                    .flat_map(|face| face.iter().enumerate().map(|(i, p)| f64::from(p.distance(from(i))))),
+            )
+    };
+    Inner { nme: error(&|_| Point::default()), without_offsets: error(&|i| means[i]) }
+}
+
+/// From the true inner points to those found, in the eyes' axes and distances.
+fn offsets(truth: &[Point], found: &[Point]) -> Vec<Point> {
+    let [left, right] = EYE_CORNERS.map(|i| truth[i]);
+    let (unit, angle) = (left.distance(right), (right.y - left.y).atan2(right.x - left.x));
+    let offset = |i: usize| {
+        Point::new((found[i].x - truth[i].x) / unit, (found[i].y - truth[i].y) / unit).rotated(-angle)
+    };
+    INNER.map(offset).collect()
+}
+
+/// Compares what a net says beyond places with the truth. `None` if it says nothing.
+fn beyond(samples: &[Sample], found: &[Option<Found>], scheme: Scheme) -> Option<Beyond> {
+    let [left, right] = scheme.eye_corners()?;
+    let (mut sigmas, mut depths, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+    for (sample, found) in
+        samples.iter().zip(found).filter_map(|(sample, found)| Some((sample, found.as_ref()?)))
+    {
+        let unit = sample.points[left].distance(sample.points[right]) / 100.0;
+        let errors = found.error.points().iter().map(|&error| 100.0 * error as f32);
+        sigmas.extend(found.more.sigmas.iter().map(|sigma| sigma / unit).zip(errors));
+        let Some(truth) = &sample.mesh else { continue };
+        let differences = |a: &[f32], b: &[f32], unit: f32| {
+            a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs() / unit)).collect::<Vec<_>>()
+        };
+        depths.extend(differences(&found.more.depths, &truth.depths, unit));
+        shares.extend(differences(&found.more.blendshapes, &truth.blendshapes, 1.0));
+    }
+    let some_mean = |values: Vec<f64>| (!values.is_empty()).then(|| mean(values.into_iter()));
+    let sigmas = bins::by_rank(sigmas);
+    let beyond = Beyond { depths: some_mean(depths), blendshapes: some_mean(shares), sigmas };
+    (beyond.depths.is_some() || !beyond.sigmas.is_empty()).then_some(beyond)
 }
 
 /// The looks that the protocol allows, `None` for faces that the detector missed, and the protocol's name.
@@ -203,10 +322,17 @@ impl Report {
         for (part, nme) in &self.summary.regions {
             println!("  {part:<12} {:6.2} %", nme.as_f64().unwrap_or(f64::NAN));
         }
-        if let Some(Presence { faces, others, auc }) = &self.presence {
+        if let Some(Inner { nme, without_offsets }) = &self.inner {
+            println!("without the jaw {nme:.2} %, and less each point's mean offset {without_offsets:.2} %");
+        }
+        if let Some(Presence { faces, others, auc, bins }) = &self.presence {
             println!(
                 "knows {faces:.1} % of the faces and {others:.1} % of what is beside them, AUC {auc:.2} %"
             );
+            bins::print(bins, "crops", "certainty", "share of faces");
+        }
+        if let Some(beyond) = &self.beyond {
+            beyond.print();
         }
         if let Some(mean_shape) = &self.mean_shape {
             print_summary("mean shape: ", mean_shape);
@@ -216,10 +342,47 @@ impl Report {
     }
 }
 
+impl Beyond {
+    fn print(&self) {
+        if let Some(depths) = self.depths {
+            println!("depths {depths:.2} % off");
+        }
+        if let Some(blendshapes) = self.blendshapes {
+            println!("blendshapes {blendshapes:.3} off");
+        }
+        bins::print(&self.sigmas, "points", "error it expects, %", "error, %");
+    }
+}
+
 fn print_summary(title: &str, summary: &Summary) {
     let Summary { nme_mean, nme_median, nme_p90, failure_8, auc_8, pixels, relative_mse, .. } = summary;
     println!(
         "{title}NME {nme_mean:.2} %, median {nme_median:.2}, P90 {nme_p90:.2}, above 8 %: {failure_8:.1} %, AUC@8 % {auc_8:.1}"
     );
     println!("{title}mean point error {pixels:.2} px, relative MSE {relative_mse:.6}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_turn_and_grow_with_the_face() {
+        let face = |turn: f32, size: f32, shift: Point| -> Vec<Point> {
+            let place = |i: usize| {
+                let p = Point::new((i * 37 % 68) as f32, (i * 53 % 61) as f32);
+                Point::new(size * (p.x + shift.x), size * (p.y + shift.y)).rotated(turn)
+            };
+            (0..68).map(place).collect()
+        };
+        let none = Point::default();
+        let shift = Point::new(1.0, 2.0);
+        let plain = offsets(&face(0.0, 1.0, none), &face(0.0, 1.0, shift));
+        let turned = offsets(&face(0.7, 3.0, none), &face(0.7, 3.0, shift));
+        assert_eq!(plain.len(), 51);
+        assert!(plain.iter().zip(&turned).all(|(a, b)| a.distance(*b) < 1e-4));
+        let eyes = face(0.0, 1.0, none);
+        let expected = shift.distance(none) / eyes[36].distance(eyes[45]);
+        assert!((plain[0].distance(none) - expected).abs() < 1e-5);
+    }
 }

@@ -1,6 +1,7 @@
 //! What training minimises.
 
 pub mod focal;
+pub mod mesh;
 
 use burn::nn::loss::{BinaryCrossEntropyLossConfig, MseLoss, Reduction, SmoothL1LossConfig};
 use burn::tensor::Tensor;
@@ -8,6 +9,7 @@ use burn::tensor::backend::Backend;
 use facemark::onnx::spec::ModelSpec;
 
 use crate::recipe::Loss;
+use mesh::Mesh;
 
 /// The mean loss over all coordinates, and over the certainty that there is a face for nets that say so. Points do not count
 /// where there is no face.
@@ -17,6 +19,9 @@ pub fn landmark_loss<B: Backend>(
     kind: Loss,
     spec: &ModelSpec,
 ) -> Tensor<B, 1> {
+    if let Loss::Mesh { width, curvature, depth, sigma, blendshapes } = kind {
+        return Mesh { width, curvature, depth, sigma, blendshapes }.of(found, targets, spec);
+    }
     if !spec.presence {
         return loss(found, targets, kind);
     }
@@ -25,9 +30,13 @@ pub fn landmark_loss<B: Backend>(
     let (found, logit) = (found.clone().narrow(1, 0, n), found.narrow(1, n, 1));
     let absent = -present.clone() + 1.0;
     let found = found * present.clone() + points.clone() * absent;
+    loss(found, points, kind) / present.clone().mean().clamp_min(0.1) + certainty(logit, present)
+}
+
+/// What a wrong certainty costs. `logit` and `present`, 0 or 1, are `[n, 1]`.
+fn certainty<B: Backend>(logit: Tensor<B, 2>, present: Tensor<B, 2>) -> Tensor<B, 1> {
     let entropy = BinaryCrossEntropyLossConfig::new().with_logits(true).init(&logit.device());
-    let certainty = entropy.forward(logit, present.clone().int());
-    loss(found, points, kind) / present.mean().clamp_min(0.1) + certainty * PRESENCE_WEIGHT
+    entropy.forward(logit, present.int()) * PRESENCE_WEIGHT
 }
 
 /// Keeps the cost of a new net's certainty, ln 2, below the cost of good landmarks, about 0.03.
@@ -42,12 +51,13 @@ fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> T
             loss.forward_with_reduction(found, targets, Reduction::Mean)
         }
         Loss::Wing { width, curvature } => wing(found - targets, width.into(), curvature.into()).mean(),
+        Loss::Mesh { .. } => unreachable!("it has been taken care of"),
         Loss::Focal { .. } => unreachable!("recipes are checked: this loss is for detectors"),
     }
 }
 
 /// Of each error; see [`Loss::Wing`].
-fn wing<B: Backend>(error: Tensor<B, 2>, width: f64, curvature: f64) -> Tensor<B, 2> {
+fn wing<B: Backend, const D: usize>(error: Tensor<B, D>, width: f64, curvature: f64) -> Tensor<B, D> {
     let size = error.abs();
     // Chosen so that both pieces meet at the width.
     let offset = width - width * (1.0 + width / curvature).ln();

@@ -41,6 +41,11 @@ impl FaceError {
         }
     }
 
+    /// Each point's error over the distance of the outer eye corners, as a share.
+    pub fn points(&self) -> &[f64] {
+        &self.points
+    }
+
     /// The normalised mean error.
     pub fn nme(&self) -> f64 {
         mean(self.points.iter().copied())
@@ -102,8 +107,8 @@ impl Summary {
                 .contours()
                 .iter()
                 .map(|part| {
-                    let points = errors.iter().flat_map(|e| &e.points[part.points.clone()]);
-                    (part.name.to_owned(), (percent * mean(points.copied())).into())
+                    let points = errors.iter().flat_map(|e| part.points.iter().map(|&i| e.points[i]));
+                    (part.name.to_owned(), (percent * mean(points)).into())
                 })
                 .collect(),
         }
@@ -144,6 +149,7 @@ mod tests {
             region: Region::from_points(points.iter().copied()),
             points,
             held_out: true,
+            mesh: None,
         }
     }
 

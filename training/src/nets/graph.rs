@@ -245,6 +245,17 @@ impl<B: Backend> Runner for Graph<'_, B> {
         self.plain("Concat", &names, vec![int("axis", 1)], vec![parts.iter().map(|part| part.size[0]).sum()])
     }
 
+    fn shift(&mut self, x: Value, by: &[f32]) -> Value {
+        let by = self.floats(by, &[1, by.len()]);
+        self.plain("Add", &[&x.name, &by], Vec::new(), x.size)
+    }
+
+    fn pick(&mut self, x: Value, indices: &[usize]) -> Value {
+        let n = indices.len();
+        let indices = self.integers(indices);
+        self.plain("Gather", &[&x.name, &indices], vec![int("axis", 1)], vec![n])
+    }
+
     fn votes(&mut self, parts: [Value; 3]) -> Value {
         let [n, height, width] = [0, 1, 2].map(|i| parts[0].size[i]);
         let rows = vec![n, height * width];

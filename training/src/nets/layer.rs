@@ -15,8 +15,14 @@ pub enum Layer {
     Flatten,
     /// The ReLU of the sum of what two lists make of the same input. An empty list hands on its input.
     Residual(Vec<Layer>, Vec<Layer>),
+    /// The sum of what two lists make of the same input.
+    Sum(Vec<Layer>, Vec<Layer>),
     /// What several lists make of the same input, each a row of values, one after the other.
     Join(Vec<Vec<Layer>>),
+    /// Adds a constant to each value of a row.
+    Shift(Vec<f32>),
+    /// The values of a row in another order: those with these indices.
+    Pick(Vec<usize>),
     /// The answer of cells that vote, see [`voting`](super::voting): what a cell's opinion is worth, then x and y of
     /// each landmark as seen from the cell's centre, in crop widths and heights.
     Votes([Weighted; 3]),

@@ -6,6 +6,7 @@ mod full_face;
 mod graph;
 mod import;
 mod layer;
+mod mesh;
 mod net;
 mod norm;
 mod nose;

@@ -9,11 +9,12 @@ use super::layer::Layer;
 use super::run::Forward;
 use super::walk::{next, walk, weighted};
 use super::weights::Weights;
-use super::{face, full_face, nose, resnet18, voting};
+use super::{face, full_face, mesh, nose, resnet18, voting};
 use crate::recipe::NetKind;
 
-/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, 2 n]`: x0, y0, x1, y1 … in crop sides, and the
-/// logit of a face being there if [`NetKind::has_presence`]; the detector's is described in [`facemark::detect::grid`].
+/// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, n]`: what
+/// [`ModelSpec::layout`](facemark::onnx::spec::ModelSpec::layout) says; the detector's is described in
+/// [`facemark::detect::grid`].
 #[derive(Module, Debug)]
 pub struct Net<B: Backend> {
     /// Which.
@@ -34,6 +35,7 @@ fn layers(kind: NetKind, mean_shape: &[f32]) -> Vec<Layer> {
         NetKind::Resnet18 => resnet18::resnet18(mean_shape),
         NetKind::Compact => voting::compact(mean_shape),
         NetKind::Large => voting::large(mean_shape),
+        NetKind::Mesh => mesh::mesh(mean_shape),
         NetKind::Face => face::face(),
     }
 }

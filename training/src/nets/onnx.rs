@@ -46,7 +46,7 @@ impl<B: Backend> Net<B> {
             return Spec::Landmarks(spec);
         }
         let ModelSpec { name, width, height, normalisation, training, .. } = spec;
-        Spec::FaceDetector(DetectorSpec { name, width, height, normalisation, training })
+        Spec::FaceDetector(DetectorSpec { name, width, height, normalisation, calibration: None, training })
     }
 }
 
@@ -80,12 +80,7 @@ mod tests {
         let crops = Tensor::<Flex, 4>::random(shape, Distribution::Normal(0.0, 1.0), &device);
         let burn: Vec<f32> = values(net.forward(crops.clone()));
         let crops = values(crops);
-        let logit = |p: f32| (p / (1.0 - p)).ln();
-        let run = |crop| {
-            let found = model.run(crop).expect("it runs");
-            let points = found.points.into_iter().flat_map(|p| [p.x, p.y]);
-            points.chain(found.presence.map(logit)).collect::<Vec<f32>>()
-        };
+        let run = |crop| test_data::values(model.run(crop).expect("it runs"));
         let tract: Vec<f32> = crops.chunks_exact(spec.width * spec.height).flat_map(run).collect();
         assert_eq!(burn.len(), tract.len());
         let n = spec.n_values();

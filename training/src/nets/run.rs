@@ -1,10 +1,9 @@
 //! Runs a net's layers with Burn.
 
-use burn::tensor::Tensor;
-use burn::tensor::TensorData;
 use burn::tensor::activation;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::max_pool2d;
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::layer::Window;
 use super::walk::{Runner, cell_centers};
@@ -44,6 +43,18 @@ impl<B: Backend> Runner for Forward<'_, B> {
 
     fn join(&mut self, parts: Vec<Tensor<B, 4>>) -> Tensor<B, 4> {
         Tensor::cat(parts, 1)
+    }
+
+    fn shift(&mut self, x: Tensor<B, 4>, by: &[f32]) -> Tensor<B, 4> {
+        let by = Tensor::from_data(TensorData::new(by.to_vec(), [1, by.len(), 1, 1]), &x.device());
+        x + by
+    }
+
+    fn pick(&mut self, x: Tensor<B, 4>, indices: &[usize]) -> Tensor<B, 4> {
+        let indices: Vec<i64> = indices.iter().map(|&i| i as i64).collect();
+        let n = indices.len();
+        let indices = Tensor::<B, 1, Int>::from_data(TensorData::new(indices, [n]), &x.device());
+        x.select(1, indices)
     }
 
     fn votes(&mut self, [worth, x, y]: [Tensor<B, 4>; 3]) -> Tensor<B, 4> {

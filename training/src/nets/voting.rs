@@ -1,4 +1,4 @@
-//! Nets for 68 points that are fast where they run: dense convolutions on few, coarse cells, which tract does best, and a
+//! Nets for landmarks that are fast where they run: dense convolutions on few, coarse cells, which tract does best, and a
 //! head whose cells vote.
 //!
 //! Each cell of the last, coarse grid says where it believes each landmark to be and how much that opinion is worth; the
@@ -27,7 +27,7 @@ pub fn large(mean_shape: &[f32]) -> Vec<Layer> {
 ///
 /// The stem takes the place of a first convolution and the layers at 48×48 and 24×24: large pictures with few channels
 /// are where tract is slowest.
-fn features([stem, first, second]: [usize; 3], n_blocks: usize) -> Vec<Layer> {
+pub fn features([stem, first, second]: [usize; 3], n_blocks: usize) -> Vec<Layer> {
     let stage = |channels: [usize; 2]| {
         let block = || block([channels[1]; 2], 1);
         let mut layers = vec![normed_conv(channels, 3, 2), Relu, block()];
@@ -43,7 +43,7 @@ fn features([stem, first, second]: [usize; 3], n_blocks: usize) -> Vec<Layer> {
 }
 
 /// The head. At first all cells are worth the same, and the mean of their opinions is the mean shape.
-fn votes(inputs: usize, mean_shape: &[f32]) -> Layer {
+pub fn votes(inputs: usize, mean_shape: &[f32]) -> Layer {
     let head = |bias| conv_answer(inputs, 1, bias, SMALL);
     // The mean of the cells' centres is the middle of the crop.
     let from_middle = |axis: usize| mean_shape.iter().skip(axis).step_by(2).map(|v| v - 0.5).collect();

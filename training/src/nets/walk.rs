@@ -21,6 +21,10 @@ pub trait Runner {
     fn add(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
     /// Rows of values, one after the other.
     fn join(&mut self, parts: Vec<Self::Value>) -> Self::Value;
+    /// See [`Layer::Shift`].
+    fn shift(&mut self, x: Self::Value, by: &[f32]) -> Self::Value;
+    /// See [`Layer::Pick`].
+    fn pick(&mut self, x: Self::Value, indices: &[usize]) -> Self::Value;
     /// See [`Layer::Votes`].
     fn votes(&mut self, parts: [Self::Value; 3]) -> Self::Value;
 }
@@ -39,10 +43,17 @@ pub fn walk<R: Runner>(layers: &[Layer], x: R::Value, runner: &mut R) -> R::Valu
             let sum = runner.add(y, x);
             runner.relu(sum)
         }
+        Layer::Sum(one, other) => {
+            let y = walk(one, x.clone(), runner);
+            let x = walk(other, x, runner);
+            runner.add(y, x)
+        }
         Layer::Join(lists) => {
             let parts = lists.iter().map(|list| walk(list, x.clone(), runner)).collect();
             runner.join(parts)
         }
+        Layer::Shift(by) => runner.shift(x, by),
+        Layer::Pick(indices) => runner.pick(x, indices),
         Layer::Votes(parts) => {
             let parts = parts.each_ref().map(|_| runner.weighted(x.clone()));
             runner.votes(parts)
@@ -72,7 +83,8 @@ pub fn weighted<'a>(layers: &'a [Layer]) -> Vec<(&'a Weighted, Role)> {
     let list = |layer: &'a Layer| match layer {
         Layer::Weighted(layer) => vec![(layer, Role::Common)],
         Layer::Relu | Layer::MaxPool(_) | Layer::Mean | Layer::Flatten => Vec::new(),
-        Layer::Residual(main, short_cut) => [weighted(main), weighted(short_cut)].concat(),
+        Layer::Shift(_) | Layer::Pick(_) => Vec::new(),
+        Layer::Residual(one, other) | Layer::Sum(one, other) => [weighted(one), weighted(other)].concat(),
         Layer::Join(lists) => lists.iter().flat_map(|list| weighted(list)).collect(),
         Layer::Votes(parts) => parts.iter().map(|part| (part, Role::Common)).collect(),
         Layer::Extra(layers) => {

@@ -35,6 +35,9 @@ pub struct Augment {
     /// Probability that the eyes are closed further than they were.
     #[serde(default)]
     pub blink: f32,
+    /// Probability of a face mask over nose and mouth. The pictures of masks are in the data's folder `masks`.
+    #[serde(default)]
+    pub mask: f32,
     /// Greatest change of contrast, as a natural logarithm; what leaves 0–255 is clipped.
     pub contrast: f32,
     /// Greatest change of brightness in grey levels.
@@ -47,6 +50,9 @@ pub struct Augment {
     pub noise: f32,
     /// Probability of a patch over a part of the crop, grey or of noise.
     pub occlusion: f32,
+    /// Probability of light from behind or from one side, and of a dark picture, in those that the detector learns from.
+    #[serde(default)]
+    pub light: f32,
     /// Probability of a strong JPEG compression.
     pub jpeg: f32,
     /// Probability of a crop without a face, or with one that is too large, too small or too far off. Only nets that say whether
@@ -66,12 +72,14 @@ impl Augment {
             stretch: 0.0,
             mirror: false,
             blink: 0.0,
+            mask: 0.0,
             contrast: 0.0,
             brightness: 0.0,
             gamma: 0.0,
             blur: 0.0,
             noise: 0.0,
             occlusion: 0.0,
+            light: 0.0,
             jpeg: 0.0,
             absent: 0.0,
         }
@@ -90,8 +98,10 @@ impl Augment {
             ("blur", self.blur, 32.0),
             ("noise", self.noise, 255.0),
             ("occlusion", self.occlusion, 1.0),
+            ("light", self.light, 1.0),
             ("jpeg", self.jpeg, 1.0),
             ("blink", self.blink, 1.0),
+            ("mask", self.mask, 1.0),
             ("absent", self.absent, 1.0),
         ] {
             ensure!((0.0..=most).contains(&value), "augment.{name} must be from 0 to {most}, not {value}");

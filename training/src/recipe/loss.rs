@@ -21,6 +21,20 @@ pub enum Loss {
         /// How sharply the logarithm bends at zero, in crop sides.
         curvature: f32,
     },
+    /// For the mesh: Wing loss for the places of the points, those of eyes, lips, brows and nose counting more, and
+    /// what else is said of them, each with its weight. Points outside their photo do not count.
+    Mesh {
+        /// As in `wing`.
+        width: f32,
+        /// As in `wing`.
+        curvature: f32,
+        /// Weight of the depths' Wing loss.
+        depth: f32,
+        /// Weight of the expected distances' loss: that of exponential distributions of these means.
+        sigma: f32,
+        /// Weight of the blendshapes' smooth L1, which turns into a line at a tenth.
+        blendshapes: f32,
+    },
     /// For the detector: focal loss for the scores (Lin et al., "Focal loss for dense object detection", ICCV 2017), and
     /// smooth L1 for where the faces are.
     Focal {
@@ -42,6 +56,9 @@ impl Loss {
             Self::Mse => vec![],
             Self::SmoothL1 { beta } => vec![beta],
             Self::Wing { width, curvature } => vec![width, curvature],
+            Self::Mesh { width, curvature, depth, sigma, blendshapes } => {
+                vec![width, curvature, depth, sigma, blendshapes]
+            }
             Self::Focal { gamma, alpha, beta, place } => vec![gamma, alpha, beta, place],
         }
     }

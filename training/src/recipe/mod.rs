@@ -141,6 +141,13 @@ impl Recipe {
         );
         let is_focal = matches!(self.loss, Loss::Focal { .. });
         ensure!(is_focal == self.net.is_detector(), "the focal loss is for the net face, and no other");
+        let is_mesh = matches!(self.loss, Loss::Mesh { .. });
+        ensure!(is_mesh == (self.net == NetKind::Mesh), "the mesh loss is for the net mesh, and no other");
+        ensure!(
+            self.augment.mask == 0.0 || self.net == NetKind::Mesh,
+            "augment.mask is for the net mesh, not for {}",
+            self.net.name()
+        );
         let Framing { width, height, shift_x, shift_y } = self.framing;
         ensure!([width, height].iter().all(is_size), "the framing's width and height must be positive");
         ensure!(shift_x.is_finite() && shift_y.is_finite(), "the framing's shifts must be finite");

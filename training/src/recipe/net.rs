@@ -24,6 +24,8 @@ pub enum NetKind {
     Compact,
     /// The same from 144×144 px, wider and deeper: our most accurate net, for recordings.
     Large,
+    /// MediaPipe's 478 points with their depths, and 52 blendshapes, from 112×112 px.
+    Mesh,
     /// All faces in a picture of 256×192 px: the tracker's detector.
     Face,
 }
@@ -38,6 +40,7 @@ impl NetKind {
             Self::Resnet18 => "resnet18",
             Self::Compact => "compact",
             Self::Large => "large",
+            Self::Mesh => "mesh",
             Self::Face => "face",
         }
     }
@@ -48,6 +51,7 @@ impl NetKind {
             Self::Nose | Self::Nose3 => Scheme::Nose,
             Self::FullFace => Scheme::Imm58,
             Self::Resnet18 | Self::Compact | Self::Large | Self::Face => Scheme::Ibug68,
+            Self::Mesh => Scheme::Mesh478,
         }
     }
 
@@ -56,7 +60,7 @@ impl NetKind {
         match self {
             Self::Nose | Self::Nose3 => (80, 60),
             Self::FullFace => (240, 180),
-            Self::Resnet18 | Self::Compact => (112, 112),
+            Self::Resnet18 | Self::Compact | Self::Mesh => (112, 112),
             Self::Large => (144, 144),
             Self::Face => (256, 192),
         }
@@ -64,7 +68,7 @@ impl NetKind {
 
     /// Whether the net answers if there is a face in its crop.
     pub fn has_presence(self) -> bool {
-        self == Self::Compact
+        matches!(self, Self::Compact | Self::Mesh)
     }
 
     /// Whether the net finds faces in a picture, not landmarks in a crop.
@@ -80,11 +84,14 @@ impl NetKind {
             width,
             height,
             scheme: self.scheme(),
-            normalisation: Normalisation::PerCrop,
+            normalisation: if self.is_detector() { Normalisation::Local } else { Normalisation::PerCrop },
             framing,
             // It is for recordings, where time matters less.
             mirrored: self == Self::Large,
+            depth: self == Self::Mesh,
+            sigma: self == Self::Mesh,
             presence: self.has_presence(),
+            blendshapes: self == Self::Mesh,
             training: BTreeMap::new(),
         }
     }

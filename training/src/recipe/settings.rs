@@ -33,11 +33,18 @@ impl Recipe {
             NetKind::Resnet18 => common,
             NetKind::Compact => Self { epochs: 600, lr: 2e-3, ..common },
             NetKind::Large => Self { epochs: 85, lr: 8e-4, warmup_epochs: 0.5, weight_decay: 5e-2, ..common },
-            NetKind::Face => Self {
-                epochs: 60,
-                batch: 32,
+            NetKind::Mesh => Self {
+                epochs: 80,
                 lr: 2e-3,
-                loss: Loss::Focal { gamma: 2.0, alpha: 0.5, beta: 0.1, place: 3.0 },
+                loss: Loss::Mesh { width: 0.04, curvature: 0.008, depth: 0.3, sigma: 2e-3, blendshapes: 0.3 },
+                ..common
+            },
+            NetKind::Face => Self {
+                epochs: 36,
+                batch: 16,
+                lr: 2e-3,
+                warmup_epochs: 0.5,
+                loss: Loss::Focal { gamma: 2.0, alpha: 0.6, beta: 0.1, place: 0.6 },
                 ..common
             },
         }
@@ -52,8 +59,8 @@ impl Recipe {
             NetKind::Nose | NetKind::Nose3 => (100, 64),
             NetKind::FullFace => (30, 16),
             NetKind::Resnet18 | NetKind::Compact | NetKind::Large => (20, 66),
-            // The course has no detector.
-            NetKind::Face => return Self::best(net),
+            // The course has neither.
+            NetKind::Mesh | NetKind::Face => return Self::best(net),
         };
         Self {
             epochs,
@@ -82,12 +89,14 @@ impl Augment {
             stretch: 0.0,
             mirror: true,
             blink: 0.0,
+            mask: 0.0,
             contrast: 0.5,
             brightness: 40.0,
             gamma: 0.4,
             blur: 1.2,
             noise: 8.0,
             occlusion: 0.4,
+            light: 0.0,
             jpeg: 0.2,
             absent: 0.0,
         };
@@ -100,6 +109,9 @@ impl Augment {
             // It is too small to learn everything: what is rare takes accuracy from what is common.
             NetKind::Compact => {
                 Self { roll: 20.0, occlusion: 0.25, jpeg: 0.1, blink: 0.1, absent: 0.12, ..common }
+            }
+            NetKind::Mesh => {
+                Self { roll: 20.0, shift: 0.05, occlusion: 0.2, jpeg: 0.1, mask: 0.06, absent: 0.1, ..common }
             }
             NetKind::Large => Self {
                 roll: 18.0,
@@ -115,10 +127,19 @@ impl Augment {
                 jpeg: 0.1,
                 ..common
             },
-            // Faces nearly anywhere in the picture, of 8.5 to 210 px.
-            NetKind::Face => {
-                Self { start: Start::Photo, roll: 45.0, scale: 1.6, shift: 0.42, occlusion: 0.25, ..common }
-            }
+            // Faces anywhere in the picture, of 6 to 280 px. Those that are turned further are found in the turned picture.
+            NetKind::Face => Self {
+                start: Start::Photo,
+                roll: 65.0,
+                scale: 1.9,
+                shift: 0.48,
+                contrast: 0.4,
+                brightness: 25.0,
+                blur: 2.2,
+                occlusion: 0.3,
+                light: 0.25,
+                ..common
+            },
         }
     }
 
@@ -136,7 +157,7 @@ impl Augment {
             NetKind::Resnet18 | NetKind::Compact | NetKind::Large => {
                 Self { roll: 15.0, shift: 0.05, brightness: 40.0, ..Self::none(Start::Face) }
             }
-            NetKind::Face => Self::best(net),
+            NetKind::Mesh | NetKind::Face => Self::best(net),
         }
     }
 }
@@ -154,6 +175,8 @@ fn framing(net: NetKind) -> Framing {
         NetKind::Resnet18 => Framing { width: 1.3, height: 1.3, shift_x: 0.0, shift_y: 0.0 },
         // More pixels are worth more than that to nets whose cells can point beyond the crop.
         NetKind::Compact | NetKind::Large => Framing { width: 1.2, height: 1.2, shift_x: 0.0, shift_y: 0.0 },
+        // The forehead reaches beyond it, but shows nothing to place its points by.
+        NetKind::Mesh => Framing { width: 1.2, height: 1.2, shift_x: 0.0, shift_y: -0.05 },
         // It looks at the whole picture.
         NetKind::Face => Framing { width: 1.0, height: 1.0, shift_x: 0.0, shift_y: 0.0 },
     }

@@ -15,6 +15,7 @@ use super::groups::{Group, groups};
 use super::held_out::{HeldOut, faces};
 use super::photos::{self, OwnPhoto};
 use crate::batch::crops::{augmented, plain};
+use crate::batch::masks::{self, Mask};
 use crate::batch::{Example, regions};
 use crate::dataset::{self, Sample, Source};
 use crate::eval::find::{self, find_all};
@@ -78,7 +79,7 @@ pub fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::D
         let looks: Result<Vec<Option<Look>>> =
             validation.iter().map(|sample| look(sample, &spec, given, twice).map(Some)).collect();
         let looks = looks?;
-        let found = find_all(&mut model, &validation, &looks)?;
+        let found = find_all(&mut model, &validation, &looks, spec.scheme)?;
         // The mean shape is that of the first look: once is enough.
         let baseline = if twice { None } else { find::baseline(&found, spec.scheme) };
         let title = format!("{}, {}", given.title(), looks_title(twice));
@@ -93,7 +94,7 @@ pub fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::D
         epochs: dir.metrics()?,
         layers: exported.net.steps(&spec),
         filters: first_filters(&bytes)?,
-        samples: samples_of(&training, &recipe, &spec),
+        samples: samples_of(&training, &recipe, &spec, &masks::of(&options.data.path, &recipe.augment)?),
         groups: groups(&held_out),
         own: match &options.photos {
             Some(folder) => photos::find(folder, &bytes, &mut model)?,
@@ -120,7 +121,12 @@ fn protocols(start: Start) -> Vec<(Given, bool)> {
     }
 }
 
-fn samples_of(training: &[Sample], recipe: &Recipe, spec: &ModelSpec) -> Vec<(Example, Example)> {
+fn samples_of(
+    training: &[Sample],
+    recipe: &Recipe,
+    spec: &ModelSpec,
+    masks: &[Mask],
+) -> Vec<(Example, Example)> {
     let step = training.len().div_ceil(N_SAMPLES).max(1);
     let mut rng = StdRng::seed_from_u64(recipe.seed);
     let pair = |sample: &Sample| {
@@ -128,7 +134,7 @@ fn samples_of(training: &[Sample], recipe: &Recipe, spec: &ModelSpec) -> Vec<(Ex
             Start::Photo => regions::whole_photo(&spec.framing, &sample.photo),
             Start::Face | Start::Between => sample.region,
         };
-        (plain(sample, &region, spec), augmented(sample, spec, &recipe.augment, &mut rng))
+        (plain(sample, &region, spec), augmented(sample, spec, &recipe.augment, masks, &mut rng))
     };
     training.iter().step_by(step).map(pair).collect()
 }

@@ -60,7 +60,7 @@ fn dots(points: &[Point]) -> String {
 
 fn contours(points: &[Point], scheme: Scheme) -> String {
     scheme.contours().iter().fold(String::new(), |mut path, contour| {
-        for (i, p) in points[contour.points.clone()].iter().enumerate() {
+        for (i, p) in contour.points.iter().map(|&i| points[i]).enumerate() {
             let _ = write!(path, "{}{:.1} {:.1}", if i == 0 { 'M' } else { 'L' }, p.x, p.y);
         }
         path + if contour.closed { "Z" } else { "" }

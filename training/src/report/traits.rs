@@ -17,15 +17,15 @@ pub fn traits(points: &[Point], scheme: Scheme) -> Vec<&'static str> {
         return Vec::new();
     };
     let level: Vec<Point> = points.iter().map(|p| p.rotated(-region.angle)).collect();
-    let part =
-        |name: &str| scheme.contours().iter().find(|c| c.name == name).map(|c| &level[c.points.clone()]);
+    let picked = |indices: &[usize]| indices.iter().map(|&i| level[i]).collect::<Vec<Point>>();
+    let part = |name: &str| scheme.contours().iter().find(|c| c.name == name).map(|c| picked(c.points));
     let openness = |eye: &[Point]| {
         let (min, max) = bounds(eye.iter().copied());
         (max.y - min.y) / (max.x - min.x)
     };
-    let is_closed = eyes.iter().all(|eye| openness(&level[eye.clone()]) < CLOSED);
+    let is_closed = eyes.iter().all(|eye| openness(&picked(eye)) < CLOSED);
     let asymmetry = part("nose").zip(part("jaw")).and_then(|(nose, jaw)| {
-        let nose = mean(nose).x;
+        let nose = mean(&nose).x;
         let [a, b] = [jaw.first()?, jaw.last()?].map(|end| (end.x - nose).abs());
         Some(a.min(b) / a.max(b))
     });

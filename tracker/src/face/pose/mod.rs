@@ -5,14 +5,12 @@
 //! Lines of Code", IJCV 1995) is refined by Gauss-Newton steps.
 
 mod shape;
+pub mod space;
 
-use super::Scheme;
+use super::vector::{Matrix, Vector, combined, cross, dot, normalised};
+use super::{Scheme, mesh};
 use crate::geometry::{Point, mean};
 use shape::MEAN_HEAD;
-
-type Vector = [f32; 3];
-/// Three rows.
-type Matrix = [Vector; 3];
 
 /// How a head is rotated, in radians; all zero for one that looks into the camera.
 ///
@@ -38,15 +36,11 @@ const STEPS: usize = 5;
 impl Pose {
     /// The pose that fits these landmarks best.
     ///
-    /// `None` for schemes other than [`Scheme::Ibug68`], and for points that are too few, not finite or all
-    /// in one place.
+    /// `None` for schemes that do not [show the 68](mesh::ibug68), and for points that are too few, not finite
+    /// or all in one place.
     pub fn of(landmarks: &[Point], scheme: Scheme) -> Option<Self> {
-        if scheme != Scheme::Ibug68 {
-            return None;
-        }
-        let points = landmarks.get(POINTS)?;
-        let rotation = (0..STEPS).try_fold(linear(points)?, |rotation, _| step(&rotation, points));
-        rotation.map(|rotation| Self::from_matrix(&rotation))
+        let landmarks = mesh::ibug68(landmarks, scheme)?;
+        rotation_of(landmarks.get(POINTS)?).map(|rotation| Self::from_matrix(&rotation))
     }
 
     /// The angles of a rotation matrix.
@@ -57,6 +51,11 @@ impl Pose {
             roll: (-rotation[0][1]).atan2(rotation[0][0]),
         }
     }
+}
+
+/// The rotation that fits the landmarks [`POINTS`] best.
+fn rotation_of(points: &[Point]) -> Option<Matrix> {
+    (0..STEPS).try_fold(linear(points)?, |rotation, _| step(&rotation, points))
 }
 
 /// The rotation closest to the affine map that fits the head's points to the landmarks best.
@@ -125,24 +124,6 @@ fn solve(matrix: &Matrix, right: Vector) -> Option<Vector> {
     let solution = [dot(right, cross(b, c)), dot(a, cross(right, c)), dot(a, cross(b, right))];
     let solution = solution.map(|v| v / determinant);
     solution.iter().all(|v| v.is_finite()).then_some(solution)
-}
-
-fn dot(a: Vector, b: Vector) -> f32 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: Vector, b: Vector) -> Vector {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
-}
-
-/// `s·a + t·b`.
-fn combined(s: f32, a: Vector, t: f32, b: Vector) -> Vector {
-    std::array::from_fn(|i| s * a[i] + t * b[i])
-}
-
-fn normalised(a: Vector) -> Option<Vector> {
-    let length = dot(a, a).sqrt();
-    (length.is_finite() && length > 0.0).then(|| a.map(|v| v / length))
 }
 
 #[cfg(test)]

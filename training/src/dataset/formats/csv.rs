@@ -2,7 +2,7 @@
 //!
 //! The first line names the columns: `file,x,y,w,h,x0,y0,x1,y1` and so on, two for each of the scheme's points. A line a
 //! face: the picture's path below the table's folder, the face's box (left, top, width, height; or four empty fields), and
-//! the points; 0-based pixels, pixel centres on integers. 68 points are iBUG's, 58 IMM's, 1 the nose.
+//! the points; 0-based pixels, pixel centres on integers. 478 points are a mesh's, 68 iBUG's, 58 IMM's, 1 the nose.
 
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,7 @@ fn columns(header: &StringRecord) -> Result<usize> {
     }
     ensure!(
         Scheme::ALL.iter().any(|scheme| scheme.n_points() == n_points),
-        "it has columns for {n_points} points; known are 68 (iBUG), 58 (IMM) and 1 (the nose)"
+        "it has columns for {n_points} points; known are 478 (a mesh), 68 (iBUG), 58 (IMM) and 1 (the nose)"
     );
     Ok(names.len())
 }
@@ -87,6 +87,7 @@ fn annotation(record: &StringRecord, n_columns: usize, place: &Place) -> Result<
     let photo = photo_name(file);
     let is_test = is_for_testing(file, false) || is_for_testing(&place.file, true);
     Ok(Annotation {
+        mesh: None,
         place: place.clone(),
         points: numbers(N_BEFORE..n_columns)?.chunks_exact(2).map(|xy| Point::new(xy[0], xy[1])).collect(),
         relative: false,

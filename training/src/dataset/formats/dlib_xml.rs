@@ -102,6 +102,7 @@ impl Face {
         let is_test = is_for_testing(file, false) || is_for_testing(&place.file, true);
         let is_numbered = file.file_stem().is_some_and(|stem| stem.to_string_lossy() != photo);
         Ok(Annotation {
+            mesh: None,
             points,
             relative: false,
             picture: place.file.with_file_name(file),

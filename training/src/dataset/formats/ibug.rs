@@ -37,6 +37,7 @@ pub fn read(data: &Path, file: &Path) -> Result<Annotation> {
     // Only names with a face's number are the same photo wherever they are: LFPW counts from 1 in each of its folders.
     let is_numbered = file.file_stem().is_some_and(|stem| stem.to_string_lossy() != photo);
     Ok(Annotation {
+        mesh: None,
         place: Place::file(file),
         points,
         relative: false,

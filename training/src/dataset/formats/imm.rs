@@ -29,6 +29,7 @@ pub fn read(file: &Path) -> Result<Annotation> {
     let person = person(file)?;
     let is_held_out = person > LAST_TRAINED_PERSON;
     Ok(Annotation {
+        mesh: None,
         place: Place::file(file),
         points,
         relative: true,

@@ -4,6 +4,7 @@ mod csv;
 mod dlib_xml;
 pub mod ibug;
 pub mod imm;
+pub mod open;
 mod wflw;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,8 @@ pub enum Format {
     Wflw,
     /// A table whose columns are file, x, y, w, h, x0, y0, x1, y1 and so on.
     Csv,
+    /// MediaPipe's meshes of the faces in a folder of photos: `mesh478.npy`, of which the 68 of iBUG are taken.
+    Open,
 }
 
 impl Format {
@@ -44,7 +47,7 @@ impl Format {
         ensure!(data.exists(), "there is no file or folder {}", data.display());
         let can_have = |format: &Self| scheme.is_none_or(|scheme| format.schemes().contains(&scheme));
         let mut found = BTreeSet::new();
-        for file in picture::files(data, &["asf", "pts", "xml", "txt", "csv"])? {
+        for file in picture::files(data, &["asf", "pts", "xml", "txt", "csv", "npy"])? {
             found.extend(Self::of_file(&file)?.filter(can_have));
         }
         match *Vec::from_iter(&found) {
@@ -80,6 +83,7 @@ impl Format {
             Self::IbugXml => concat(&files, dlib_xml::read)?,
             Self::Wflw => concat(&files, wflw::read)?,
             Self::Csv => concat(&files, csv::read)?,
+            Self::Open => concat(&files, open::read)?,
         })
     }
 
@@ -91,6 +95,7 @@ impl Format {
             Self::IbugXml => "xml",
             Self::Wflw => "txt",
             Self::Csv => "csv",
+            Self::Open => "npy",
         };
         let mut files = picture::files(data, &[extension])?;
         if data.is_dir() && !matches!(self, Self::Imm | Self::Ibug) {
@@ -115,6 +120,7 @@ impl Format {
             Some("xml") if name.starts_with("labels_ibug_300w_") => Some(Self::IbugXml),
             Some("txt") if name.starts_with("list_98pt_rect_attr_") => Some(Self::Wflw),
             Some("csv") => csv::is_header(&first_line(file)?).then_some(Self::Csv),
+            Some("npy") if name == open::MESHES => Some(Self::Open),
             _ => None,
         })
     }
@@ -127,6 +133,7 @@ impl Format {
             Self::IbugXml => "ibug-xml",
             Self::Wflw => "wflw",
             Self::Csv => "csv",
+            Self::Open => "open",
         }
     }
 
@@ -138,6 +145,7 @@ impl Format {
             Self::IbugXml => "labels_ibug_300W_*.xml",
             Self::Wflw => "list_98pt_rect_attr_*.txt",
             Self::Csv => ".csv files that begin with file,x,y,w,h,x0,y0",
+            Self::Open => open::MESHES,
         }
     }
 
@@ -146,6 +154,7 @@ impl Format {
         match self {
             Self::Imm => &[Scheme::Nose, Scheme::Imm58],
             Self::Ibug | Self::IbugXml | Self::Wflw => &[Scheme::Ibug68],
+            Self::Open => &[Scheme::Ibug68, Scheme::Mesh478],
             Self::Csv => &Scheme::ALL,
         }
     }
@@ -183,6 +192,8 @@ mod tests {
             ("list_98pt_test_pose.txt", "", None),
             ("mine.csv", "file,x,y,w,h,x0,y0,x1,y1\n", Some(Format::Csv)),
             ("faces.csv", "file,x,y,w,h,source,score\n", None),
+            ("mesh478.npy", "", Some(Format::Open)),
+            ("pose.npy", "", None),
         ];
         for (name, text, format) in cases {
             let dir = tempfile::tempdir()?;

@@ -55,6 +55,7 @@ fn annotation(line: &str, pictures: &Path, place: &Place) -> Result<Annotation> 
     let photo = photo_name(Path::new(picture));
     let is_test = is_for_testing(&place.file, true);
     Ok(Annotation {
+        mesh: None,
         place: place.clone(),
         points: IBUG.iter().map(|&i| Point::new(numbers[2 * i], numbers[2 * i + 1])).collect(),
         relative: false,
