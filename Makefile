@@ -127,8 +127,8 @@ deb:
 wheel:
 	@$(MAKE) --no-print-directory setup PACKAGES="python3-venv"
 	test -x target/venv/wheel/bin/auditwheel || { $(PYTHON) -m venv target/venv/wheel && \
-		target/venv/wheel/bin/pip install --quiet 'maturin>=1.9,<2' ziglang auditwheel; }
-	PATH="$(CURDIR)/target/venv/wheel/bin:$$PATH" maturin build --release --compatibility manylinux2014 \
+		target/venv/wheel/bin/pip install --quiet 'maturin>=1.16,<2' ziglang auditwheel; }
+	PATH="$(CURDIR)/target/venv/wheel/bin:$$PATH" maturin build --release --compression-level 9 --compatibility manylinux2014 \
 		--manifest-path python/Cargo.toml --out target/wheels -- -C linker="$(CURDIR)/python/zig-linker.sh"
 	target/venv/wheel/bin/auditwheel show $$(ls -t target/wheels/*.whl | head -1) | tee target/wheels/audit
 	grep -q '"manylinux_2_17_' target/wheels/audit

@@ -42,8 +42,8 @@ def draw(frame: NDArray[uint8], faces: Iterable[Face], *, bgr: bool = False) -> 
     line_color, point_color = (color[::-1] if bgr else color for color in (_CONTOUR, _POINT))
     for face in faces:
         size = max(face.box[2:])
-        for start, end, closed in _native.contours(face.scheme):
-            line = face.points[start:end]
+        for indices, closed in _native.contours(face.scheme):
+            line = face.points[indices]
             for a, b in zip(line, numpy.roll(line, -1, axis=0) if closed else line[1:]):
                 _stroke(picture, a, b, max(size / 500, 0.5), line_color)
         for point in face.points:

@@ -32,6 +32,34 @@ class Pose(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
+class Head:
+    """Where a head is. The camera is at the origin; x is to the picture's right, y downwards, z away from the camera."""
+
+    position: tuple[float, float, float]
+    """The nose's root in millimetres, for an adult's head of mean size."""
+    rotation: Pose
+    """How the head is turned in the camera's axes."""
+    fov: float
+    """The camera's horizontal field of view in degrees, which this holds for."""
+
+
+@dataclass(slots=True, eq=False)
+class Gaze:
+    """Where the eyes look; the picture's left eye comes first."""
+
+    eyes: NDArray[float32]
+    """Shape (2, 3): unit vectors in the camera's axes, as `Head` has them. z is -1 for an eye that looks straight back
+    along the camera's axis."""
+    in_head: NDArray[float32]
+    """Shape (2, 3): the same in the head's axes. z is -1 for an eye that looks where the nose points."""
+    angles: tuple[float, float]
+    """How far the mean direction points to the right and downwards, in radians: OpenFace's gaze_angle_x and
+    gaze_angle_y."""
+    closed: tuple[bool, bool]
+    """Whether each eye is closed; its direction then means nothing."""
+
+
+@dataclass(slots=True, eq=False)
 class Face:
     """A face in a picture."""
 
@@ -45,15 +73,25 @@ class Face:
     """The landmarks in pixels: shape (n, 2), each row x and y. The built-in model has the 68 points of 300-W: 0-16 jaw,
     17-26 brows, 27-35 nose, 36-41 left eye, 42-47 right eye, 48-67 lips."""
     scheme: str
-    """Which landmark is which: "ibug68" (300-W's), "imm58" or "nose"."""
+    """Which landmark is which: "ibug68" (300-W's), "mesh478" (MediaPipe's), "imm58" or "nose"."""
     pose: Pose | None = None
-    """Which way the head is turned; None for schemes other than "ibug68", as for the following."""
+    """Which way the head is turned; None for schemes other than "ibug68" and "mesh478", as for the following."""
     eyes: tuple[float, float] | None = None
     """Height / width of the eye on the left and on the right of the picture: about 0.3 when open."""
     blink: bool | None = None
     """Whether both eyes are closed: their mean is below 0.2."""
     mouth: float | None = None
     """The gap between the inner lips / the mouth's width: 0 when closed."""
+    head: Head | None = None
+    """Where the head is in space."""
+    gaze: Gaze | None = None
+    """Where the eyes look; None for models without irises, as for the following."""
+    depths: NDArray[float32] | None = None
+    """Shape (n,): how far each point is behind the face's middle, in pixels. Negative is nearer."""
+    sigmas: NDArray[float32] | None = None
+    """Shape (n,): how far off each point may be, in pixels, as far as the model knows."""
+    blendshapes: dict[str, float] | None = None
+    """The shares of MediaPipe's 52 blendshapes, 0 to 1, by name: ARKit's without tongueOut, and "_neutral"."""
 
     def __repr__(self) -> str:
         left, top, width, height = self.box
@@ -64,12 +102,20 @@ class Face:
 
 
 def _face(found: _native._Found) -> Face:
-    number, score, box, points, scheme, measured = found
+    number, score, box, points, scheme, (depths, sigmas, shares), measured, placed, gazing = found
     left, top, width, height = box
     face = Face(number, score, (left, top, width, height), points, scheme)
     if measured is not None:
         pose, (left_eye, right_eye), face.blink, face.mouth = measured
         face.pose, face.eyes = Pose(*pose), (left_eye, right_eye)
+    if placed is not None:
+        fov, (x, y, z), rotation = placed
+        face.head = Head((x, y, z), Pose(*rotation), fov)
+    if gazing is not None:
+        eyes, in_head, (left_closed, right_closed), (right, down) = gazing
+        face.gaze = Gaze(eyes, in_head, (right, down), (left_closed, right_closed))
+    face.depths, face.sigmas = (values if len(values) else None for values in (depths, sigmas))
+    face.blendshapes = dict(zip(_native.BLENDSHAPES, shares)) if shares else None
     return face
 
 
@@ -80,7 +126,8 @@ class Tracker:
     of one tracker wait for one another.
 
     Args:
-        model: "compact" (68 points), or the path of a landmark model that facemark-train has exported.
+        model: "compact" (68 points), "mesh" (MediaPipe's 478, with depths, irises and blendshapes), or the path of a landmark
+            model that facemark-train has exported.
         max_faces: How many faces to follow at most; None for all.
         smooth: How much to smooth the landmarks over time: "off", "low" (hardly any lag) or "high" (for still faces).
         detector: "face", or the path of a face detector that facemark-train has exported.
@@ -89,6 +136,8 @@ class Tracker:
         redetect_every: While all known faces are in view, new ones are looked for once in this many frames.
         threads: How many threads the nets may use; 1 is best for the built-in models.
         pixel_aspect: A pixel's width / height, 0.25 to 4.
+        fov: What the camera sees from left to right in degrees, 1 to 179. A head's place in space depends on it.
+        as_68: Whether a model of MediaPipe's 478 points gives 300-W's 68 in their place.
 
     Raises:
         ValueError: For a value that is not allowed, and for a file that is not a model of ours.
@@ -106,6 +155,8 @@ class Tracker:
         redetect_every: int = 10,
         threads: int = 1,
         pixel_aspect: float = 1.0,
+        fov: float = 60.0,
+        as_68: bool = False,
     ) -> None:
         self._tracker = _native.Tracker(
             model=model,
@@ -116,6 +167,8 @@ class Tracker:
             redetect_every=redetect_every,
             threads=threads,
             pixel_aspect=pixel_aspect,
+            fov=fov,
+            as_68=as_68,
         )
 
     def track(self, frame: NDArray[uint8], time: float, *, bgr: bool = False) -> list[Face]:

@@ -1,8 +1,9 @@
 //! The module `facemark._native`: what the Python package `facemark` takes from the library. The package's own files
 //! wrap it, and document it for users.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use facemark::Model;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -22,6 +23,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("BLENDSHAPES", facemark::face::BLENDSHAPES.to_vec())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }
@@ -37,15 +39,30 @@ fn to_python(error: &facemark::Error) -> PyErr {
     }
 }
 
-/// The file of a model; `None` for the built-in one, which is called `built_in`.
-fn model_file(model: PathBuf, built_in: &str) -> PyResult<Option<PathBuf>> {
-    let is_file = model.components().count() > 1 || model.extension().is_some_and(|end| end == "onnx");
-    if is_file {
-        return Ok(Some(model));
+/// The landmark model of this name or in this file.
+fn landmark_model(model: PathBuf) -> PyResult<Model> {
+    match model.to_str() {
+        _ if is_file(&model) => Ok(Model::File(model)),
+        Some(models::COMPACT) => Ok(Model::Compact),
+        Some(models::MESH) => Ok(Model::Mesh),
+        _ => Err(unknown(&model, "\"compact\", \"mesh\"")),
     }
-    if model.as_os_str() == built_in {
-        return Ok(None);
+}
+
+/// The detector's file; `None` for the built-in one.
+fn detector(model: PathBuf) -> PyResult<Option<PathBuf>> {
+    match model.to_str() {
+        _ if is_file(&model) => Ok(Some(model)),
+        Some(models::FACE) => Ok(None),
+        _ => Err(unknown(&model, "\"face\"")),
     }
-    let message = format!("unknown model {model:?}; it has to be {built_in:?} or the path of an .onnx file");
-    Err(PyValueError::new_err(message))
+}
+
+fn is_file(model: &Path) -> bool {
+    model.components().count() > 1 || model.extension().is_some_and(|end| end == "onnx")
+}
+
+fn unknown(model: &Path, known: &str) -> PyErr {
+    let message = format!("unknown model {model:?}; it has to be {known} or the path of an .onnx file");
+    PyValueError::new_err(message)
 }

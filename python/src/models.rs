@@ -1,7 +1,7 @@
 //! What the built-in models and the landmark schemes say about themselves.
 
 use facemark::Scheme;
-use facemark::onnx::spec::Spec;
+use facemark::onnx::spec::{RESEARCH_ONLY, Spec, TERMS};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -10,13 +10,15 @@ use crate::to_python;
 
 /// The names under which the built-in models are chosen.
 pub const COMPACT: &str = "compact";
+/// The mesh's.
+pub const MESH: &str = "mesh";
 /// The detector's.
 pub const FACE: &str = "face";
 
 /// A dictionary for each built-in model.
 #[pyfunction]
 pub fn models(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
-    [(COMPACT, facemark::models::COMPACT), (FACE, facemark::models::FACE)]
+    [(COMPACT, facemark::models::COMPACT), (MESH, facemark::models::MESH), (FACE, facemark::models::FACE)]
         .into_iter()
         .map(|(name, bytes)| {
             let model = PyDict::new(py);
@@ -36,20 +38,17 @@ pub fn models(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
             model.set_item("input", (width, height))?;
             model.set_item("bytes", bytes.len())?;
             model.set_item("error", training.get("test"))?;
+            model.set_item("terms", training.get(TERMS).map_or(RESEARCH_ONLY, String::as_str))?;
             Ok(model)
         })
         .collect()
 }
 
-/// The contours of a scheme: for each the index of its first point, the one after its last, and whether it is closed.
+/// The contours of a scheme: for each its points' indices in the line's order, and whether it is closed.
 #[pyfunction]
-pub fn contours(scheme: &str) -> PyResult<Vec<(usize, usize, bool)>> {
+pub fn contours(scheme: &str) -> PyResult<Vec<(Vec<usize>, bool)>> {
     let Some(scheme) = Scheme::from_name(scheme) else {
         return Err(PyValueError::new_err(format!("there is no landmark scheme {scheme:?}")));
     };
-    Ok(scheme
-        .contours()
-        .iter()
-        .map(|contour| (contour.points.start, contour.points.end, contour.closed))
-        .collect())
+    Ok(scheme.contours().iter().map(|contour| (contour.points.to_vec(), contour.closed)).collect())
 }

@@ -70,7 +70,7 @@ def test_other_frames_are_refused_with_what_was_expected(frame, make, error, wor
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"model": "compat"}, ValueError, 'unknown model "compat"; it has to be "compact" or'),
+        ({"model": "compat"}, ValueError, 'unknown model "compat"; it has to be "compact", "mesh" or'),
         ({"model": "face.onnx"}, OSError, "cannot read the model face.onnx"),
         ({"model": __file__}, ValueError, "test_frames.py"),
         ({"detector": "compact"}, ValueError, 'it has to be "face"'),
@@ -139,9 +139,10 @@ def test_faces_can_be_pickled_and_copied(frame):
 
 
 def test_models_and_version_are_told():
-    compact, face = facemark.models()
+    compact, mesh, face = facemark.models()
     assert (compact["name"], compact["points"], compact["input"]) == ("compact", 68, (112, 112))
-    assert face["name"] == "face" and face["finds"] == "faces"
+    assert (mesh["name"], mesh["points"]) == ("mesh", 478) and mesh["terms"].startswith("any use")
+    assert face["name"] == "face" and face["finds"] == "faces" and compact["terms"] == "research only"
     assert facemark.__version__.count(".") == 2
 
 

@@ -29,21 +29,33 @@ def table(program, tmp_path_factory):
 def test_columns_are_openfaces_in_its_order(table):
     indices = [OPENFACE.index(name) for name in table.columns]
     assert indices == sorted(indices) and len(set(indices)) == len(indices)
-    assert len(table.columns) == 5 + 3 + 2 * 68
+    assert len(table.columns) == 5 + 8 + 6 + 2 * 68
     whole = ["frame", "face_id", "success"]
     assert all(table[name].dtype == (numpy.int64 if name in whole else numpy.float64) for name in table)
 
 
 def test_each_column_has_what_openface_documents(table, program):
-    lines = [json.loads(line) for line in program("annotate", CLIP, "--jsonl", "-", "--measures").splitlines()]
+    same = ("--model", "mesh", "--points", "68", "--fov", "65.24", "--measures")
+    lines = [json.loads(line) for line in program("annotate", CLIP, "--jsonl", "-", *same).splitlines()]
     faces = [line["faces"][0] for line in lines]
     assert list(table["frame"]) == list(range(1, 121)), "frames count from 1"
     assert (table["face_id"] == 0).all() and (table["success"] == 1).all()
     assert numpy.allclose(table["timestamp"], [line["time"] for line in lines], atol=0.00051), "seconds"
     assert numpy.allclose(table["confidence"], [face["score"] for face in faces], atol=0.0056)
     for name, angle in (("pose_Rx", "pitch"), ("pose_Ry", "yaw"), ("pose_Rz", "roll")):
-        expected = numpy.radians([face["pose"][angle] for face in faces])
+        expected = numpy.radians([face["head"][angle] for face in faces])
         assert numpy.allclose(table[name], expected, atol=0.0007), "radians"
+    for axis in "xyz":
+        expected = [face["head"][axis] for face in faces]
+        assert numpy.allclose(table[f"pose_T{axis}"], expected, atol=0.11), "millimetres"
+    assert table["pose_Tz"].between(200, 3000).all(), "in front of the camera"
+    for eye, side in enumerate(("left", "right")):
+        expected = numpy.array([face["gaze"][side] for face in faces])
+        columns = table[[f"gaze_{eye}_{axis}" for axis in "xyz"]]
+        assert numpy.allclose(columns, expected, atol=0.00006), "unit vectors"
+    both = sum(table[[f"gaze_{eye}_{axis}" for axis in "xyz"]].to_numpy() for eye in (0, 1))
+    assert numpy.allclose(table["gaze_angle_x"], numpy.arctan2(both[:, 0], -both[:, 2]), atol=0.0006), "radians"
+    assert numpy.allclose(table["gaze_angle_y"], numpy.arctan2(both[:, 1], -both[:, 2]), atol=0.0006), "radians"
     points = numpy.array([face["points"] for face in faces])
     for axis, name in enumerate("xy"):
         columns = table[[f"{name}_{i}" for i in range(68)]]
