@@ -52,7 +52,7 @@ pub struct Options {
     /// Whether to give the 68 landmarks of 300-W in place of a mesh, for programs that know no others. Landmarks of
     /// other schemes stay as they are. Default: false.
     pub as_68: bool,
-    /// Whether to compute [`Measures`], if the scheme [has](Measures::has) them. Default: false.
+    /// Whether to compute [`Measures`](crate::Measures), if the scheme [has](crate::Measures::has) them. Default: false.
     pub measures: bool,
     /// The horizontal field of view of the camera in degrees, for where heads are in space. Default: 60, about that of a
     /// webcam.
