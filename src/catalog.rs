@@ -20,7 +20,7 @@ pub const DEFAULT: &str = "compact";
 pub const DETECTOR: &str = "face";
 
 /// In the binary itself, so that it runs from any folder.
-const BUILT_IN: [(&str, &[u8]); 8] = [
+static BUILT_IN: [(&str, &[u8]); 8] = [
     ("compact", models::COMPACT),
     ("mesh", models::MESH),
     ("large", include_bytes!("../models/large.onnx")),
