@@ -39,8 +39,10 @@ fn merged_ranges_are_what_one_run_makes() {
     let (film, list, out) =
         (text(&bench.path("film.mp4")), text(&bench.path("list")), text(&bench.path("out")));
     let data = ["--jsonl", &out, "--csv", &out];
+    // It is sure of the rendered heads, whichever way they turn.
+    let detector = ["--detector", "face-research"];
     let split = ["annotate", "--list", &list, "--split", "6s", "--shard"];
-    let run = |shard| facemark([&split[..], &[shard], &data].concat());
+    let run = |shard| facemark([&split[..], &[shard], &data, &detector].concat());
     assert_eq!(run("0/2").code, 0);
     let merge = facemark(["merge", &out]);
     assert!(merge.code == 3 && merge.stderr.contains("ranges these are missing"), "{merge:?}");
@@ -48,7 +50,8 @@ fn merged_ranges_are_what_one_run_makes() {
     let merge = facemark(["merge", &out]);
     assert_eq!(merge.code, 0, "{merge:?}");
     let (one, table) = (text(&bench.path("one.jsonl")), text(&bench.path("one.csv")));
-    assert_eq!(facemark(["annotate", &film, "--jsonl", &one, "--csv", &table]).code, 0);
+    let single = ["annotate", &film, "--jsonl", &one, "--csv", &table];
+    assert_eq!(facemark([&single[..], &detector].concat()).code, 0);
     let (whole, merged) = (records(Path::new(&one)), records(&bench.path("out/film.jsonl")));
     for key in ["frame", "time", "file"] {
         let of = |records: &[Value]| records.iter().map(|record| record[key].clone()).collect::<Vec<_>>();
@@ -56,12 +59,8 @@ fn merged_ranges_are_what_one_run_makes() {
     }
     assert!(ids(&whole)[100].len() == 2, "two faces are in view");
     assert_eq!(ids(&merged), ids(&whole));
-    // A face that the detector doubts is looked at in other frames after a cut than before.
-    let (merged_landmarks, landmarks) = (landmarks(&merged), landmarks(&whole));
-    let offs = landmarks.chunks(1).zip(merged_landmarks.chunks(1)).map(|(a, b)| distance(a, b));
-    let off = offs.clone().fold(0.0, f64::max);
-    let n_off = offs.filter(|&off| off > 0.5).count();
-    assert!(off <= 1.0 && 50 * n_off <= landmarks.len(), "{n_off} of {}, {off} px", landmarks.len());
+    let off = distance(&landmarks(&merged), &landmarks(&whole));
+    assert!(off <= 0.5, "{off} px");
     let columns = |path: &Path| -> Vec<String> {
         let rows = fs::read_to_string(path).unwrap();
         rows.lines().map(|row| row.split(',').take(3).collect::<Vec<_>>().join(",")).collect()
