@@ -31,9 +31,9 @@ impl Measures {
     /// The measures of these landmarks as this camera sees them. `None` for a scheme that [cannot be measured](Self::has), and if
     /// there are too few landmarks, or some that are not finite or coincide so that a measure is undefined.
     pub fn of(landmarks: &[Point], scheme: Scheme, camera: &Camera) -> Option<Self> {
-        let place = Place::of(landmarks, scheme, camera);
         let gaze = Gaze::of(landmarks, scheme, camera);
         let landmarks = mesh::ibug68(landmarks, scheme)?;
+        let place = Place::of(&landmarks, Scheme::Ibug68, camera);
         let pose = Pose::of(&landmarks, Scheme::Ibug68)?;
         let eyes = [eye(landmarks.get(36..42)?), eye(landmarks.get(42..48)?)];
         // Upper and lower inner lip in the middle; inner corners.
