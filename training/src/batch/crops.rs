@@ -10,10 +10,11 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::eyelids;
-use super::masks::{Mask, put_on};
+use super::masks::put_on;
 use super::pixels::spoil;
 use super::regions::{elsewhere, jittered, symmetric};
 use crate::dataset::Sample;
+use crate::dataset::mask::Mask;
 use crate::dataset::sample::outermost;
 use crate::recipe::Augment;
 

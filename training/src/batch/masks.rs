@@ -2,22 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use facemark::geometry::{Affine, Point};
-use image::GrayAlphaImage;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use super::crops::Example;
 use super::regions::symmetric;
+use crate::dataset::mask::Mask;
 use crate::recipe::Augment;
-
-/// A picture of a mask.
-pub struct Mask {
-    picture: GrayAlphaImage,
-    /// The pixels where its upper left, middle and right and its lower left, middle and right belong.
-    anchors: [Point; 6],
-}
 
 /// Where the anchors belong: points of the mesh on the outline below the ears, the bridge of the nose, the outline at the
 /// jaw's corners, and the chin.
@@ -30,27 +23,7 @@ const ALIKE: f32 = 0.2;
 /// # Errors
 /// If they are wanted and cannot be read.
 pub fn of(data: &Path, how: &Augment) -> Result<Vec<Mask>> {
-    if how.mask > 0.0 { read(&data.join("masks")) } else { Ok(Vec::new()) }
-}
-
-/// Reads the masks in a folder, which its table `anchors.csv` names: `file,ax,ay,bx,by` and so on as far as `fy`.
-///
-/// # Errors
-/// If the table or a picture cannot be read.
-fn read(folder: &Path) -> Result<Vec<Mask>> {
-    let table = folder.join("anchors.csv");
-    let unreadable = || format!("cannot read the masks' table {}", table.display());
-    let mut reader = csv::Reader::from_path(&table).with_context(unreadable)?;
-    let mut masks = Vec::new();
-    for record in reader.deserialize() {
-        let (file, numbers): (String, [f32; 12]) = record.with_context(unreadable)?;
-        let path = folder.join(&file);
-        let picture = image::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let anchors = std::array::from_fn(|i| Point::new(numbers[2 * i], numbers[2 * i + 1]));
-        masks.push(Mask { picture: picture.into_luma_alpha8(), anchors });
-    }
-    ensure!(!masks.is_empty(), "{} names no mask", table.display());
-    Ok(masks)
+    if how.mask > 0.0 { Mask::read(data) } else { Ok(Vec::new()) }
 }
 
 /// Puts a mask on the face of a crop, one for a head turned as far if there is one.
@@ -82,28 +55,6 @@ fn turn([a, b, c, ..]: &[Point; 6]) -> f32 {
     (b.x - a.x) / (c.x - a.x)
 }
 
-impl Mask {
-    /// Grey level and opacity, 0 to 1, between the four nearest pixels; `None` outside.
-    fn at(&self, p: Point) -> Option<[f32; 2]> {
-        let (x, y) = (p.x.floor(), p.y.floor());
-        let (w, h) = self.picture.dimensions();
-        let inside = x >= 0.0 && y >= 0.0 && x + 1.0 < w as f32 && y + 1.0 < h as f32;
-        if !inside {
-            return None;
-        }
-        let (u, v) = (p.x - x, p.y - y);
-        let mut sum = [0.0; 2];
-        for (dx, dy, weight) in
-            [(0, 0, (1.0 - u) * (1.0 - v)), (1, 0, u * (1.0 - v)), (0, 1, (1.0 - u) * v), (1, 1, u * v)]
-        {
-            let [grey, alpha] = self.picture.get_pixel(x as u32 + dx, y as u32 + dy).0.map(f32::from);
-            sum[0] += weight * grey;
-            sum[1] += weight * alpha / 255.0;
-        }
-        Some(sum)
-    }
-}
-
 /// The affine map that takes four points nearest to four others; `None` if they lie in a line.
 fn affine(from: [Point; 4], to: [Point; 4]) -> Option<Affine> {
     let mean = |points: &[Point; 4]| facemark::geometry::mean(points);
@@ -126,7 +77,7 @@ fn affine(from: [Point; 4], to: [Point; 4]) -> Option<Affine> {
 
 #[cfg(test)]
 mod tests {
-    use image::LumaA;
+    use image::{GrayAlphaImage, LumaA};
     use rand::SeedableRng;
 
     use super::*;
@@ -164,11 +115,5 @@ mod tests {
         let mut crop = crop();
         put_on(&[mask(10.0)], &mut crop, 100, &mut StdRng::seed_from_u64(1));
         assert!(crop.pixels.iter().all(|&pixel| pixel == 200));
-    }
-
-    #[test]
-    fn a_folder_without_a_table_is_named() {
-        let error = read(Path::new("nowhere")).err().expect("there is none");
-        assert!(format!("{error:#}").contains("nowhere/anchors.csv"), "{error:#}");
     }
 }

@@ -9,6 +9,7 @@ pub mod check;
 mod face_box;
 pub mod formats;
 pub mod load;
+pub mod mask;
 pub mod photos;
 mod picture;
 pub mod sample;

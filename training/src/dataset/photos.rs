@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use facemark::Plane;
@@ -11,11 +12,11 @@ use facemark::face::{Scheme, mesh};
 use facemark::geometry::{Affine, Point, Region};
 use rayon::iter::Either;
 use rayon::prelude::*;
-use serde::Deserialize;
 
 use super::boxes;
 use super::face_box::{self, FaceBox, Habit};
 use super::formats::{ibug, open};
+use super::mask::Mask;
 use super::picture;
 use super::split::{Part, is_for_testing, photo_name};
 
@@ -67,17 +68,7 @@ pub struct Pictures {
     /// Pictures without any.
     pub plain: Vec<Photo>,
     /// Masks that people wear.
-    pub masks: Vec<Mask>,
-}
-
-/// A picture of a mask.
-pub struct Mask {
-    /// Its luma …
-    pub luma: Plane,
-    /// … and how opaque it is.
-    pub alpha: Plane,
-    /// Its upper corners, left and right, and the middle of its lower edge, in its pixels.
-    pub anchors: [Point; 3],
+    pub masks: Arc<[Mask]>,
 }
 
 /// The boxes in one photo.
@@ -206,40 +197,6 @@ pub fn load_plain(folder: &Path) -> Result<Vec<Photo>> {
         Ok(Photo { name, luma, faces: Vec::new(), points: Vec::new(), part: Part::Training })
     };
     files.into_par_iter().map(read).collect()
-}
-
-/// A line of `anchors.csv`: three anchors along a mask's upper edge, three along its lower one.
-#[derive(Deserialize)]
-struct Anchors {
-    file: String,
-    ax: f32,
-    ay: f32,
-    cx: f32,
-    cy: f32,
-    ex: f32,
-    ey: f32,
-}
-
-/// The masks in a folder's `masks`, if it has one.
-pub fn load_masks(folder: &Path) -> Result<Vec<Mask>> {
-    let folder = folder.join("masks");
-    let list = folder.join("anchors.csv");
-    if !list.is_file() {
-        return Ok(Vec::new());
-    }
-    let unreadable = || format!("cannot read the masks {}", list.display());
-    let mask = |line: csv::Result<Anchors>| {
-        let Anchors { file, ax, ay, cx, cy, ex, ey } = line.with_context(unreadable)?;
-        let picture =
-            image::open(folder.join(&file)).with_context(|| format!("cannot read the mask {file}"))?;
-        let pixels = picture.into_luma_alpha8();
-        let (width, height) = (pixels.width() as usize, pixels.height() as usize);
-        let plane =
-            |channel: usize| Plane::new(width, height, pixels.pixels().map(|p| p.0[channel]).collect());
-        let anchors = [Point::new(ax, ay), Point::new(cx, cy), Point::new(ex, ey)];
-        Ok(Mask { luma: plane(0)?, alpha: plane(1)?, anchors })
-    };
-    csv::Reader::from_path(&list).with_context(unreadable)?.deserialize().map(mask).collect()
 }
 
 fn detected(region: Region) -> KnownFace {

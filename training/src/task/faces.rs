@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use super::{Task, Validation};
 use crate::batch::scene::{self, Scene};
 use crate::batch::{self, Batch, Numbers, targets};
+use crate::dataset::mask::Mask;
 use crate::dataset::photos::{self, Photo, Pictures};
 use crate::dataset::{Part, Source};
 use crate::loss::focal::Focal;
@@ -57,9 +58,9 @@ impl Faces {
         let (width, height) = SIZE;
         let spec = ModelSpec { width, height, ..recipe.net.spec(recipe.framing) };
         let plain = data.plain.as_deref().map_or_else(|| Ok(Vec::new()), photos::load_plain)?;
-        let training = Pictures { photos: training, plain, masks: photos::load_masks(&data.path)? };
-        let held_out =
-            Pictures { photos: held_out, masks: photos::load_masks(&data.path)?, plain: Vec::new() };
+        let masks: Arc<[Mask]> = Mask::read_any(&data.path)?.into();
+        let training = Pictures { photos: training, plain, masks: masks.clone() };
+        let held_out = Pictures { photos: held_out, plain: Vec::new(), masks };
         // A fixed seed: runs with other seeds are compared on the same pictures.
         let make = |i: usize| {
             scene::paste(&held_out, i, &spec, &recipe.augment, &mut StdRng::seed_from_u64(i as u64))

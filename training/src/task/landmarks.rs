@@ -11,9 +11,10 @@ use facemark::onnx::spec::ModelSpec;
 use rand::rngs::StdRng;
 
 use super::{Task, Validation};
-use crate::batch::masks::{self, Mask};
+use crate::batch::masks;
 use crate::batch::regions::whole_photo;
 use crate::batch::{self, Batch, Numbers, crops};
+use crate::dataset::mask::Mask;
 use crate::dataset::{self, Sample, Source};
 use crate::loss::landmark_loss;
 use crate::metrics::{FaceError, Summary};

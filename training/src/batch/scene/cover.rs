@@ -2,7 +2,6 @@
 
 use std::f32::consts::TAU;
 
-use facemark::Plane;
 use facemark::geometry::{Affine, Point, Region, mean};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -11,7 +10,8 @@ use super::area::Area;
 use super::canvas::Canvas;
 use super::{any, part_of, plain_part};
 use crate::batch::regions::symmetric;
-use crate::dataset::photos::{Mask, Photo, Pictures};
+use crate::dataset::mask::Mask;
+use crate::dataset::photos::{Photo, Pictures};
 use crate::polygon::is_inside;
 
 /// Of faces that something covers, the share with a mask …
@@ -45,7 +45,7 @@ impl<'a> Canvas<'a> {
             if !self.shows_eyes(&target) || way >= MASKED + SHADED {
                 self.patch(&pictures.photos, &target, rng);
             } else if way < MASKED {
-                match pictures.masks.as_slice() {
+                match &*pictures.masks {
                     masks if !masks.is_empty() && rng.random::<f32>() < PICTURED => {
                         self.wear(&masks[rng.random_range(0..masks.len())], &target, rng);
                     }
@@ -119,22 +119,17 @@ impl<'a> Canvas<'a> {
         let chin =
             Point::new(points[8].x * 1.05 - points[30].x * 0.05, points[8].y * 1.05 - points[30].y * 0.05);
         let on_face = [near(points[1]), near(points[15]), near(chin)];
-        let to_mask = affine(on_face, mask.anchors);
+        let [left, _, right, _, low, _] = mask.anchors;
+        let to_mask = affine(on_face, [left, right, low]);
         let light = 0.4 + 0.8 * rng.random::<f32>();
-        let (width, height) = (mask.luma.width() as f32, mask.luma.height() as f32);
+        let (width, height) = mask.picture.dimensions();
+        let (width, height) = (width as f32, height as f32);
         let to_canvas = to_mask.inverse();
         let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)]
             .map(|(x, y)| to_canvas.apply(Point::new(x, y)));
-        let at =
-            |plane: &Plane, p: Point| f32::from(plane.data()[p.y as usize * plane.width() + p.x as usize]);
         self.paint(&corners, |p| {
-            let p = to_mask.apply(p);
-            let inside = (0.0..width).contains(&p.x) && (0.0..height).contains(&p.y);
-            if inside {
-                (at(&mask.alpha, p) / 255.0, (light * at(&mask.luma, p)).min(255.0))
-            } else {
-                (0.0, 0.0)
-            }
+            let [grey, alpha] = mask.at(to_mask.apply(p)).unwrap_or_default();
+            (alpha, (light * grey).min(255.0))
         });
     }
 
