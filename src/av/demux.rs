@@ -9,7 +9,7 @@ use anyhow::Result;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::format::stream::{Disposition, Stream};
-use ffmpeg_next::{Packet, media, packet::Ref as _};
+use ffmpeg_next::{Packet, Rational, media, packet::Ref as _};
 
 use super::foreign;
 use crate::error::{Blame, Fault};
@@ -134,16 +134,32 @@ fn open_plain(path: &Path) -> Result<File> {
     File::open(path).blame(Fault::Input, || format!("cannot open {shown}"))
 }
 
+/// A file's first bytes; none if it cannot be read.
+fn head(path: &Path) -> Vec<u8> {
+    let mut head = Vec::new();
+    // A file that cannot be read is reported when it is opened.
+    let _ = File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
+    head
+}
+
+fn is_text(head: &[u8]) -> bool {
+    let is_usual = |byte: u8| byte >= b' ' && byte != 127 || matches!(byte, b'\t' | b'\n' | b'\r' | 12 | 27);
+    head.iter().all(|&byte| is_usual(byte))
+}
+
+/// Whether a file is plain text, judging by its first bytes.
+pub fn holds_text(path: &Path) -> bool {
+    let head = head(path);
+    !head.is_empty() && is_text(&head)
+}
+
 /// Why libav rejects a file, judging by its first bytes.
 fn why_not_media(path: &Path, error: ffmpeg::Error) -> String {
-    let mut head = [0; 512];
-    let read = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
-    let head = &head[..read];
+    let head = head(path);
     if head.starts_with(b"#EXTM3U") || head.starts_with(b"ffconcat") || head.starts_with(b"v=0") {
         return "is a playlist, not a video; give the files that it lists".into();
     }
-    if head.iter().all(|&byte| byte >= b' ' && byte != 127 || matches!(byte, b'\t' | b'\n' | b'\r' | 12 | 27))
-    {
+    if is_text(&head) {
         return "is text, not a video, whatever its name says".into();
     }
     if head.get(4..8) == Some(b"ftyp") {
@@ -151,3 +167,13 @@ fn why_not_media(path: &Path, error: ffmpeg::Error) -> String {
     }
     format!("no video format that libav knows ({error}); convert it to MP4 or Matroska")
 }
+
+/// Frames per second, if the file says so: on average, or else of the finest step between two. FFmpeg 7.1 takes the ticks of a
+/// DV file for frames, 60,000 a second, so an average that no camera reaches does not count.
+pub fn frame_rate(stream: &Stream) -> Option<Rational> {
+    let is_usual = |rate: &Rational| rate.0 > 0 && rate.1 > 0 && f64::from(*rate) <= MAX_FRAME_RATE;
+    [stream.avg_frame_rate(), stream.rate()].into_iter().find(is_usual)
+}
+
+/// Ten times what the quickest of phones record.
+const MAX_FRAME_RATE: f64 = 10_000.0;

@@ -7,8 +7,9 @@ use std::ptr::{null, null_mut};
 use anyhow::Result;
 use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::format::stream::{Stream, StreamMut};
-use ffmpeg_next::{Rescale as _, ffi};
+use ffmpeg_next::{Rational, Rescale as _, ffi};
 
+use super::demux::frame_rate;
 use super::reader::MICROSECONDS;
 use crate::error::{Blame, Fault};
 
@@ -31,7 +32,7 @@ const TIMECODE: &CStr = c"timecode";
 
 /// Copies a stream's metadata: language, title, default or forced, pixel aspect. `recoded` if it is re-encoded.
 pub(crate) fn describe(out: &mut StreamMut, stream: &Stream, recoded: bool) {
-    out.set_avg_frame_rate(stream.avg_frame_rate());
+    out.set_avg_frame_rate(frame_rate(stream).unwrap_or(Rational(0, 1)));
     // The pixel aspect of the re-encoded stream may differ, if the pictures were turned.
     // SAFETY: both streams belong to open contexts; the dictionary of the output is its own copy.
     unsafe {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::images::is_picture;
+use crate::av::demux::holds_text;
 use crate::av::foreign;
 use crate::error::{Blame, Fault};
 
@@ -16,6 +17,8 @@ const VIDEOS: [&str; 54] = [
     "mk3d", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nut", "obu", "ogm",
     "ogv", "qt", "rm", "rmvb", "tod", "trp", "ts", "vob", "webm", "wmv", "y4m",
 ];
+/// Those that text files have, too: the IMM face database's annotations, TypeScript, and Go's modules.
+const SHARED: [&str; 3] = ["asf", "ts", "mod"];
 /// Prefix of the files that macOS puts next to each file on foreign disks; they are never useful.
 const APPLE: &str = "._";
 
@@ -31,7 +34,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Groups a folder's files by their extensions; opens none.
+    /// Groups a folder's files by their extensions. Opens only those that may be videos or text.
     ///
     /// # Errors
     /// [`Fault::Input`] if the folder cannot be read.
@@ -52,7 +55,7 @@ impl Folder {
                 found.others.push(path.join(""));
             } else if foreign::ENDINGS.contains(&&*ending) {
                 found.others.push(path);
-            } else if VIDEOS.contains(&&*ending) {
+            } else if VIDEOS.contains(&&*ending) && !(SHARED.contains(&&*ending) && holds_text(&path)) {
                 found.videos.push(path);
             } else if is_picture(&path) {
                 found.pictures.push(path);
@@ -96,12 +99,14 @@ mod tests {
         {
             fs::write(path(name), "").unwrap();
         }
+        fs::write(path("01-1m.asf"), "# annotation\n58\n").unwrap();
+        fs::write(path("w.asf"), [0x30, 0x26, 0xb2, 0x75]).unwrap();
         fs::create_dir(path("c.mp4")).unwrap();
         let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect::<Vec<_>>();
         let found = Folder::read(folder.path()).unwrap();
-        assert_eq!(found.videos, paths(&["a.ogv", "b.VOB", "z.h264"]));
+        assert_eq!(found.videos, paths(&["a.ogv", "b.VOB", "w.asf", "z.h264"]));
         assert_eq!(found.pictures, paths(&["p.webp", "q.TIF"]));
-        assert_eq!(found.others, paths(&["bare", "c.mp4/", "n.txt", "x.heic"]));
+        assert_eq!(found.others, paths(&["01-1m.asf", "bare", "c.mp4/", "n.txt", "x.heic"]));
         assert_eq!(Fault::of(&Folder::read(&path("nowhere")).unwrap_err()), Fault::Input);
     }
 }

@@ -15,6 +15,7 @@ use super::{Part, Source, SourceInfo};
 use crate::av::convert::{self, Converter};
 use crate::av::damage::Damage;
 use crate::av::deinterlace::Deinterlacer;
+use crate::av::demux::frame_rate;
 use crate::av::fields;
 use crate::av::orient::Orientation;
 use crate::av::reader::{MICROSECONDS, Reader};
@@ -186,7 +187,7 @@ impl VideoSource {
         let Some(stream) = self.reader.input().stream(self.reader.video()) else { return };
         self.orientation = orientation(&stream, &self.raw);
         let size = self.orientation.turn(self.raw_size);
-        let rate = [stream.avg_frame_rate(), stream.rate()].into_iter().find(|rate| rate.0 > 0 && rate.1 > 0);
+        let rate = frame_rate(&stream);
         self.info.size = (size.0 as usize, size.1 as usize);
         self.info.frame_rate = rate.map(|rate| (rate.0, rate.1));
         self.info.frames = u64::try_from(stream.frames()).ok().filter(|&frames| frames > 0).or_else(|| {

@@ -1,56 +1,117 @@
-//! A data set from what a model finds, for another net to learn from: photos that have poor points or none by hand, and
-//! the model's view of those that have good ones (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015).
+//! A data set from what models find, for another net to learn from: photos that have poor points or none by hand, and
+//! the models' view of those that have good ones (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015).
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use facemark::face::Scheme;
 use facemark::geometry::Point;
 use facemark::model::Landmarker;
+use rayon::prelude::*;
 
-use crate::dataset::{self, Sample, Source, table};
+use crate::dataset::{self, Sample, Source, find_faces, table};
 use crate::eval::find::{Found, find_all, load_model};
 use crate::eval::looks::Look;
 use crate::files::write_atomically;
+use crate::metrics::FaceError;
 
 /// What became of the faces.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Counts {
     /// In the table.
     pub written: usize,
-    /// Too far from the photos' own points.
+    /// Too far from the photos' own points, or found too differently by the models.
     pub left_out: usize,
 }
 
-/// Writes a [`table`] of the landmarks that the model in the file `model` finds in two looks at the training faces of
-/// `data`; those with an NME above `at_most` per cent by the photos' own points are left out.
+/// Where the faces are.
+pub enum Faces {
+    /// Where the training photos' points are.
+    Annotated,
+    /// Where the tracker finds them: nobody annotated the photos.
+    Unlabelled,
+}
+
+/// Writes a [`table`] of the landmarks that the models in these files find in two looks at the faces of `data`: the mean of
+/// all models. Faces where a model has an NME above `at_most` per cent by the photo's own points, or by the mean, are left out.
 ///
 /// # Errors
-/// If model or photos cannot be read, the table cannot be written, or no face is left.
-pub fn label(model: &Path, data: &Source, at_most: f64, output: &Path) -> Result<Counts> {
-    let mut model = load_model(model)?;
-    let scheme = model.spec().scheme;
-    let mut samples = dataset::load_for_training(data, scheme)?;
-    samples.retain(|sample| !sample.held_out);
-    let looks: Vec<_> =
-        samples.iter().map(|sample| Some(Look { region: sample.region, twice: true })).collect();
-    let found = find_all(&mut model, &samples, &looks, scheme)?;
-    let found = samples.iter().zip(found.into_iter().flatten());
-    let agreed = |(_, found): &(&Sample, Found)| 100.0 * found.error.nme() <= at_most;
-    let faces: Vec<(PathBuf, Vec<Point>)> = found
-        .filter(agreed)
-        .map(|(sample, found)| {
+/// If a model or the photos cannot be read, the models find different points, the table cannot be written, or no face is left.
+pub fn label(
+    models: &[PathBuf],
+    data: &Source,
+    faces: &Faces,
+    at_most: f64,
+    output: &Path,
+) -> Result<Counts> {
+    let schemes = models.iter().map(|file| Ok(load_model(file)?.spec().scheme));
+    let schemes = schemes.collect::<Result<Vec<_>>>()?;
+    let scheme = *schemes.first().context("no model to ask")?;
+    ensure!(schemes.iter().all(|&other| other == scheme), "the models find different points");
+    let samples = match faces {
+        Faces::Annotated => annotated(data, scheme)?,
+        Faces::Unlabelled => find_faces(&data.path, data.reading.skip_bad)?,
+    };
+    let views =
+        models.iter().map(|file| view(file, &samples, scheme)).collect::<Result<Vec<Vec<Found>>>>()?;
+    let labelled = (0..samples.len()).map(|i| {
+        let views: Vec<&Found> = views.iter().map(|view| &view[i]).collect();
+        agreed(&samples[i], &views, scheme, at_most)
+    });
+    let faces: Vec<(PathBuf, Vec<Point>)> = samples
+        .iter()
+        .zip(labelled)
+        .filter_map(|(sample, points)| Some((sample, points?)))
+        .map(|(sample, points)| {
             let picture = sample.picture.canonicalize();
-            Ok((picture.with_context(|| sample.picture.display().to_string())?, found.points))
+            Ok((picture.with_context(|| sample.picture.display().to_string())?, points))
         })
         .collect::<Result<_>>()?;
-    ensure!(!faces.is_empty(), "the model sees no face as its points do; a larger --at-most keeps more");
+    ensure!(!faces.is_empty(), "no model sees a face as its points do; a larger --at-most keeps more");
     write_atomically(output, &table(&faces)?)?;
     Ok(Counts { written: faces.len(), left_out: samples.len() - faces.len() })
+}
+
+/// The faces to train on.
+fn annotated(data: &Source, scheme: Scheme) -> Result<Vec<Sample>> {
+    let mut samples = dataset::load_for_training(data, scheme)?;
+    samples.retain(|sample| !sample.held_out);
+    Ok(samples)
+}
+
+/// What a model makes of each face, on all cores.
+fn view(model: &Path, samples: &[Sample], scheme: Scheme) -> Result<Vec<Found>> {
+    let part = samples.len().div_ceil(rayon::current_num_threads()).max(1);
+    let find = |part: &[Sample]| {
+        let look = |sample: &Sample| Some(Look { region: sample.region, twice: true });
+        let looks: Vec<_> = part.iter().map(look).collect();
+        find_all(&mut load_model(model)?, part, &looks, scheme)
+    };
+    let found = samples.par_chunks(part).map(find).collect::<Result<Vec<_>>>()?;
+    Ok(found.into_iter().flatten().flatten().collect())
+}
+
+/// The mean of what the models see in a face; `None` if one of them disagrees with the face's own points or with the mean.
+fn agreed(sample: &Sample, views: &[&Found], scheme: Scheme, at_most: f64) -> Option<Vec<Point>> {
+    let share = 1.0 / views.len() as f32;
+    let mut mean = vec![Point::default(); sample.points.len()];
+    for view in views {
+        for (mean, point) in mean.iter_mut().zip(&view.points) {
+            *mean = Point::new(mean.x + share * point.x, mean.y + share * point.y);
+        }
+    }
+    let of_mean = Sample { points: mean.clone(), ..sample.clone() };
+    let disagrees = |view: &&Found| {
+        let by_mean = FaceError::new(&view.points, &of_mean, scheme);
+        100.0 * view.error.nme().max(by_mean.nme()) > at_most
+    };
+    (!views.iter().any(disagrees)).then_some(mean)
 }
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use std::fs;
+    use std::slice::from_ref;
 
     use burn_flex::Flex;
     use facemark::face::Scheme;
@@ -60,17 +121,25 @@ mod tests {
     use crate::recipe::{NetKind, Recipe};
     use crate::test_data;
 
+    /// A model that answers the same shape wherever it looks.
+    fn model(file: PathBuf, kind: NetKind, by: f32) -> Result<PathBuf> {
+        let n_points = kind.scheme().n_points();
+        let shape: Vec<f32> = (0..2 * n_points).map(|i| 0.45 + by + 0.002 * (i % 40) as f32).collect();
+        let net = Net::<Flex>::new(kind, &shape, &Default::default());
+        let spec = kind.spec(Recipe::best(kind).framing);
+        fs::write(&file, net.to_onnx(&spec, Storage::F32))?;
+        Ok(file)
+    }
+
     #[test]
     fn a_table_of_what_a_model_finds_can_be_trained_with() -> Result<()> {
         let _alone = test_data::random_numbers();
         let dir = tempfile::tempdir()?;
         let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
-        let (model, output) = (dir.path().join("net.onnx"), dir.path().join("found.csv"));
-        let shape: Vec<f32> = (0..116).map(|i| 0.45 + 0.002 * (i % 40) as f32).collect();
-        let net = Net::<Flex>::new(NetKind::FullFace, &shape, &Default::default());
-        let spec = NetKind::FullFace.spec(Recipe::best(NetKind::FullFace).framing);
-        fs::write(&model, net.to_onnx(&spec, Storage::F32))?;
-        let counts = label(&model, &data, 1000.0, &output)?;
+        let (model, output) =
+            (model(dir.path().join("net.onnx"), NetKind::FullFace, 0.0)?, dir.path().join("found.csv"));
+        let label = |at_most: f64| label(from_ref(&model), &data, &Faces::Annotated, at_most, &output);
+        let counts = label(1000.0)?;
         assert_eq!(counts, Counts { written: 6, left_out: 0 }, "four of ten people are held out");
 
         let labelled = dataset::load_for_training(&Source::from(output.clone()), Scheme::Imm58)?;
@@ -88,8 +157,52 @@ mod tests {
         let held_out = both.iter().filter(|sample| sample.held_out).count();
         assert_eq!((both.len(), held_out), (own.len() + 6, own.len() - 6));
 
-        let error = label(&model, &data, 0.0, &output).expect_err("nobody agrees to the last digit");
+        let error = label(0.0).expect_err("nobody agrees to the last digit");
         assert!(error.to_string().contains("--at-most"), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn several_models_give_their_mean_and_leave_out_what_they_see_differently() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
+        let output = dir.path().join("found.csv");
+        let one = model(dir.path().join("one.onnx"), NetKind::FullFace, 0.0)?;
+        let other = model(dir.path().join("other.onnx"), NetKind::FullFace, 0.05)?;
+        let points = |models: &[PathBuf]| -> Result<Vec<Point>> {
+            label(models, &data, &Faces::Annotated, 1000.0, &output)?;
+            let found = dataset::load_for_training(&Source::from(output.clone()), Scheme::Imm58)?;
+            Ok(found.into_iter().flat_map(|sample| sample.points).collect())
+        };
+        let (a, b) = (points(from_ref(&one))?, points(from_ref(&other))?);
+        let both = [one, other];
+        for ((a, b), mean) in a.iter().zip(&b).zip(points(&both)?) {
+            assert!(((a.x + b.x) / 2.0 - mean.x).abs() < 0.02 && ((a.y + b.y) / 2.0 - mean.y).abs() < 0.02);
+        }
+        assert!(label(&both, &data, &Faces::Annotated, 1.0, &output).is_err(), "they differ by more");
+        Ok(())
+    }
+
+    #[test]
+    fn the_largest_face_of_a_photo_without_points_is_labelled() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let photos = dir.path().join("photos");
+        fs::create_dir(&photos)?;
+        let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("../media");
+        fs::copy(media.join("astronaut.jpg"), photos.join("astronaut.jpg"))?;
+        image::GrayImage::new(80, 60).save(photos.join("nobody.png"))?;
+        let output = dir.path().join("found.csv");
+        let data = Source::from(photos.clone());
+        let models = [media.join("../models/compact.onnx")];
+        let counts = label(&models, &data, &Faces::Unlabelled, 1.0, &output)?;
+        assert_eq!(counts, Counts { written: 1, left_out: 0 }, "the model is the tracker's own");
+        let found = dataset::load(&Source::from(output.clone()), Scheme::Ibug68)?;
+        assert!(found[0].picture.ends_with("astronaut.jpg") && found[0].region.size > 50.0);
+
+        let unlike = [model(dir.path().join("net.onnx"), NetKind::Resnet18, 0.0)?];
+        assert!(label(&unlike, &data, &Faces::Unlabelled, 10.0, &output).is_err(), "it sees no face");
         Ok(())
     }
 }

@@ -15,7 +15,7 @@
 //! | `init`, `average`, `train` | the first weights; the moving average of the weights; the loop |
 //! | `export` | a trained net → an ONNX file |
 //! | `eval` | an ONNX file measured through the tracker's own code |
-//! | `label` | a model's landmarks as a data set for another net |
+//! | `label` | models' landmarks as a data set for another net |
 //! | `report`, `study` | pages that show a run, and the course's comparison of four |
 //! | `cli` | the command line |
 

@@ -181,7 +181,7 @@ fn train_epoch<B: AutodiffBackend>(
         waited += asked.elapsed();
         n_photos += batch.len;
         let (crops, targets) = batch.into_tensors::<B>(device);
-        let loss = task.loss(net.forward(crops), targets);
+        let loss = task.loss(net.forward_in(recipe.precision, crops), targets);
         // Summed on the device: reading every step's value would make a GPU wait.
         total = total + loss.clone().inner();
         let gradients = GradientsParams::from_grads(loss.backward(), &net);

@@ -6,14 +6,15 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::dataset::{Reading, Source, check};
-use crate::{label, sheet};
+use crate::label::{self, Faces};
+use crate::sheet;
 
 #[derive(Subcommand)]
 pub enum Data {
     /// Count its faces by part, folder and size, and list what is wrong: broken annotations and pictures, points outside
     /// their picture, photos that are both trained on and held out.
     Check(Check),
-    /// Write a table of what a model finds in annotated photos, so that a smaller net can learn from it (`train --more`).
+    /// Write a table of what one or more models find in photos, so that a smaller net can learn from it (`train --more`).
     /// Photos that are held out or for testing are left out.
     Label(Label),
     /// Write a sheet of pictures as the net face is trained with, with their faces marked: green ones must be found, orange
@@ -56,9 +57,17 @@ pub struct Label {
     /// Folder with annotated photos, or an annotation file. Its points only say where the faces are, and whether the model
     /// can be right.
     data: PathBuf,
+    /// Ask this model, too; the table has the mean of what all models find. May be given more than once.
+    #[arg(long, value_name = "MODEL")]
+    and: Vec<PathBuf>,
+    /// Nobody annotated the photos: label the largest face that the tracker finds in each. Its landmarks take the place of the
+    /// photo's own points.
+    #[arg(long)]
+    find: bool,
     #[command(flatten)]
     reading: Reading,
-    /// Leave out faces where the model and the photo's own points disagree by more than this NME in per cent.
+    /// Leave out faces where a model and the photo's own points, or a model and the mean of all, disagree by more than this NME
+    /// in per cent.
     #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
     at_most: f64,
     /// The table to write.
@@ -87,10 +96,12 @@ impl Scenes {
 
 impl Label {
     fn run(self) -> Result<()> {
-        let Self { model, data, reading, at_most, output } = self;
-        let counts = label::label(&model, &Source::new(data, reading), at_most, &output)?;
+        let Self { model, data, and, find, reading, at_most, output } = self;
+        let models = [vec![model], and].concat();
+        let faces = if find { Faces::Unlabelled } else { Faces::Annotated };
+        let counts = label::label(&models, &Source::new(data, reading), &faces, at_most, &output)?;
         eprintln!(
-            "{}: {} faces; {} left out because the model disagrees",
+            "{}: {} faces; {} left out because a model disagrees",
             output.display(),
             counts.written,
             counts.left_out

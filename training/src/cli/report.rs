@@ -21,6 +21,10 @@ pub struct Report {
     /// Also show the net on the pictures in this folder; `facemark`, built beside this program, finds the faces in them.
     #[arg(long, value_name = "DIR")]
     photos: Option<PathBuf>,
+    /// Compare with this run, or with an exported file of the same points: errors by parts and groups of faces, and the run's
+    /// curve. May be given more than once.
+    #[arg(long, value_name = "RUN|FILE")]
+    against: Vec<PathBuf>,
     /// Show this text, too: say where the net fails and what was tried. Empty lines separate paragraphs.
     #[arg(long, value_name = "FILE")]
     notes: Option<PathBuf>,
@@ -39,6 +43,7 @@ impl Report {
         let options = report::Options {
             data: Source::new(self.data, self.reading),
             photos: self.photos,
+            against: self.against,
             notes: self.notes,
             without_photos: self.without_photos,
             output,

@@ -15,6 +15,7 @@ mod picture;
 pub mod sample;
 mod source;
 mod split;
+mod unlabelled;
 
 #[cfg(test)]
 pub use annotation::Mesh;
@@ -24,3 +25,4 @@ pub use load::{load, load_for_training, split};
 pub use sample::Sample;
 pub use source::{Reading, Source};
 pub use split::Part;
+pub use unlabelled::find_faces;

@@ -14,6 +14,8 @@ use facemark::onnx::spec::ModelSpec;
 use super::looks::Look;
 use crate::dataset::Sample;
 use crate::init;
+use crate::metrics::groups::{Group, groups};
+use crate::metrics::traits::traits;
 use crate::metrics::{FaceError, Summary};
 
 /// What a model makes of a face.
@@ -83,6 +85,15 @@ fn find(
 pub fn summary(found: &[Option<Found>], scheme: Scheme) -> Summary {
     let errors: Vec<&FaceError> = found.iter().flatten().map(|found| &found.error).collect();
     Summary::with_missed(&errors, found.len() - errors.len(), scheme)
+}
+
+/// The errors of what was found, by what makes the faces hard.
+pub fn grouped(faces: &[Sample], found: &[Option<Found>], scheme: Scheme) -> Vec<Group> {
+    let traits: Vec<_> = faces.iter().map(|sample| traits(sample, scheme)).collect();
+    let faces = faces.iter().zip(&traits).zip(found);
+    groups(faces.filter_map(|((sample, traits), found)| {
+        Some((sample.name.as_str(), traits.as_slice(), 100.0 * found.as_ref()?.error.nme()))
+    }))
 }
 
 /// The mean shape's errors in the same crops.

@@ -15,12 +15,13 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 
 use super::bins::{self, Bin};
-use super::find::{Found, baseline, find_all, load_model, milliseconds, summary};
+use super::find::{Found, baseline, find_all, grouped, load_model, milliseconds, summary};
 use super::looks::{Given, Look, look, looks_by, looks_title};
 use super::record::set_name;
 use crate::batch::regions::elsewhere;
 use crate::dataset::{self, Sample, Source, table};
 use crate::files::write_atomically;
+use crate::metrics::groups::Group;
 use crate::metrics::{Summary, mean};
 
 /// 300-W's points but for the jaw, and the outer corners of its eyes.
@@ -73,6 +74,8 @@ pub struct Report {
     /// What else it says, if it says more.
     #[serde(skip_serializing_if = "Option::is_none")]
     beyond: Option<Beyond>,
+    /// The errors by what makes faces hard.
+    groups: Vec<Group>,
     /// The inner points alone, if the points are 300-W's.
     #[serde(skip_serializing_if = "Option::is_none")]
     inner: Option<Inner>,
@@ -169,6 +172,7 @@ pub fn evaluate(job: &Job) -> Result<Report> {
         looks: 1 + u8::from(job.twice),
         presence,
         beyond: (scheme == spec.scheme).then(|| beyond(&samples, &found, scheme)).flatten(),
+        groups: grouped(&samples, &found, scheme),
         inner: (scheme == Scheme::Ibug68).then(|| inner(&samples, &found)),
         worst: worst(&samples, &found, job.n_worst),
         missed_faces: missed.map(|(sample, _)| sample.name.clone()).collect(),
@@ -320,7 +324,10 @@ impl Report {
         }
         print_summary("", &self.summary);
         for (part, nme) in &self.summary.regions {
-            println!("  {part:<12} {:6.2} %", nme.as_f64().unwrap_or(f64::NAN));
+            println!("  {part:<16} {:6.2} %", nme.as_f64().unwrap_or(f64::NAN));
+        }
+        for Group { name, n, nme } in &self.groups {
+            println!("  {name:<22} {nme:6.2} % of {n} faces");
         }
         if let Some(Inner { nme, without_offsets }) = &self.inner {
             println!("without the jaw {nme:.2} %, and less each point's mean offset {without_offsets:.2} %");

@@ -1,6 +1,8 @@
 //! Errors of landmarks, and their summary over a data set.
 
 pub mod faces;
+pub mod groups;
+pub mod traits;
 
 use std::borrow::Borrow;
 
@@ -103,16 +105,23 @@ impl Summary {
             auc_8: percent * all(&mut nmes.iter().map(|&e| (1.0 - e / FAILURE).max(0.0)), 0.0),
             pixels: mean(errors.iter().map(|e| e.pixels)),
             relative_mse: mean(errors.iter().map(|e| e.relative_mse)),
-            regions: scheme
-                .contours()
-                .iter()
-                .map(|part| {
-                    let points = errors.iter().flat_map(|e| part.points.iter().map(|&i| e.points[i]));
-                    (part.name.to_owned(), (percent * mean(points)).into())
+            regions: parts(scheme)
+                .into_iter()
+                .map(|(name, points)| {
+                    let points = errors.iter().flat_map(|e| points.iter().map(|&i| e.points[i]));
+                    (name.to_owned(), (percent * mean(points)).into())
                 })
                 .collect(),
         }
     }
+}
+
+/// The parts of a face, and of 300-W's jaw also its half on the picture's right, where the course's net did worst.
+fn parts(scheme: Scheme) -> Vec<(&'static str, &'static [usize])> {
+    const RIGHT_JAW: [usize; 8] = [9, 10, 11, 12, 13, 14, 15, 16];
+    let mut parts: Vec<_> = scheme.contours().iter().map(|part| (part.name, part.points)).collect();
+    parts.extend((scheme == Scheme::Ibug68).then_some(("jaw, right half", &RIGHT_JAW[..])));
+    parts
 }
 
 /// The mean, 0 of nothing.

@@ -11,6 +11,7 @@ mod net;
 mod norm;
 mod nose;
 mod onnx;
+mod precision;
 mod proto;
 mod quantise;
 mod resnet18;

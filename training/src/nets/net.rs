@@ -10,7 +10,7 @@ use super::run::Forward;
 use super::walk::{next, walk, weighted};
 use super::weights::Weights;
 use super::{face, full_face, mesh, nose, resnet18, voting};
-use crate::recipe::NetKind;
+use crate::recipe::{NetKind, Precision};
 
 /// Any of the nets. Input `[batch, 1, height, width]`, output `[batch, n]`: what
 /// [`ModelSpec::layout`](facemark::onnx::spec::ModelSpec::layout) says; the detector's is described in
@@ -50,8 +50,13 @@ impl<B: Backend> Net<B> {
 
     /// Finds the points in a batch of normalised crops.
     pub fn forward(&self, crops: Tensor<B, 4>) -> Tensor<B, 2> {
+        self.forward_in(Precision::F32, crops)
+    }
+
+    /// The same with convolutions that multiply such numbers.
+    pub fn forward_in(&self, precision: Precision, crops: Tensor<B, 4>) -> Tensor<B, 2> {
         let mut weights = self.weights.iter();
-        let mut apply = |x| next(&mut weights).forward(x);
+        let mut apply = |x| next(&mut weights).forward(x, precision);
         walk(&self.layers, crops, &mut Forward(&mut apply)).flatten(1, 3)
     }
 

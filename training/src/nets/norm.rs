@@ -9,6 +9,9 @@ use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use super::precision::convolve;
+use crate::recipe::Precision;
+
 /// A convolution without bias and the batch normalisation after it.
 #[derive(Module, Debug)]
 pub struct NormedConv<B: Backend> {
@@ -23,8 +26,8 @@ impl<B: Backend> NormedConv<B> {
     }
 
     /// Both, one after the other.
-    pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        batch_norm(&self.norm, self.conv.forward(x))
+    pub fn forward(&self, x: Tensor<B, 4>, precision: Precision) -> Tensor<B, 4> {
+        batch_norm(&self.norm, convolve(&self.conv, x, precision))
     }
 
     /// Begins again with a normalisation that changes nothing but adds `offset`, a value per channel.

@@ -8,6 +8,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::layer::{Kind, Start, Weighted, Window};
 use super::norm::NormedConv;
+use super::precision::convolve;
+use crate::recipe::Precision;
 
 /// A layer that learns, with its weights.
 #[allow(clippy::large_enum_variant, reason = "a net has a few dozen of them")]
@@ -63,10 +65,10 @@ impl<B: Backend> Weights<B> {
     }
 
     /// `x` and the result are `[n, channels, height, width]`; a row of values has one pixel.
-    pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+    pub fn forward(&self, x: Tensor<B, 4>, precision: Precision) -> Tensor<B, 4> {
         match self {
-            Self::Conv(conv) => conv.forward(x),
-            Self::NormedConv(conv) => conv.forward(x),
+            Self::Conv(conv) => convolve(conv, x, precision),
+            Self::NormedConv(conv) => conv.forward(x, precision),
             Self::Dense(dense) => {
                 let y: Tensor<B, 2> = dense.forward(x.flatten(1, 3));
                 let [n, values] = y.dims();
@@ -79,7 +81,7 @@ impl<B: Backend> Weights<B> {
     pub fn take_statistics(&mut self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         match self {
             Self::NormedConv(conv) => conv.take_statistics(x),
-            other => other.forward(x),
+            other => other.forward(x, Precision::F32),
         }
     }
 }

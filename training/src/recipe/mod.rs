@@ -6,6 +6,7 @@
 mod augment;
 mod loss;
 mod net;
+mod precision;
 mod settings;
 
 use std::fs;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use augment::{Augment, Start};
 pub use loss::Loss;
 pub use net::NetKind;
+pub use precision::Precision;
 
 /// How to train one net.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,9 @@ pub struct Recipe {
     /// End the training after this many epochs without a smaller validation error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
+    /// What convolutions multiply while training; validation and the exported net take 32 bits.
+    #[serde(default, skip_serializing_if = "Precision::is_f32")]
+    pub precision: Precision,
     /// Seed of the initial weights, the order of the photos and the augmentation.
     pub seed: u64,
     /// What is minimised.

@@ -2,7 +2,7 @@
 
 use facemark::crop::Framing;
 
-use super::{Augment, Loss, NetKind, Recipe, Schedule, Start};
+use super::{Augment, Loss, NetKind, Precision, Recipe, Schedule, Start};
 
 impl Recipe {
     /// Our settings for a net.
@@ -20,6 +20,7 @@ impl Recipe {
             clip_norm: None,
             ema: Some(0.998),
             patience: None,
+            precision: Precision::F32,
             seed: 1,
             loss: wing,
             framing: framing(net),

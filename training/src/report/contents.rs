@@ -11,9 +11,9 @@ use facemark::onnx::weights;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::groups::{Group, groups};
 use super::held_out::{HeldOut, faces};
 use super::photos::{self, OwnPhoto};
+use super::rivals::{Rival, rival};
 use crate::batch::crops::{augmented, plain};
 use crate::batch::masks;
 use crate::batch::{Example, regions};
@@ -23,6 +23,7 @@ use crate::eval::find::{self, find_all};
 use crate::eval::looks::{Given, Look, look, looks_title};
 use crate::export::{self, Which};
 use crate::metrics::Summary;
+use crate::metrics::groups::{Group, groups};
 use crate::nets::{Step, Storage};
 use crate::recipe::{Recipe, Start};
 use crate::run_dir::{Epoch, Record, RunDir};
@@ -36,6 +37,8 @@ pub struct Options {
     pub data: Source,
     /// A folder with other photos.
     pub photos: Option<PathBuf>,
+    /// Runs and exported files to compare with.
+    pub against: Vec<PathBuf>,
     /// A text to show.
     pub notes: Option<PathBuf>,
     /// Leave out the data set's pictures.
@@ -59,6 +62,7 @@ pub struct Contents {
     /// The held-out faces' errors by what they are given, and those of the mean shape.
     pub results: Vec<(String, Summary, Option<Summary>)>,
     pub groups: Vec<Group>,
+    pub rivals: Vec<Rival>,
     pub own: Vec<OwnPhoto>,
     /// Paragraphs.
     pub notes: Vec<String>,
@@ -96,7 +100,14 @@ pub fn contents<B: AutodiffBackend>(run: &Path, options: &Options, device: &B::D
         layers: exported.net.steps(&spec),
         filters: first_filters(&bytes)?,
         samples: samples_of(&training, &recipe, &spec, &masks::of(&options.data.path, &recipe.augment)?),
-        groups: groups(&held_out),
+        groups: groups(held_out.iter().map(|face| (face.name.as_str(), face.traits.as_slice(), face.nme))),
+        rivals: options
+            .against
+            .iter()
+            .map(|path| {
+                rival::<B>(path, &validation, protocols(recipe.augment.start)[0].0, spec.scheme, device)
+            })
+            .collect::<Result<_>>()?,
         own: match &options.photos {
             Some(folder) => photos::find(folder, &bytes, &mut model)?,
             None => Vec::new(),

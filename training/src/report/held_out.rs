@@ -3,12 +3,12 @@
 use facemark::geometry::Point;
 use facemark::onnx::spec::ModelSpec;
 
-use super::traits::traits;
 use crate::batch::Example;
 use crate::batch::crops::plain;
 use crate::dataset::Sample;
 use crate::eval::find::Found;
 use crate::eval::looks::Look;
+use crate::metrics::traits::traits;
 
 /// A held-out face with what the net found.
 pub struct HeldOut {
@@ -38,7 +38,7 @@ pub fn faces(
             name: sample.name.clone(),
             truth: plain(sample, &look.region, spec),
             nme: 100.0 * found.error.nme(),
-            traits: traits(&sample.points, spec.scheme),
+            traits: traits(sample, spec.scheme),
             baseline: found.baseline.map(|error| 100.0 * error.nme()),
             found: found.points.into_iter().map(|p| to_crop.apply(p)).collect(),
         })

@@ -3,12 +3,11 @@
 pub mod chart;
 mod contents;
 pub mod frame;
-mod groups;
 mod held_out;
 mod page;
 mod photos;
 mod picture;
-mod traits;
+mod rivals;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +35,7 @@ pub fn write_beside<B: AutodiffBackend>(run: &Path, data: &Source, device: &B::D
     let options = Options {
         data: data.clone(),
         photos: None,
+        against: Vec::new(),
         notes: None,
         without_photos: false,
         output: output.clone(),
@@ -70,6 +70,7 @@ mod tests {
             let options = Options {
                 data: data.clone(),
                 photos: None,
+                against: vec![run.clone()],
                 notes: Some(notes.clone()),
                 without_photos,
                 output,
@@ -81,6 +82,11 @@ mod tests {
             assert!(!page.contains("http") && !page.contains("url("), "it asks for other files");
             assert!(page.contains("<p>It fails in &lt;fog&gt;.</p><p>More light was tried.</p>"));
             assert!(page.contains("the whole photo, two looks"));
+            assert!(
+                page.contains("<th>run</th>")
+                    && page.contains("run, one look")
+                    && page.contains("held out, run")
+            );
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::contents::Contents;
 use super::frame::frame;
 use super::held_out::HeldOut;
 use super::picture::{Overlay, filters, picture};
+use super::rivals::Rival;
 use crate::metrics::Summary;
 use crate::nets::Step;
 use crate::run_dir::{Epoch, UNKNOWN_COMMIT};
@@ -79,7 +80,13 @@ fn curves(contents: &Contents) -> Markup {
     ];
     let has_validation = !losses[1].points.is_empty();
     let losses = if has_validation { &losses[..] } else { &losses[..1] };
-    let error = [Series::new("held out", line(|e| Some(e.validation_nme)))];
+    let error_of = |name: &str, epochs: &[Epoch]| {
+        let points: Vec<_> = epochs.iter().map(|e| (e.epoch as f64, e.validation_nme)).collect();
+        Series::new(name, points)
+    };
+    let mut error = vec![error_of("held out", &contents.epochs)];
+    let runs = contents.rivals.iter().filter(|rival| !rival.epochs.is_empty());
+    error.extend(runs.map(|rival| error_of(&format!("held out, {}", rival.name), &rival.epochs)));
     html! {
         div.charts {
             (chart("Loss", ("epoch", "loss"), Scale::Logarithmic, losses))
@@ -108,6 +115,7 @@ fn errors(contents: &Contents) -> Markup {
                 (row(given, summary))
                 @if let Some(baseline) = baseline { (row(&format!("mean shape, {given}"), baseline)) }
             }
+            @for rival in &contents.rivals { (row(&format!("{}, one look", rival.name), &rival.summary)) }
         }
         @match contents.recipe.net.scheme().eye_corners() {
             Some(_) => p { "NME is the mean point error over the distance of the outer eye corners." },
@@ -123,7 +131,12 @@ fn failures(contents: &Contents) -> Markup {
     let mut parts: Vec<(&String, f64)> =
         regions.map(|(part, nme)| (part, nme.as_f64().unwrap_or(f64::NAN))).collect();
     parts.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let Contents { notes, groups, results, .. } = contents;
+    let Contents { notes, groups, results, rivals, .. } = contents;
+    let percent = |nme: Option<f64>| nme.map_or_else(String::new, |nme| format!("{nme:.2} %"));
+    let part_of = |rival: &Rival, part: &str| rival.summary.regions.get(part).and_then(|nme| nme.as_f64());
+    let group_of = |rival: &Rival, name: &str| {
+        rival.groups.iter().find(|group| group.name == name).map(|group| group.nme)
+    };
     html! {
         @for paragraph in notes { p { (paragraph) } }
         @if let Some((title, summary, _)) = results.first() {
@@ -132,14 +145,19 @@ fn failures(contents: &Contents) -> Markup {
         div.tables {
             @if !parts.is_empty() {
                 table {
-                    tr { th { "part" } th { "NME" } }
-                    @for (part, nme) in parts { tr { td { (part) } td { (format!("{nme:.2} %")) } } }
+                    tr { th { "part" } th { "NME" } @for rival in rivals { th { (rival.name) } } }
+                    @for (part, nme) in parts {
+                        tr { td { (part) } td { (percent(Some(nme))) } @for rival in rivals { td { (percent(part_of(rival, part))) } } }
+                    }
                 }
             }
             table {
-                tr { th { "faces that are" } th { "how many" } th { "NME" } }
+                tr { th { "faces" } th { "how many" } th { "NME" } @for rival in rivals { th { (rival.name) } } }
                 @for group in groups {
-                    tr { td { (group.name) } td { (group.n) } td { (format!("{:.2} %", group.nme)) } }
+                    tr {
+                        td { (group.name) } td { (group.n) } td { (percent(Some(group.nme))) }
+                        @for rival in rivals { td { (percent(group_of(rival, &group.name))) } }
+                    }
                 }
             }
         }

@@ -1,10 +1,11 @@
-//! Held-out faces by what makes them hard.
+//! Faces by what makes them hard.
 
 use std::collections::BTreeMap;
 
-use super::held_out::HeldOut;
+use serde::Serialize;
 
 /// Faces with something in common.
+#[derive(Clone, Debug, Serialize)]
 pub struct Group {
     /// What.
     pub name: String,
@@ -16,11 +17,13 @@ pub struct Group {
 
 /// The groups of some faces, the worst first. IMM's file names say which of six poses a face has; other faces are grouped by
 /// folder. A face can also have several traits.
-pub fn groups(faces: &[HeldOut]) -> Vec<Group> {
+///
+/// Each face comes with its name, its [`traits`](super::traits) and its NME in per cent.
+pub fn groups<'a>(faces: impl IntoIterator<Item = (&'a str, &'a [&'static str], f64)>) -> Vec<Group> {
     let mut errors = BTreeMap::<String, Vec<f64>>::new();
-    for face in faces {
-        let traits = face.traits.iter().map(|&name| name.to_owned());
-        traits.chain([by_name(&face.name)]).for_each(|name| errors.entry(name).or_default().push(face.nme));
+    for (name, traits, nme) in faces {
+        let names = traits.iter().map(|&name| name.to_owned()).chain([by_name(name)]);
+        names.for_each(|name| errors.entry(name).or_default().push(nme));
     }
     let group = |(name, errors): (String, Vec<f64>)| Group {
         name,
