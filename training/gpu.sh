@@ -28,11 +28,11 @@ pack() {
 	mv "$file.partial" "$file"
 }
 
-# NAME NET "DATA…" "SETTINGS…": trains runs/NAME, or goes on with it, and exports it to models/NAME.onnx.
+# NAME NET EPOCHS "DATA…" "SETTINGS…": trains runs/NAME, or goes on with it, and exports it to models/NAME.onnx.
 train() {
-	name=$1 net=$2 data=$3 settings=$4
+	name=$1 net=$2 data=$4 settings="--epochs ${epochs:-$3} $5"
 	[ ! -e "models/$name.onnx" ] || return 0
-	if [ -e "runs/$name/last.mpk" ]; then settings=--resume; else settings="$settings $epochs"; fi
+	[ ! -e "runs/$name/last.mpk" ] || settings=--resume
 	# shellcheck disable=SC2086 # Each holds several arguments.
 	./facemark-train train "$net" --device "$device" --skip-bad $data --out "runs/$name" $settings
 	./facemark-train export "runs/$name" -o "models/$name.onnx"
@@ -60,7 +60,7 @@ all() {
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--device) device=$2 ;;
-		--epochs) epochs="--epochs $2" ;;
+		--epochs) epochs=$2 ;;
 		*) echo "unknown: $1" >&2 && exit 2 ;;
 		esac
 		shift 2
@@ -70,17 +70,17 @@ all() {
 	by_hand="--data data/300w"
 	[ ! -d data/helen256/annotated ] || by_hand="$by_hand --more data/helen256/annotated"
 
-	train large-a large "$by_hand$(labels teacher)" "--init large.onnx --epochs 60"
-	train large large "$by_hand" "--init runs/large-a --epochs 60 --lr 3e-4"
+	train large-a large 60 "$by_hand$(labels teacher)" "--init large.onnx"
+	train large large 60 "$by_hand" "--init runs/large-a --lr 3e-4"
 	seen=$(labels large)
-	train compact-a compact "$by_hand$seen" "--init compact.onnx --epochs 160"
-	train compact compact "$by_hand" "--init runs/compact-a --epochs 60 --lr 4e-4"
-	train resnet18-a resnet18 "$by_hand$seen" "--init resnet18.onnx --epochs 80"
-	train resnet18 resnet18 "$by_hand" "--init runs/resnet18-a --epochs 40 --lr 2e-4"
-	train resnet18-course resnet18 "--data data/300w" "--recipe course --epochs 10"
-	train full-face full-face "--data data/imm" ""
-	train full-face-course full-face "--data data/imm" "--recipe course"
-	train nose nose "--data data/imm" ""
+	train compact-a compact 160 "$by_hand$seen" "--init compact.onnx"
+	train compact compact 60 "$by_hand" "--init runs/compact-a --lr 4e-4"
+	train resnet18-a resnet18 80 "$by_hand$seen" "--init resnet18.onnx"
+	train resnet18 resnet18 40 "$by_hand" "--init runs/resnet18-a --lr 2e-4"
+	train resnet18-course resnet18 10 "--data data/300w" "--recipe course"
+	train full-face full-face 300 "--data data/imm" ""
+	train full-face-course full-face 30 "--data data/imm" "--recipe course"
+	train nose nose 1000 "--data data/imm" ""
 	for name in large compact resnet18 resnet18-course; do
 		./facemark-train eval "models/$name.onnx" data/300w/lfpw/testset
 	done

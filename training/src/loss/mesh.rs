@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use facemark::face::{Scheme, mesh};
 use facemark::onnx::spec::{Layout, ModelSpec};
 
-use super::{certainty, wing};
+use super::{certainty, surprise, wing};
 
 /// How much more the points of some contours count than the others, by what a contour's name holds. Eyes first: gaze and
 /// blinks are told from few pixels.
@@ -60,11 +60,7 @@ impl Mesh {
         let error = part(points) - to_points;
         let places = wing_loss(error.clone()).reshape([n, n_points, 2]).mean_dim(2).reshape([n, n_points]);
         let depths = wing_loss(part(depth) - to_depth);
-        // The distances are what the net is to know, not what it is to change for it.
-        let distances =
-            error.detach().square().reshape([n, n_points, 2]).sum_dim(2).sqrt().reshape([n, n_points]);
-        let sigma = part(sigma);
-        let surprise = distances * (-sigma.clone()).clamp_max(12.0).exp() + sigma;
+        let surprise = surprise(error, part(sigma));
         let smooth = SmoothL1LossConfig::new().with_beta(BETA).init();
         let expression = smooth.forward(part(blendshapes), to_blendshapes).mean_dim(1);
         mean(places, &weight)

@@ -27,10 +27,30 @@ pub fn landmark_loss<B: Backend>(
     }
     let n = 2 * spec.scheme.n_points();
     let (points, present) = (targets.clone().narrow(1, 0, n), targets.narrow(1, n, 1));
-    let (found, logit) = (found.clone().narrow(1, 0, n), found.narrow(1, n, 1));
+    let part = |range: std::ops::Range<usize>| found.clone().narrow(1, range.start, range.len());
+    let layout = spec.layout();
     let absent = -present.clone() + 1.0;
-    let found = found * present.clone() + points.clone() * absent;
-    loss(found, points, kind) / present.clone().mean().clamp_min(0.1) + certainty(logit, present)
+    let places = part(layout.points.clone()) * present.clone() + points.clone() * absent;
+    let share = present.clone().mean().clamp_min(0.1);
+    let sum = loss(places.clone(), points.clone(), kind) / share.clone()
+        + certainty(part(layout.presence), present.clone());
+    if !spec.sigma {
+        return sum;
+    }
+    let surprise = (surprise(places - points, part(layout.sigma)) * present).mean() / share;
+    sum + surprise * SIGMA_WEIGHT
+}
+
+/// What it costs to expect other distances than there are: the negative logarithm of exponential distributions' densities, up
+/// to a constant. `error` is `[n, 2 · points]`, `sigma`, the logarithms of the expected distances, and the result are
+/// `[n, points]`.
+///
+/// The distances are what the net is to know, not what it is to change for it.
+fn surprise<B: Backend>(error: Tensor<B, 2>, sigma: Tensor<B, 2>) -> Tensor<B, 2> {
+    let [n, n_points] = sigma.dims();
+    let squares = error.detach().square().reshape([n, n_points, 2]);
+    let distances = squares.sum_dim(2).sqrt().reshape([n, n_points]);
+    distances * (-sigma.clone()).clamp_max(12.0).exp() + sigma
 }
 
 /// What a wrong certainty costs. `logit` and `present`, 0 or 1, are `[n, 1]`.
@@ -41,6 +61,9 @@ fn certainty<B: Backend>(logit: Tensor<B, 2>, present: Tensor<B, 2>) -> Tensor<B
 
 /// Keeps the cost of a new net's certainty, ln 2, below the cost of good landmarks, about 0.03.
 const PRESENCE_WEIGHT: f32 = 0.02;
+
+/// Keeps what the net learns for its sigmas from changing its landmarks: the same as the mesh's.
+const SIGMA_WEIGHT: f32 = 2e-3;
 
 /// The mean loss over all coordinates.
 fn loss<B: Backend>(found: Tensor<B, 2>, targets: Tensor<B, 2>, loss: Loss) -> Tensor<B, 1> {
@@ -90,13 +113,16 @@ mod tests {
     fn where_there_is_no_face_only_the_certainty_counts() {
         let device = Default::default();
         let spec = NetKind::Compact.spec(Recipe::best(NetKind::Compact).framing);
-        // Landmarks that are off by half a crop, a certainty of this logit, and whether there is a face.
+        // Landmarks that are off by half a crop, a certainty of this logit, and whether there is a face. The sigmas are as
+        // far off and one crop's side.
         let of = |logit: f32, present: f32| -> f32 {
-            let row = |point: f32, last: f32| {
-                let numbers: Vec<f32> = (0..137).map(|i| if i < 136 { point } else { last }).collect();
-                Tensor::<Flex, 2>::from_data(TensorData::new(numbers, [1, 137]), &device)
+            let row = |point: f32, sigmas: usize, last: f32| {
+                let numbers = [vec![point; 136], vec![0.0; sigmas], vec![last]].concat();
+                let n = numbers.len();
+                Tensor::<Flex, 2>::from_data(TensorData::new(numbers, [1, n]), &device)
             };
-            landmark_loss(row(0.5, logit), row(0.0, present), Loss::Mse, &spec).into_scalar()
+            let off = if present == 1.0 { SIGMA_WEIGHT * 0.5_f32.sqrt() } else { 0.0 };
+            landmark_loss(row(0.5, 68, logit), row(0.0, 0, present), Loss::Mse, &spec).into_scalar() - off
         };
         assert!(of(-9.0, 0.0) < 1e-4, "it says that there is none");
         assert!((of(9.0, 0.0) - 9.0 * PRESENCE_WEIGHT).abs() < 1e-4);

@@ -13,7 +13,7 @@ use facemark::face::{BLENDSHAPES, Scheme, mesh as points};
 
 use super::layer::Layer::{self, Extra, Flatten, Join, Mean, Pick, Relu, Shift, Sum};
 use super::layer::{answer, conv, dense};
-use super::voting::{features, votes};
+use super::voting::{FIRST_SIGMA, features, votes};
 
 /// Channels of the features.
 const CHANNELS: usize = 128;
@@ -21,8 +21,6 @@ const CHANNELS: usize = 128;
 const CELLS: usize = 7 * 7;
 /// Channels, and then values, that tell the expression.
 const EXPRESSION: [usize; 2] = [24, 96];
-/// How far off landmarks are said to be at first, in crop sides: about as far as the mean shape is.
-const FIRST_SIGMA: f32 = 0.05;
 
 /// Answers points, depths, logarithms of sigmas, presence and blendshapes, as
 /// [`ModelSpec::layout`](facemark::onnx::spec::ModelSpec::layout) has them. `mean_shape` holds two coordinates a point, in

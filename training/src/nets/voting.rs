@@ -9,13 +9,17 @@
 use super::layer::Layer::{self, Extra, Join, Mean, Relu, Votes};
 use super::layer::{SMALL, answer, block, conv_answer, normed_conv};
 
-/// For live pictures. Also answers the logit of a face being there, from the mean over all cells. `mean_shape` holds two
-/// coordinates a point, in crop sides.
+/// For live pictures. From the mean over all cells it also answers the logarithms of the landmarks' sigmas, and the logit of a
+/// face being there. `mean_shape` holds two coordinates a point, in crop sides.
 pub fn compact(mean_shape: &[f32]) -> Vec<Layer> {
-    let presence = vec![Mean, answer(128, &[0.0])];
-    let answers = Join(vec![vec![votes(128, mean_shape)], presence]);
+    let sigmas = answer(128, &vec![FIRST_SIGMA.ln(); mean_shape.len() / 2]);
+    let beyond = Join(vec![vec![Extra(vec![sigmas])], vec![answer(128, &[0.0])]]);
+    let answers = Join(vec![vec![votes(128, mean_shape)], vec![Mean, beyond]]);
     [features([32, 64, 128], 1), vec![answers]].concat()
 }
+
+/// How far off landmarks are said to be at first, in crop sides: about as far as the mean shape is.
+pub const FIRST_SIGMA: f32 = 0.05;
 
 /// For recordings: twice as wide and twice as deep as [`compact`].
 pub fn large(mean_shape: &[f32]) -> Vec<Layer> {

@@ -22,7 +22,7 @@ pub enum NetKind {
     Resnet18,
     /// 68 iBUG points from 112×112 px, in a twelfth of the time.
     Compact,
-    /// The same from 144×144 px, wider and deeper: our most accurate net, for recordings.
+    /// The same from 160×160 px, wider and deeper: our most accurate net, for recordings.
     Large,
     /// MediaPipe's 478 points with their depths, and 52 blendshapes, from 112×112 px.
     Mesh,
@@ -61,7 +61,7 @@ impl NetKind {
             Self::Nose | Self::Nose3 => (80, 60),
             Self::FullFace => (240, 180),
             Self::Resnet18 | Self::Compact | Self::Mesh => (112, 112),
-            Self::Large => (144, 144),
+            Self::Large => (160, 160),
             Self::Face => (256, 192),
         }
     }
@@ -89,7 +89,7 @@ impl NetKind {
             // It is for recordings, where time matters less.
             mirrored: self == Self::Large,
             depth: self == Self::Mesh,
-            sigma: self == Self::Mesh,
+            sigma: matches!(self, Self::Compact | Self::Mesh),
             presence: self.has_presence(),
             blendshapes: self == Self::Mesh,
             training: BTreeMap::new(),
