@@ -108,7 +108,7 @@ fn measures_are_written_where_they_are_asked_for() {
     let columns = ["fov", "pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"];
     assert_eq!(header[5..12], columns);
     assert_eq!(header[12..17], ["eye_left", "eye_right", "blink", "mouth", "x_0"]);
-    assert_eq!(header.len(), 5 + 11 + 2 * 68 + 1);
+    assert_eq!(header.len(), 5 + 11 + 3 * 68 + 1, "x, y and sigma of each point");
     let (mut difference, mut n) = (0.0, 0.0);
     for (frame, (row, truth)) in lines(&fs::read_to_string(&jsonl).unwrap()).iter().zip(rows.zip(truth())) {
         let Some(face) = frame["faces"].get(0) else { continue };

@@ -23,7 +23,9 @@ _GAZE = (
 )
 
 
-def rows(faces: Iterable[Face], frame: int, time: float, file: str = "", *, points: int = 68) -> list[Row]:
+def rows(
+    faces: Iterable[Face], frame: int, time: float, file: str = "", *, points: int = 68, sigmas: bool | None = None
+) -> list[Row]:
     """The rows of one frame, with the columns of the program's ``--csv --measures``: one per face, or one with ``success`` 0
     and zeros if there is none. Collect the rows of all frames and pass them to ``pandas.DataFrame`` or
     ``polars.DataFrame``.
@@ -34,22 +36,27 @@ def rows(faces: Iterable[Face], frame: int, time: float, file: str = "", *, poin
         time: When it is shown, in seconds.
         file: Where it is from.
         points: How many points the model has; only needed if there are no faces. Measures are for 68 and 478 points only.
+        sigmas: Whether the model says how far off its points may be; only needed if there are no faces. By default, models
+            of 68 and 478 points do, as ``compact`` and ``mesh``.
 
     Returns:
         One dictionary per row: frame, timestamp in seconds, face_id, confidence, success; gaze_0_x … closed_1 of a mesh; fov
         in degrees, pose_Tx, pose_Ty and pose_Tz in millimetres, pose_Rx, pose_Ry and pose_Rz in radians, eye_left,
-        eye_right, blink and mouth; the blendshapes of a mesh; x_0 … and y_0 …, and of a mesh z_0 … and sigma_0 …, in
-        pixels; file.
+        eye_right, blink and mouth; the blendshapes of a mesh; x_0 … and y_0 …, of a mesh z_0 …, and sigma_0 … if the model
+        has them, in pixels; file.
     """
-    return [_row(face, frame, time, file, points) for face in faces] or [_row(None, frame, time, file, points)]
+    if sigmas is None:
+        sigmas = points in (68, 478)
+    found = [_row(face, frame, time, file, points, sigmas) for face in faces]
+    return found or [_row(None, frame, time, file, points, sigmas)]
 
 
-def _row(face: Face | None, frame: int, time: float, file: str, n: int) -> Row:
+def _row(face: Face | None, frame: int, time: float, file: str, n: int, has_sigmas: bool) -> Row:
     row: Row = {"frame": frame, "timestamp": time, "face_id": 0, "confidence": 0.0, "success": 0}
     if face is None:
         is_mesh = n == 478
         zeros = [0.0] * n
-        x, y, z, sigma = zeros, zeros, zeros if is_mesh else [], zeros if is_mesh else []
+        x, y, z, sigma = zeros, zeros, zeros if is_mesh else [], zeros if has_sigmas else []
     else:
         is_mesh, n = face.gaze is not None, len(face.points)
         row |= {"face_id": face.id, "confidence": face.score, "success": 1}

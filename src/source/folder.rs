@@ -100,7 +100,7 @@ mod tests {
             fs::write(path(name), "").unwrap();
         }
         fs::write(path("01-1m.asf"), "# annotation\n58\n").unwrap();
-        fs::write(path("w.asf"), [0x30, 0x26, 0xb2, 0x75]).unwrap();
+        fs::write(path("w.asf"), [0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11]).unwrap();
         fs::create_dir(path("c.mp4")).unwrap();
         let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect::<Vec<_>>();
         let found = Folder::read(folder.path()).unwrap();

@@ -15,8 +15,7 @@ const CLOSED: f32 = 0.2;
 const TILTED: f32 = 15.0;
 
 /// Dark rims: the least that the bridge of the glasses and the rims below both eyes are darker than the skin on either side of
-/// them. Of LFPW's 224 test photos eight pass, all with dark-rimmed glasses or sunglasses; the next ones have wrinkles and thin
-/// frames.
+/// them. Of LFPW's 224 test photos eleven pass: ten with glasses, and a deeply wrinkled face in hard light.
 const BRIDGE: f32 = 0.65;
 const RIM: f32 = 0.3;
 
