@@ -17,7 +17,7 @@ impl<B: Backend> Net<B> {
     ///
     /// The file's net may be a smaller one of the same form: further channels begin without a part in the answer, and
     /// [`Extra`](super::layer::Layer::Extra) layers begin by handing on what they are given. One of the two nets may answer if
-    /// there is a face and the other not.
+    /// there is a face, and how far off its points may be, and the other not.
     ///
     /// # Errors
     /// If the file's net has another form.
@@ -27,6 +27,9 @@ impl<B: Backend> Net<B> {
         let own_presence =
             own.pop_if(|((layer, _), _)| matches!(layer.kind, Kind::Dense) && layer.outputs == 1);
         let file_presence = file.pop_if(|layer| tells_presence(layer));
+        // Those of the sigmas, which a net without fully connected layers has no place for.
+        let has_dense = own.last().is_some_and(|((layer, _), _)| matches!(layer.kind, Kind::Dense));
+        file.pop_if(|layer| !has_dense && layer.shape.len() == 2);
         if file.len() < own.len() {
             let (extra, common): (Vec<_>, Vec<_>) =
                 own.into_iter().partition(|((_, role), _)| *role != Role::Common);
