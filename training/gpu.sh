@@ -2,11 +2,11 @@
 # Trains all landmark models on an NVIDIA GPU, one after another. Made for whoever has such a machine for half an hour:
 # it needs neither Rust nor a network there.
 #
-#   training/gpu.sh pack DATA FILE.tar     builds the trainer for CUDA and packs it with the data (about 1 GB)
+#   training/gpu.sh pack DATA FILE.tar     builds the trainer for CUDA and packs it with the data
 #   tar xf FILE.tar && facemark-gpu/gpu.sh train
 #
-# DATA holds 300w/, imm/ and youtube-faces/training, and if you have them helen256/ and open/; docs/training.md says where
-# they come from. Every run keeps its checkpoints, curve and report in facemark-gpu/runs. Started again, `train` goes on
+# DATA holds 300w/, imm/ and youtube-faces/training, and if you have them helen256/ and open/, the folders that the models'
+# cards name. Every run keeps its checkpoints, curve and report in facemark-gpu/runs. Started again, `train` goes on
 # where it ended. The models are in facemark-gpu/models.
 #
 # To try it without a GPU: FEATURE=tch training/gpu.sh pack …, then facemark-gpu/gpu.sh train --device tch --epochs 2
@@ -24,7 +24,7 @@ pack() {
 	cp "$here/../models/large.onnx" "$work/facemark-gpu/models/teacher.onnx"
 	cp "$here/../models/compact.onnx" "$here/../models/resnet18.onnx" "$here/../models/large.onnx" "$work/facemark-gpu"
 	ln -s "$data" "$work/facemark-gpu/data"
-	tar -C "$work" --dereference --exclude=lfw --exclude=negatives -cf "$file.partial" facemark-gpu
+	tar -C "$work" --dereference --exclude=negatives -cf "$file.partial" facemark-gpu
 	mv "$file.partial" "$file"
 }
 

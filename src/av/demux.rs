@@ -175,5 +175,5 @@ pub fn frame_rate(stream: &Stream) -> Option<Rational> {
     [stream.avg_frame_rate(), stream.rate()].into_iter().find(is_usual)
 }
 
-/// Ten times what the quickest of phones record.
+/// Ten times what the quickest phones record.
 const MAX_FRAME_RATE: f64 = 10_000.0;

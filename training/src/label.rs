@@ -50,7 +50,10 @@ pub fn label(
     ensure!(schemes.iter().all(|&other| other == scheme), "the models find different points");
     let samples = match faces {
         Faces::Annotated => annotated(data, scheme)?,
-        Faces::Unlabelled => find_faces(&data.path, data.reading.skip_bad)?,
+        Faces::Unlabelled => {
+            ensure!(scheme == Scheme::Ibug68, "--find is for models of the 68 points that the tracker finds");
+            find_faces(&data.path, data.reading.skip_bad)?
+        }
     };
     let views =
         models.iter().map(|file| view(file, &samples, scheme)).collect::<Result<Vec<Vec<Found>>>>()?;
@@ -139,7 +142,7 @@ mod tests {
         let (model, output) =
             (model(dir.path().join("net.onnx"), NetKind::FullFace, 0.0)?, dir.path().join("found.csv"));
         let label = |at_most: f64| label(from_ref(&model), &data, &Faces::Annotated, at_most, &output);
-        let counts = label(1000.0)?;
+        let counts = label(f64::INFINITY)?;
         assert_eq!(counts, Counts { written: 6, left_out: 0 }, "four of ten people are held out");
 
         let labelled = dataset::load_for_training(&Source::from(output.clone()), Scheme::Imm58)?;
@@ -171,7 +174,7 @@ mod tests {
         let one = model(dir.path().join("one.onnx"), NetKind::FullFace, 0.0)?;
         let other = model(dir.path().join("other.onnx"), NetKind::FullFace, 0.05)?;
         let points = |models: &[PathBuf]| -> Result<Vec<Point>> {
-            label(models, &data, &Faces::Annotated, 1000.0, &output)?;
+            label(models, &data, &Faces::Annotated, f64::INFINITY, &output)?;
             let found = dataset::load_for_training(&Source::from(output.clone()), Scheme::Imm58)?;
             Ok(found.into_iter().flat_map(|sample| sample.points).collect())
         };
@@ -203,6 +206,10 @@ mod tests {
 
         let unlike = [model(dir.path().join("net.onnx"), NetKind::Resnet18, 0.0)?];
         assert!(label(&unlike, &data, &Faces::Unlabelled, 10.0, &output).is_err(), "it sees no face");
+        let other = [model(dir.path().join("other.onnx"), NetKind::FullFace, 0.0)?];
+        let error =
+            label(&other, &data, &Faces::Unlabelled, 10.0, &output).expect_err("it finds other points");
+        assert!(error.to_string().contains("--find"), "{error}");
         Ok(())
     }
 }

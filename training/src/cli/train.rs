@@ -50,7 +50,7 @@ pub struct Train {
     /// Peak learning rate.
     #[arg(long)]
     lr: Option<f64>,
-    /// What convolutions multiply: `bf16` is two to three times as fast where the processor has units for it, such as AMX.
+    /// What convolutions multiply: `bf16` is 1.5 to 3 times as fast where the processor has units for it, such as AMX.
     #[arg(long, value_enum)]
     precision: Option<Precision>,
     /// Seed of weights, order and augmentation.

@@ -1,7 +1,7 @@
 //! Other models on the same held-out faces.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::backend::AutodiffBackend;
@@ -49,6 +49,6 @@ pub fn rival<B: AutodiffBackend>(
     ensure!(spec.scheme == scheme, "{} finds other points than the run", path.display());
     let looks = faces.iter().map(|sample| look(sample, &spec, given, false).map(Some));
     let found = find_all(&mut model, faces, &looks.collect::<Result<Vec<_>>>()?, scheme)?;
-    let name = path.file_stem().map(PathBuf::from).unwrap_or_default().display().to_string();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Rival { name, epochs, summary: summary(&found, scheme), groups: grouped(faces, &found, scheme) })
 }
