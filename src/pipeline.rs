@@ -330,6 +330,7 @@ mod tests {
             mirrored: false,
             depth: false,
             sigma: false,
+            sigma_scale: None,
             presence: false,
             blendshapes: false,
             training: Default::default(),

@@ -8,7 +8,7 @@
 
 Each answer is a sum of some hundred products, and where the values are nearly the same for all faces, so is the sum of the
 rounding errors. The script lets both files answer to 600 crops of faces and takes the mean difference out of the biases of the
-last two layers. The crops are only about those of the tracker, which does not matter to the mean.
+last layers. The crops are only about those of the tracker, which does not matter to the mean.
 """
 
 import sys
@@ -63,12 +63,14 @@ def main(plain, rounded, data, output):
     # The last node puts the answers into their order.
     before = np.zeros_like(shift)
     before[numpy_helper.to_array(tensors[model.graph.node[-1].input[1]])] = shift
-    corrected, derived = [node for node in model.graph.node if node.op_type == "Gemm"][-2:]
-    for node, end in ((corrected, 0), (derived, len(shift))):
+    corrected, derived, _, blendshapes = [node for node in model.graph.node if node.op_type == "Gemm"][-4:]
+    start = 0
+    for node in (corrected, derived, blendshapes):
         bias = tensors[node.input[2]]
         values = numpy_helper.to_array(bias)
-        part = before[: len(values)] if end == 0 else before[end - len(values) :]
-        bias.raw_data = (values - part).astype("<f4").tobytes()
+        bias.raw_data = (values - before[start : start + len(values)]).astype("<f4").tobytes()
+        # Between the corrected points and what is derived from them is the presence.
+        start += len(values) + (node is corrected)
     onnx.save(model, output)
 
 

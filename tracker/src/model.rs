@@ -73,9 +73,10 @@ impl LandmarkModel {
     pub fn run(&mut self, crop: &[f32]) -> Result<Landmarks> {
         let values = self.net.run(crop)?;
         let Layout { points, depth, sigma, presence, blendshapes } = self.spec.layout();
+        let scale = self.spec.sigma_scale.unwrap_or(1.0);
         let more = More {
             depths: values[depth].to_vec(),
-            sigmas: values[sigma].iter().map(|log| log.exp()).collect(),
+            sigmas: values[sigma].iter().map(|log| scale * log.exp()).collect(),
             blendshapes: values[blendshapes].to_vec(),
         };
         Ok(Landmarks {

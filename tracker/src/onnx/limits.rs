@@ -37,7 +37,7 @@ const MAX_NODES: usize = 1000;
 const MAX_WINDOW: i64 = 32;
 /// The inputs of all `Concat` layers together: a detector's three grids, or a mesh's coordinates, votes and
 /// answers. Without a limit, constants concatenated again and again would fill any memory.
-const MAX_JOINED: usize = 8;
+const MAX_JOINED: usize = 9;
 /// The number of `Concat` layers.
 const MAX_CONCATS: usize = 3;
 /// The numbers in a layer's output; our nets have up to a million.

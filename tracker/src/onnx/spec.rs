@@ -50,6 +50,10 @@ pub struct ModelSpec {
     /// of its expected distance from the true place in crop widths.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sigma: bool,
+    /// What these distances are multiplied by, so that they agree with those of faces that the net never saw; if missing,
+    /// they are left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sigma_scale: Option<f32>,
     /// Whether the net also says if there is a face: one more number, the logit of its probability.
     #[serde(default, skip_serializing_if = "is_false")]
     pub presence: bool,
@@ -206,6 +210,10 @@ impl Spec {
         let (width, height, normalisation) = match self {
             Self::Landmarks(spec) => {
                 check_framing(&spec.framing)?;
+                if let Some(scale) = spec.sigma_scale {
+                    let is_possible = spec.sigma && scale.is_finite() && scale > 0.0;
+                    ensure!(is_possible, "its scale of {scale} for expected distances is impossible");
+                }
                 (spec.width, spec.height, spec.normalisation)
             }
             Self::FaceDetector(spec) => {
@@ -308,6 +316,7 @@ mod tests {
             mirrored: false,
             depth: false,
             sigma: false,
+            sigma_scale: None,
             presence: false,
             blendshapes: false,
             training: BTreeMap::from([("data".to_owned(), "300-W".to_owned())]),
@@ -350,6 +359,7 @@ mod tests {
             scheme: Scheme::Mesh478,
             depth: true,
             sigma: true,
+            sigma_scale: Some(1.25),
             blendshapes: true,
             ..per_crop.clone()
         };
@@ -384,6 +394,10 @@ mod tests {
         assert!(
             refused(Spec::Landmarks(ModelSpec { normalisation, ..landmarks() })).contains("normalisation")
         );
+        for (sigma, scale) in [(true, 0.0), (true, f32::INFINITY), (false, 1.2)] {
+            let spec = ModelSpec { sigma, sigma_scale: Some(scale), ..landmarks() };
+            assert!(refused(Spec::Landmarks(spec)).contains("expected distances"), "{sigma} {scale}");
+        }
         let framing = Framing { width: -1.0, ..landmarks().framing };
         assert!(refused(Spec::Landmarks(ModelSpec { framing, ..landmarks() })).contains("framing"));
         assert!(refused(Spec::FaceDetector(DetectorSpec { width: 250, ..detector() })).contains("250×192"));

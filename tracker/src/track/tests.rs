@@ -95,6 +95,7 @@ fn spec(scheme: Scheme) -> ModelSpec {
         mirrored: false,
         depth: false,
         sigma: false,
+        sigma_scale: None,
         presence: false,
         blendshapes: false,
         training: Default::default(),

@@ -9,10 +9,10 @@ use facemark::onnx::spec::ModelSpec;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::eyelids;
 use super::masks::put_on;
 use super::pixels::spoil;
 use super::regions::{elsewhere, jittered, symmetric};
+use super::{eyelids, gaze};
 use crate::dataset::Sample;
 use crate::dataset::mask::Mask;
 use crate::dataset::sample::outermost;
@@ -20,6 +20,10 @@ use crate::recipe::Augment;
 
 /// How far a blink lowers the upper lids, as a share of the way down: something of the lashes stays.
 const BLINK: Range<f32> = 0.3..0.95;
+
+/// How far irises are moved at most, in eye widths along each eye and across it: about 30° and 15°, with eyeballs of 12 mm and
+/// eyes of 30 mm.
+const GAZE: Point = Point::new(0.2, 0.1);
 
 /// A crop before normalisation, and where the points lie in it.
 pub struct Example {
@@ -38,7 +42,7 @@ pub struct Example {
 pub struct Mesh {
     /// In crop widths.
     pub depths: Vec<f32>,
-    /// Shares of 0 to 1.
+    /// Shares of 0 to 1; empty if they are not known.
     pub blendshapes: Vec<f32>,
     /// Whether each point lies inside its photo, so that its place was seen and not guessed.
     pub known: Vec<bool>,
@@ -59,7 +63,10 @@ pub fn augmented(
 ) -> Example {
     let blinks = how.blink > 0.0 && rng.random::<f32>() < how.blink;
     let blinking = blinks.then(|| eyelids::lowered(sample, rng.random_range(BLINK)));
-    let sample = blinking.as_ref().unwrap_or(sample);
+    let looks_away = how.gaze > 0.0 && rng.random::<f32>() < how.gaze;
+    let looking =
+        looks_away.then(|| gaze::turned(sample, Point::new(symmetric(rng, GAZE.x), symmetric(rng, GAZE.y))));
+    let sample = blinking.as_ref().or(looking.as_ref()).unwrap_or(sample);
     let absent = how.absent > 0.0 && rng.random::<f32>() < how.absent;
     let region =
         if absent { elsewhere(&sample.region, rng) } else { jittered(sample, &spec.framing, how, rng) };
@@ -109,7 +116,9 @@ fn mirror(example: &mut Example, spec: &ModelSpec) {
     if !depths.is_empty() {
         *depths = counterparts.iter().map(|&i| depths[i]).collect();
         *known = counterparts.iter().map(|&i| known[i]).collect();
-        *blendshapes = mirrored_blendshapes().map(|i| blendshapes[i]).to_vec();
+        if !blendshapes.is_empty() {
+            *blendshapes = mirrored_blendshapes().map(|i| blendshapes[i]).to_vec();
+        }
     }
 }
 

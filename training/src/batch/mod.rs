@@ -4,7 +4,9 @@
 //! what the detector is to answer.
 
 pub mod crops;
+mod eye;
 mod eyelids;
+mod gaze;
 pub mod masks;
 mod pixels;
 pub mod regions;
@@ -17,6 +19,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use crossbeam::channel::{Receiver, bounded};
 use facemark::crop::normalise;
+use facemark::face::BLENDSHAPES;
 use facemark::geometry::Region;
 use facemark::onnx::spec::ModelSpec;
 use rand::SeedableRng;
@@ -36,8 +39,8 @@ pub struct Numbers {
     /// `width * height` grey levels.
     pub pixels: Vec<u8>,
     /// For landmarks x0, y0, x1, y1 … in crop sides, and 1 or 0 for a face or none if the net tells that. For a mesh: x
-    /// and y, the depths in crop widths, 1 or 0 for a face or none, the blendshapes, and 1 or 0 for each point whose place
-    /// is known or not.
+    /// and y, the depths in crop widths, 1 or 0 for a face or none, the blendshapes, 1 or 0 for each point whose place
+    /// is known or not, and 1 or 0 for whether the blendshapes are known.
     pub targets: Vec<f32>,
 }
 
@@ -53,8 +56,11 @@ impl Numbers {
             let crops::Mesh { depths, blendshapes, known } = mesh;
             targets.extend(depths);
             targets.push(number(present));
+            let knows_blendshapes = !blendshapes.is_empty();
             targets.extend(blendshapes);
+            targets.resize(3 * spec.scheme.n_points() + 1 + BLENDSHAPES.len(), 0.0);
             targets.extend(known.into_iter().map(number));
+            targets.push(number(knows_blendshapes));
         }
         Self { pixels, targets }
     }

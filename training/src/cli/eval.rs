@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 use facemark::detect::FaceNet;
 use facemark::face::Scheme;
@@ -51,7 +51,8 @@ pub struct Eval {
     #[arg(long, conflicts_with_all = ["hard", "groups"])]
     empty: bool,
     /// Compare the detector's scores with the share of faces among places with such scores, in pictures made of photos that
-    /// training holds out. With --record, the scores of the model's file are then rescaled to agree.
+    /// training holds out. With --record, the scores of the model's file are then rescaled to agree. So are the distances
+    /// that a landmark model expects its points to be off, on the data's faces.
     #[arg(long, conflicts_with_all = ["hard", "groups", "empty"])]
     scores: bool,
     /// Measure a model of a mesh by the 68 points that it shows, as `facemark --points 68` gives them.
@@ -147,6 +148,7 @@ impl Eval {
             found,
             held_out,
             worst: n_worst,
+            scores,
             record,
             json,
             ..
@@ -170,7 +172,16 @@ impl Eval {
         } else {
             report.print();
         }
-        if record { record::record(&model, key, &report.in_short) } else { Ok(()) }
+        match (record, scores) {
+            (false, _) => Ok(()),
+            (true, false) => record::record(&model, key, &report.in_short),
+            (true, true) => {
+                let factor = report
+                    .sigmas_off_by()
+                    .context("this model does not say how far off its points may be")?;
+                record::scale_sigmas(&model, factor)
+            }
+        }
     }
 }
 

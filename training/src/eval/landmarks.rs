@@ -311,6 +311,14 @@ fn worst(samples: &[Sample], found: &[Option<Found>], n: usize) -> Vec<Worst> {
 }
 
 impl Report {
+    /// How many times farther off landmarks are than the net expects, if it expects anything.
+    pub fn sigmas_off_by(&self) -> Option<f64> {
+        let sum =
+            |of: fn(&Bin) -> f64, bins: &[Bin]| bins.iter().map(|bin| bin.n as f64 * of(bin)).sum::<f64>();
+        let bins = &self.beyond.as_ref()?.sigmas;
+        (!bins.is_empty()).then(|| sum(|bin| bin.was, bins) / sum(|bin| bin.said, bins))
+    }
+
     /// Prints the figures for people.
     pub fn print(&self) {
         let Summary { n, missed, .. } = self.summary;

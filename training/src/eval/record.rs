@@ -46,6 +46,22 @@ pub fn calibrate(file: &Path, further: &Calibration) -> Result<()> {
     })
 }
 
+/// Multiplies the distances that a landmark model expects, on top of what its file already multiplies them by. The rest of
+/// the file stays as it is.
+///
+/// # Errors
+/// As [`record`], and if the file's net expects none.
+pub fn scale_sigmas(file: &Path, factor: f64) -> Result<()> {
+    change(file, |spec| match spec {
+        Spec::Landmarks(spec) if spec.sigma => {
+            let scale = factor * f64::from(spec.sigma_scale.unwrap_or(1.0));
+            spec.sigma_scale = Some(((scale * 1e3).round() / 1e3) as f32);
+            Ok(())
+        }
+        _ => bail!("its net does not say how far off its landmarks may be"),
+    })
+}
+
 fn change(file: &Path, change: impl FnOnce(&mut Spec) -> Result<()>) -> Result<()> {
     let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let changed = changed(&bytes, change);
@@ -137,6 +153,28 @@ mod tests {
             assert!(without.iter().zip(&original).filter(|(a, b)| a != b).count() <= 6);
             assert_eq!(fs::read_dir(dir.path())?.count(), 1, "nothing else is left behind");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn expected_distances_are_scaled_again_and_again() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let file = dir.path().join("net.onnx");
+        let write = |kind: NetKind| -> Result<()> {
+            let spec = kind.spec(Recipe::best(kind).framing);
+            let net = Net::<Flex>::new(kind, &vec![0.5; 2 * spec.scheme.n_points()], &Default::default());
+            Ok(fs::write(&file, net.to_onnx(&spec, Storage::Int8))?)
+        };
+        write(NetKind::Compact)?;
+        for (factor, expected) in [(1.2, 1.2), (1.1, 1.32)] {
+            scale_sigmas(&file, factor)?;
+            let Spec::Landmarks(spec) = Spec::of_file(&fs::read(&file)?)? else { bail!("another net") };
+            assert_eq!(spec.sigma_scale, Some(expected));
+        }
+        write(NetKind::Nose)?;
+        let error = format!("{:#}", scale_sigmas(&file, 1.2).expect_err("it expects no distances"));
+        assert!(error.contains("how far off"), "{error}");
         Ok(())
     }
 

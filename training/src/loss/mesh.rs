@@ -48,7 +48,8 @@ impl Mesh {
             targets.clone().narrow(1, start - len, len)
         };
         let (to_points, to_depth, present) = (target(points.len()), target(depth.len()), target(1));
-        let (to_blendshapes, known) = (target(blendshapes.len()), target(n_points));
+        let (to_blendshapes, known, knows_blendshapes) =
+            (target(blendshapes.len()), target(n_points), target(1));
         let part = |range: std::ops::Range<usize>| found.clone().narrow(1, range.start, range.len());
 
         let known = known * present.clone();
@@ -66,7 +67,7 @@ impl Mesh {
         mean(places, &weight)
             + mean(depths, &weight) * self.depth
             + mean(surprise, &known) * self.sigma
-            + mean(expression, &present) * self.blendshapes
+            + mean(expression, &(knows_blendshapes * present.clone())) * self.blendshapes
             + certainty(part(presence), present)
     }
 }
@@ -119,7 +120,7 @@ mod tests {
         targets.extend([0.0; N]);
         targets.push(1.0);
         targets.extend([0.0; 52]);
-        targets.extend([1.0; N]);
+        targets.extend([1.0; N + 1]);
         Case { found, targets }
     }
 
@@ -152,7 +153,7 @@ mod tests {
         let mut unknown = case();
         unknown.found[2 * 152 + 1] = 3.0;
         assert!(loss(MESH, &unknown) > 1e-3);
-        let known = unknown.targets.len() - N;
+        let known = unknown.targets.len() - 1 - N;
         unknown.targets[known + 152] = 0.0;
         assert!(loss(MESH, &unknown) < 1e-6);
         let mut absent = case();
@@ -179,5 +180,7 @@ mod tests {
         case.found[4 * N + 1 + 9] = 0.5;
         let expected = (0.5 - BETA / 2.0) / 52.0;
         assert!((loss(Mesh { blendshapes: 1.0, ..MESH }, &case) - expected).abs() < 1e-5);
+        *case.targets.last_mut().unwrap() = 0.0;
+        assert!(loss(Mesh { blendshapes: 1.0, ..MESH }, &case) < 1e-6, "unknown ones cost nothing");
     }
 }

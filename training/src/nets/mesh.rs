@@ -21,6 +21,9 @@ const CHANNELS: usize = 128;
 const CELLS: usize = 7 * 7;
 /// Channels, and then values, that tell the expression.
 const EXPRESSION: [usize; 2] = [24, 96];
+/// Values between what is seen and the blendshapes, which depend on it in no linear way: with true points, one layer leaves
+/// 0.035 of them unexplained, two leave 0.020.
+const HIDDEN: usize = 128;
 
 /// Answers points, depths, logarithms of sigmas, presence and blendshapes, as
 /// [`ModelSpec::layout`](facemark::onnx::spec::ModelSpec::layout) has them. `mean_shape` holds two coordinates a point, in
@@ -38,11 +41,13 @@ pub fn mesh(mean_shape: &[f32]) -> Vec<Layer> {
     let mut from_mean: Vec<f32> = voted_shape.iter().map(|v| -v).collect();
     from_mean.resize(n_seen, 0.0);
     let n = points::N_POINTS;
-    let first = [shape(&others), vec![0.0; n], vec![FIRST_SIGMA.ln(); n], vec![0.0; BLENDSHAPES.len()]];
+    let first = [shape(&others), vec![0.0; n], vec![FIRST_SIGMA.ln(); n]];
     let from_all = |first: &[f32]| vec![Shift(from_mean.clone()), answer(n_seen, first)];
     let agreed = Sum(vec![Extra(from_all(&vec![0.0; n_voted]))], vec![Pick((0..n_voted).collect())]);
     let presence = Pick(vec![n_seen - 1]);
-    let answers = Join(vec![vec![agreed], vec![presence], from_all(&first.concat())]);
+    let hidden = dense(n_seen, HIDDEN);
+    let blendshapes = vec![Shift(from_mean.clone()), hidden, Relu, answer(HIDDEN, &[0.0; BLENDSHAPES.len()])];
+    let answers = Join(vec![vec![agreed], vec![presence], from_all(&first.concat()), blendshapes]);
     [features([32, 64, CHANNELS], 1), vec![Join(seen), answers, Pick(order(&voted, &others))]].concat()
 }
 

@@ -35,6 +35,9 @@ pub struct Augment {
     /// Probability that the eyes are closed further than they were.
     #[serde(default)]
     pub blink: f32,
+    /// Probability that the irises are moved, so that the face looks elsewhere. Only meshes have irises.
+    #[serde(default)]
+    pub gaze: f32,
     /// Probability of a face mask over nose and mouth. The pictures of masks are in the data's folder `masks`.
     #[serde(default)]
     pub mask: f32,
@@ -72,6 +75,7 @@ impl Augment {
             stretch: 0.0,
             mirror: false,
             blink: 0.0,
+            gaze: 0.0,
             mask: 0.0,
             contrast: 0.0,
             brightness: 0.0,
@@ -101,6 +105,7 @@ impl Augment {
             ("light", self.light, 1.0),
             ("jpeg", self.jpeg, 1.0),
             ("blink", self.blink, 1.0),
+            ("gaze", self.gaze, 1.0),
             ("mask", self.mask, 1.0),
             ("absent", self.absent, 1.0),
         ] {

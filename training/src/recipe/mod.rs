@@ -148,11 +148,10 @@ impl Recipe {
         ensure!(is_focal == self.net.is_detector(), "the focal loss is for the net face, and no other");
         let is_mesh = matches!(self.loss, Loss::Mesh { .. });
         ensure!(is_mesh == (self.net == NetKind::Mesh), "the mesh loss is for the net mesh, and no other");
-        ensure!(
-            self.augment.mask == 0.0 || self.net == NetKind::Mesh,
-            "augment.mask is for the net mesh, not for {}",
-            self.net.name()
-        );
+        for (name, share) in [("gaze", self.augment.gaze), ("mask", self.augment.mask)] {
+            let is_possible = share == 0.0 || self.net == NetKind::Mesh;
+            ensure!(is_possible, "augment.{name} is for the net mesh, not for {}", self.net.name());
+        }
         let Framing { width, height, shift_x, shift_y } = self.framing;
         ensure!([width, height].iter().all(is_size), "the framing's width and height must be positive");
         ensure!(shift_x.is_finite() && shift_y.is_finite(), "the framing's shifts must be finite");
@@ -232,6 +231,7 @@ mod tests {
             "[augment]\nroll = -5.0",
             "[augment]\nabsent = 0.1",
             "[augment]\nblink = 1.5",
+            "[augment]\ngaze = 0.5",
         ] {
             fs::write(&path, wrong)?;
             let error = Recipe::custom(NetKind::Resnet18, &path).expect_err(wrong);

@@ -90,6 +90,7 @@ impl NetKind {
             mirrored: self == Self::Large,
             depth: self == Self::Mesh,
             sigma: matches!(self, Self::Compact | Self::Mesh),
+            sigma_scale: None,
             presence: self.has_presence(),
             blendshapes: self == Self::Mesh,
             training: BTreeMap::new(),

@@ -90,6 +90,7 @@ impl Augment {
             stretch: 0.0,
             mirror: true,
             blink: 0.0,
+            gaze: 0.0,
             mask: 0.0,
             contrast: 0.5,
             brightness: 40.0,
@@ -123,9 +124,16 @@ impl Augment {
             // They cannot learn everything in the time there is: what is rare takes accuracy from what is common.
             NetKind::Resnet18 => mild,
             NetKind::Compact => Self { absent: 0.1, ..mild },
-            NetKind::Mesh => {
-                Self { roll: 20.0, shift: 0.05, occlusion: 0.2, jpeg: 0.1, mask: 0.06, absent: 0.1, ..common }
-            }
+            NetKind::Mesh => Self {
+                roll: 20.0,
+                shift: 0.05,
+                gaze: 0.3,
+                occlusion: 0.2,
+                jpeg: 0.1,
+                mask: 0.06,
+                absent: 0.1,
+                ..common
+            },
             NetKind::Large => Self {
                 roll: 18.0,
                 scale: 0.13,
