@@ -67,7 +67,7 @@ def test_a_usual_script_works(table):
     sure = table[(table["success"] == 1) & (table["confidence"] > 0.5)].set_index("timestamp")
     mouth = sure.filter(regex=r"^[xy]_(4[89]|5\d|6[0-7])$")
     assert mouth.shape[1] == 40
-    turned = sure.index[sure["pose_Ry"].abs() > numpy.radians(25)]
+    turned = sure.index[sure["pose_Ry"].abs() > numpy.radians(20)]
     assert 0 < len(turned) < len(sure)
 
 

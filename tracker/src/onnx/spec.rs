@@ -394,7 +394,7 @@ mod tests {
         assert!(
             refused(Spec::Landmarks(ModelSpec { normalisation, ..landmarks() })).contains("normalisation")
         );
-        for (sigma, scale) in [(true, 0.0), (true, f32::INFINITY), (false, 1.2)] {
+        for (sigma, scale) in [(true, 0.0), (true, -1.0), (false, 1.2)] {
             let spec = ModelSpec { sigma, sigma_scale: Some(scale), ..landmarks() };
             assert!(refused(Spec::Landmarks(spec)).contains("expected distances"), "{sigma} {scale}");
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::dataset::{self, Reading, Source};
 use crate::eval::looks::Given;
-use crate::eval::{calibrate, faces, groups, hard, landmarks, record, tracker};
+use crate::eval::{calibrate, faces, groups, hard, landmarks, mistakes, record, tracker};
 use crate::recipe::{NetKind, Recipe};
 use crate::task::faces::Faces;
 
@@ -50,6 +50,10 @@ pub struct Eval {
     /// There is no face in the data's pictures: count what is taken for one.
     #[arg(long, conflicts_with_all = ["hard", "groups"])]
     empty: bool,
+    /// With --empty: do not count, but write a picture of each place that the detector may take for a face, for the next one to
+    /// learn from (`train face --backgrounds`).
+    #[arg(long, value_name = "DIR", requires = "empty")]
+    mistakes: Option<PathBuf>,
     /// Compare the detector's scores with the share of faces among places with such scores, in pictures made of photos that
     /// training holds out. With --record, the scores of the model's file are then rescaled to agree. So are the distances
     /// that a landmark model expects its points to be off, on the data's faces.
@@ -90,6 +94,11 @@ impl Eval {
             self;
         if small_faces {
             detector = detector.with_small_faces();
+        }
+        if let Some(results) = &self.mistakes {
+            let n = mistakes::write(detector, &data, results)?;
+            println!("{}: {n} pictures", results.display());
+            return Ok(());
         }
         if self.empty {
             let (pictures, places) =

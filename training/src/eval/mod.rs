@@ -16,6 +16,7 @@ pub mod groups;
 pub mod hard;
 pub mod landmarks;
 pub mod looks;
+pub mod mistakes;
 pub mod record;
 
 /// A tracker of all faces with this detector and a landmark model, the built-in one if no file is given.

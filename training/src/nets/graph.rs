@@ -14,7 +14,7 @@ use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 use super::layer::Window;
 use super::proto::{Value, int, value_info, window_attributes};
-use super::quantise::quantise;
+use super::quantise::{quantise, uneven_axis};
 use super::walk::{Runner, cell_centers, next};
 use super::weights::Weights;
 
@@ -104,7 +104,8 @@ impl<'a, B: Backend> Graph<'a, B> {
     fn dense(&mut self, x: &Value, dense: &Linear<B>) -> Value {
         let dims @ [inputs, outputs] = dense.weight.dims();
         // Burn keeps [inputs, outputs], which is Gemm's own order.
-        let weight = self.weight(&values(dense.weight.val()), &dims, 1);
+        let weight = values(dense.weight.val());
+        let weight = self.weight(&weight, &dims, uneven_axis(&weight, &dims));
         let bias = self.floats(&bias(dense.bias.as_ref(), outputs), &[outputs]);
         let n_multiplications = inputs * outputs;
         let n_parameters = n_multiplications + outputs;
@@ -166,11 +167,11 @@ impl<'a, B: Backend> Graph<'a, B> {
         self.tensor(DataType::Int64, &[values.len()], raw)
     }
 
-    /// A layer's weights, stored as [`Storage`] says; `channel_axis` is that of the output channels.
+    /// A layer's weights, stored as [`Storage`] says; 8-bit levels have one scale per channel along `axis`.
     ///
     /// The tracker's loader knows the nodes that unpack them, and does so once. (tract would do it for every face where
     /// the result is larger than 4 MiB.)
-    fn weight(&mut self, values: &[f32], dims: &[usize], channel_axis: usize) -> String {
+    fn weight(&mut self, values: &[f32], dims: &[usize], axis: usize) -> String {
         match self.storage {
             Storage::F32 => self.floats(values, dims),
             Storage::F16 => {
@@ -179,12 +180,12 @@ impl<'a, B: Backend> Graph<'a, B> {
                 self.node("Cast", &[&half], vec![int("to", DataType::Float as usize)])
             }
             Storage::Int8 => {
-                let (levels, scales) = quantise(values, dims, channel_axis);
+                let (levels, scales) = quantise(values, dims, axis);
                 let levels = self.tensor(DataType::Int8, dims, levels.iter().map(|&v| v as u8).collect());
                 let n_channels = scales.len();
                 let scales = self.floats(&scales, &[n_channels]);
                 let zeros = self.tensor(DataType::Int8, &[n_channels], vec![0; n_channels]);
-                self.node("DequantizeLinear", &[&levels, &scales, &zeros], vec![int("axis", channel_axis)])
+                self.node("DequantizeLinear", &[&levels, &scales, &zeros], vec![int("axis", axis)])
             }
         }
     }
