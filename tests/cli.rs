@@ -159,7 +159,7 @@ fn two_runs_and_two_threads_give_the_same_bytes() {
     assert!(first == run("2"), "one and two threads differ");
 }
 
-/// libx264 depends on memory that it never wrote on machines with AVX-512, if pictures have such a size.
+/// On machines with AVX-512, libx264 reads memory that it never wrote for pictures of this size.
 #[test]
 fn what_memory_held_before_does_not_change_the_video() {
     let folder = tempfile::tempdir().unwrap();
@@ -171,7 +171,7 @@ fn what_memory_held_before_does_not_change_the_video() {
             .arg(&clip)
             .arg("-o")
             .arg(&video);
-        // The C library fills new memory with the inverse of this.
+        // The C library fills new memory with the complement of this byte.
         assert!(command.env("MALLOC_PERTURB_", fill).status().unwrap().success());
         fs::read(&video).unwrap()
     };

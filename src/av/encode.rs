@@ -225,9 +225,9 @@ fn x264_params(fields: Fields) -> Option<&'static str> {
     match (fields == Fields::BottomFirst, has_avx512) {
         (false, false) => None,
         (true, false) => Some("bff=1"),
-        // With AVX-512, libx264 (r3095 and r3108) reads memory that it never wrote, if a picture's blocks of 16×16 pixels are no
-        // multiple of 16, and the last block gets other bytes now and then. With AVX2 it writes the same as on machines
-        // without AVX-512, no slower.
+        // With AVX-512, libx264 (r3095 and r3108) reads memory that it never wrote unless the number of blocks of 16×16
+        // pixels in a picture is a multiple of 16. Now and then the last block changes. With AVX2 it writes what it
+        // writes on machines without AVX-512, and is no slower.
         (false, true) => Some("asm=avx2"),
         (true, true) => Some("bff=1:asm=avx2"),
     }
