@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, Result};
+use crate::geometry::Point;
 
 /// A borrowed picture, the input of [`Tracker::track`](crate::Tracker::track).
 ///
@@ -201,6 +202,11 @@ impl<'a> Luma<'a> {
     /// Rows.
     pub fn height(&self) -> usize {
         self.height
+    }
+
+    /// Whether a place is inside the picture. NaN is not.
+    pub(crate) fn shows(&self, Point { x, y }: Point) -> bool {
+        x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < self.height as f32
     }
 }
 

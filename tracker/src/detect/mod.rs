@@ -28,9 +28,9 @@ pub trait Detector: Send {
     /// If the detector fails.
     fn detect(&mut self, luma: Luma, known: &[Region]) -> Result<Vec<Detection>>;
 
-    /// Looks harder for faces in a picture where [`detect`](Self::detect) finds none: in another light, turned. That
-    /// takes several times longer, so the tracker only asks for it in the first picture and now and then. A detector that
-    /// has no such way finds none.
+    /// Looks harder for faces in a picture where [`detect`](Self::detect) finds none, or the landmark model refuses all: in
+    /// another light, turned. That takes several times longer, so the tracker only asks for it in the first picture and now
+    /// and then. A detector that has no such way finds none.
     ///
     /// # Errors
     /// If the detector fails.

@@ -22,6 +22,7 @@ pub use scheme::Scheme;
 pub use smooth::{FaceSmoother, Smoother, Smoothing};
 
 use crate::geometry::{Point, Region, mean};
+use crate::image::Luma;
 
 /// A face in a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,9 +60,12 @@ pub struct More {
 }
 
 impl More {
-    /// 1 for a face of this size in pixels of whose landmarks the model is sure on average, and less for a hidden one.
-    pub(crate) fn clearness(&self, size: f32) -> f32 {
-        let mean = self.sigmas.iter().sum::<f32>() / self.sigmas.len() as f32;
+    /// 1 for a face of this size in pixels of whose landmarks the model is sure on average, and less for a hidden one. Only
+    /// landmarks inside the picture count: of the others no model can be sure.
+    pub(crate) fn clearness(&self, landmarks: &[Point], size: f32, luma: Luma) -> f32 {
+        let inside = self.sigmas.iter().zip(landmarks).filter(|&(_, &point)| luma.shows(point));
+        let (sum, n) = inside.fold((0.0, 0), |(sum, n), (sigma, _)| (sum + sigma, n + 1));
+        let mean = sum / n as f32;
         // Without landmarks' expected errors there is no mean.
         if mean > UNSURE * size { UNSURE * size / mean } else { 1.0 }
     }
@@ -117,6 +121,7 @@ fn picked(landmarks: &[Point], indices: &[usize]) -> Option<Vec<Point>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Plane;
 
     fn assert_near(a: Point, b: Point) {
         assert!(a.distance(b) < 1e-3, "{a:?} is not {b:?}");
@@ -124,10 +129,18 @@ mod tests {
 
     #[test]
     fn a_face_of_whose_landmarks_the_model_is_unsure_is_less_clear() {
-        let clearness = |sigmas: &[f32]| More { sigmas: sigmas.to_vec(), ..More::default() }.clearness(100.0);
-        assert_eq!([clearness(&[]), clearness(&[1.0, 2.0]), clearness(&[7.0, 1.0])], [1.0; 3]);
+        let plane = Plane::new(20, 10, vec![0; 200]).unwrap();
+        let [inside, outside] = [Point::new(5.0, 5.0), Point::new(5.0, 12.0)];
+        let clearness = |sigmas: &[f32], landmarks: &[Point]| {
+            More { sigmas: sigmas.to_vec(), ..More::default() }.clearness(landmarks, 100.0, plane.luma())
+        };
+        for sigmas in [&[][..], &[1.0, 2.0], &[7.0, 1.0]] {
+            assert_eq!(clearness(sigmas, &[inside, inside]), 1.0);
+        }
         let far = 200.0 * UNSURE;
-        assert_eq!(clearness(&[far, far]), 0.5);
+        assert_eq!(clearness(&[far, far], &[inside, inside]), 0.5);
+        assert_eq!(clearness(&[1.0, far], &[inside, outside]), 1.0);
+        assert_eq!(clearness(&[far, far], &[outside, outside]), 1.0);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::image::Luma;
 use crate::model::{Landmarker, Landmarks};
 use crate::timing::{Stage, Timing};
 
-/// The detector's score that a face needs, where its landmarks are, if it is new or back.
+/// The score that a face needs if it is new or back: the mean of the detector's, where it found the face and where its
+/// landmarks are.
 const ENTER: f32 = 0.5;
 /// The score that a followed face needs. It is lower because the face may be turned away or partly covered;
 /// new faces with such scores are often false alarms.
@@ -50,8 +51,8 @@ pub struct Track {
     pub id: Option<u32>,
     /// Where the face was last seen.
     pub region: Region,
-    /// Where the detector has just found it, if it has.
-    found: Option<Region>,
+    /// What the detector has just found, if it has.
+    found: Option<Detection>,
     /// When it was last seen, in seconds.
     pub seen: f64,
     /// The detector's score when it last looked.
@@ -82,11 +83,11 @@ pub struct Eyes<'a> {
 
 impl Track {
     /// A face that the detector has found.
-    pub fn new(region: Region, options: &Options) -> Self {
+    pub fn new(found: Detection, options: &Options) -> Self {
         Self {
             id: None,
-            region,
-            found: Some(region),
+            region: found.region,
+            found: Some(found),
             seen: f64::NEG_INFINITY,
             score: 0.0,
             unconfirmed: 0,
@@ -98,8 +99,8 @@ impl Track {
     }
 
     /// The same face, found again here.
-    pub fn back_at(self, region: Region) -> Self {
-        Self { found: Some(region), motion: Motion::new(), ..self }
+    pub fn back_at(self, found: Detection) -> Self {
+        Self { found: Some(found), motion: Motion::new(), ..self }
     }
 
     /// The face in this picture, or `None` if it cannot be seen. It gets the next ID when it is first seen.
@@ -110,7 +111,7 @@ impl Track {
         let found = self.found.take();
         let start = match found {
             // The detector's region is rough, so the first landmarks only say where to look again.
-            Some(rough) => eyes.landmarks(&rough)?.map(|(region, _)| region),
+            Some(rough) => eyes.landmarks(&rough.region)?.map(|(region, _)| region),
             None => Some(self.region),
         };
         let Some(start) = start else { return Ok(None) };
@@ -120,9 +121,14 @@ impl Track {
         let presence = landmarks.presence;
         let with_size = eyes.scheme().eyes().is_some();
         if found.is_some() || self.is_in_doubt(presence) || !with_size {
-            // Of what only looks like a face the model is unsure, too.
-            let enough = if found.is_some() { ENTER / landmarks.more.clearness(region.size) } else { HOLD };
-            match eyes.confirm(&region)?.filter(|seen| seen.score >= enough) {
+            let mut seen = eyes.confirm(&region)?.filter(|seen| seen.score >= HOLD);
+            if let Some(found) = found {
+                // Of what only looks like a face the model is unsure, too.
+                let enough = ENTER / eyes.clearness(&landmarks, &region);
+                let mean = seen.map(|seen| Detection { score: (found.score + seen.score) / 2.0, ..seen });
+                seen = mean.filter(|seen| seen.score >= enough);
+            }
+            match seen {
                 Some(seen) if with_size && region.turn(&seen.region) > MAX_TURN => {
                     let Some(again) = eyes.turned(&seen.region)? else { return Ok(None) };
                     (region, landmarks) = again;
@@ -168,8 +174,8 @@ impl Track {
 
     fn face(&mut self, id: u32, found: Landmarks, eyes: &mut Eyes) -> Face {
         let Self { region, score, .. } = *self;
+        let score = score * eyes.clearness(&found, &region);
         let Landmarks { points: mut landmarks, mut more, .. } = found;
-        let score = score * more.clearness(region.size);
         if let Some(smoother) = &mut self.smoother {
             eyes.timing
                 .measure(Stage::Smooth, || smoother.apply(&mut landmarks, &mut more, eyes.time, region.size));
@@ -185,6 +191,11 @@ impl Track {
 impl Eyes<'_> {
     fn scheme(&self) -> Scheme {
         self.model.spec().scheme
+    }
+
+    /// See [`More::clearness`].
+    fn clearness(&self, found: &Landmarks, region: &Region) -> f32 {
+        found.more.clearness(&found.points, region.size, self.luma)
     }
 
     fn camera(&self, fov: f32) -> Camera {
@@ -232,10 +243,8 @@ fn is_near(point: Point, region: &Region) -> bool {
 
 /// Whether a face can have moved from `last` to `next`, in this picture, within a frame.
 fn is_plausible(last: &Region, next: &Region, luma: Luma) -> bool {
-    let Point { x, y } = next.center;
-    let inside = x >= 0.0 && y >= 0.0 && x < luma.width() as f32 && y < luma.height() as f32;
     let moved = next.center.distance(last.center) / last.size;
-    inside && next.size >= MIN_SIZE && growth(last, next) <= MAX_GROWTH && moved <= MAX_MOVE
+    luma.shows(next.center) && next.size >= MIN_SIZE && growth(last, next) <= MAX_GROWTH && moved <= MAX_MOVE
 }
 
 /// The landmarks' region, corrected by the detector's where that is more reliable.

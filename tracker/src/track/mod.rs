@@ -206,6 +206,10 @@ impl Tracker {
         }
         let mut faces = Vec::with_capacity(self.tracks.len());
         self.follow(0, luma, time, &mut faces)?;
+        if is_due && self.tracks.is_empty() && self.has_to_search() {
+            self.search_for_faces(luma)?;
+            self.follow(0, luma, time, &mut faces)?;
+        }
         if !is_due && !self.lost.is_empty() && self.has_room() {
             // A face that was just lost may only have jumped.
             let n_followed = self.tracks.len();
@@ -229,11 +233,15 @@ impl Tracker {
         self.frames_since_detection = 0;
         let known: Vec<Region> = self.tracks.iter().map(|track| track.region).collect();
         let Self { detector, timing, .. } = self;
-        let mut found = timing.measure(Stage::Detect, || detector.detect(luma, &known))?;
-        if found.is_empty() && known.is_empty() && self.has_to_search() {
-            let Self { detector, timing, .. } = self;
-            found = timing.measure(Stage::Detect, || detector.search(luma))?;
-        }
+        let found = timing.measure(Stage::Detect, || detector.detect(luma, &known))?;
+        self.take_in(&found);
+        Ok(())
+    }
+
+    /// The same for a picture that shows none as it is: neither the detector nor the landmark model sees one.
+    fn search_for_faces(&mut self, luma: Luma) -> Result<()> {
+        let Self { detector, timing, .. } = self;
+        let found = timing.measure(Stage::Detect, || detector.search(luma))?;
         self.take_in(&found);
         Ok(())
     }
@@ -249,18 +257,18 @@ impl Tracker {
 
     /// Adds a track for each detection: that of a lost face that is back, or a new one.
     fn take_in(&mut self, found: &[Detection]) {
-        let mut news: Vec<Region> = found.iter().map(|face| face.region).collect();
         let room = self.options.max_faces.saturating_sub(self.tracks.len());
-        self.unfollowed = news.len().saturating_sub(room);
-        news.truncate(room);
+        self.unfollowed = found.len().saturating_sub(room);
+        let found = &found[..room.min(found.len())];
+        let news: Vec<Region> = found.iter().map(|face| face.region).collect();
         let lost: Vec<Region> = self.lost.iter().map(|track| track.region).collect();
         let again = pair(&lost, &news);
         let mut lost: Vec<Option<Track>> = self.lost.drain(..).map(Some).collect();
-        for (region, again) in news.into_iter().zip(again) {
+        for (&face, again) in found.iter().zip(again) {
             let track = again.and_then(|i| lost[i].take());
             self.tracks.push(match track {
-                Some(track) => track.back_at(region),
-                None => Track::new(region, &self.options),
+                Some(track) => track.back_at(face),
+                None => Track::new(face, &self.options),
             });
         }
         self.lost.extend(lost.into_iter().flatten());

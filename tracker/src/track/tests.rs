@@ -14,11 +14,13 @@ fn there(world: &World, luma: Luma) -> Vec<Region> {
     world.get(usize::from(luma.data()[0])).cloned().unwrap_or_default()
 }
 
-/// Sees the faces that are there, with a score of 1 for the first, 1/2 for the second, and so on.
+/// Sees the faces that are there, the first with its full certainty, the second with half of it, and so on.
 struct TrueDetector {
     world: World,
     /// The score of a face in this frame when it looks again.
     certainty: fn(u8) -> f32,
+    /// With which score it finds the first face, if not with the same.
+    found: Option<f32>,
     /// Frames in which it looked for all faces.
     asked: SyncSender<u8>,
 }
@@ -26,7 +28,8 @@ struct TrueDetector {
 impl Detector for TrueDetector {
     fn detect(&mut self, luma: Luma, known: &[Region]) -> Result<Vec<Detection>> {
         self.asked.try_send(luma.data()[0]).unwrap();
-        let score = |i| 1.0 / (i + 1) as f32;
+        let first = self.found.unwrap_or((self.certainty)(luma.data()[0]));
+        let score = |i| first / (i + 1) as f32;
         let faces = there(&self.world, luma).into_iter().enumerate();
         let new = faces.filter(|(_, face)| !known.iter().any(|known| is_same(known, face)));
         Ok(new.map(|(i, region)| Detection { region, score: score(i) }).collect())
@@ -131,7 +134,7 @@ impl Run {
     fn with(world: World, options: Options, scheme: Scheme, spoil: fn(u32, &mut [Point])) -> Self {
         let (sender, asked) = sync_channel(256);
         let net = TrueNet { spec: spec(scheme), world: world.clone(), spoil, calls: 0, presence: None };
-        let detector = TrueDetector { world, certainty: |_| 0.75, asked: sender };
+        let detector = TrueDetector { world, certainty: |_| 0.75, found: None, asked: sender };
         Self::of(detector, net, options, asked)
     }
 
@@ -154,7 +157,7 @@ impl Run {
             calls: 0,
             presence,
         };
-        Self::of(TrueDetector { world, certainty, asked: sender }, net, OPTIONS, asked)
+        Self::of(TrueDetector { world, certainty, found: None, asked: sender }, net, OPTIONS, asked)
     }
 
     /// The faces in the next frame, at this time. Its grey levels rise to the right, or else to the left.
@@ -257,6 +260,29 @@ fn a_face_that_the_net_is_sure_of_survives_some_misses_of_the_detector() {
     assert_eq!(n_seen(a_while, Some(|_| 0.95)), 40);
     assert_eq!(n_seen(for_good, Some(|_| 0.95)), 25);
     assert!(n_seen(a_while, Some(|_| 0.6)) == 0 && n_seen(a_while, None) < 40);
+}
+
+#[test]
+fn a_new_faces_score_is_the_mean_of_how_it_was_found_and_seen_again() {
+    let seen = |found, again: fn(u8) -> f32| {
+        let mut run = Run::new(still(&[region(100.0)], 1));
+        let (asked, _receiver) = sync_channel(256);
+        let world = still(&[region(100.0)], 1);
+        run.tracker.detector = Box::new(TrueDetector { world, certainty: again, found: Some(found), asked });
+        run.frame(0.0, true).first().map(|face| face.score)
+    };
+    assert_eq!(seen(0.9, |_| 0.4), Some(0.65));
+    assert_eq!((seen(0.6, |_| 0.35), seen(0.9, |_| 0.25)), (None, None));
+}
+
+#[test]
+fn where_the_net_refuses_what_the_detector_finds_it_searches() {
+    let n_looks = |presence| {
+        let mut run = Run::present(still(&[region(100.0)], 1), |_| 0.75, Some(presence));
+        run.frame(0.0, true);
+        run.tracker.timing().spans().iter().filter(|span| span.stage == Stage::Detect).count()
+    };
+    assert_eq!((n_looks(|_| 0.95), n_looks(|_| 0.1)), (1, 2));
 }
 
 #[test]

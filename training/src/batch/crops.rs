@@ -21,9 +21,12 @@ use crate::recipe::Augment;
 /// How far a blink lowers the upper lids, as a share of the way down: something of the lashes stays.
 const BLINK: Range<f32> = 0.3..0.95;
 
-/// How far irises are moved at most, in eye widths along each eye and across it: about 30° and 15°, with eyeballs of 12 mm and
+/// How far irises are moved at most, in eye widths along each eye and across it: about 30° and 20°, with eyeballs of 12 mm and
 /// eyes of 30 mm.
-const GAZE: Point = Point::new(0.2, 0.1);
+const GAZE: Point = Point::new(0.2, 0.14);
+/// How far the upper lids go along with irises that move down by an eye's width, as a share of the way down to the lower lids:
+/// three quarters as far, in eyes that are 0.3 widths open.
+const LIDS: f32 = 2.5;
 
 /// A crop before normalisation, and where the points lie in it.
 pub struct Example {
@@ -64,8 +67,10 @@ pub fn augmented(
     let blinks = how.blink > 0.0 && rng.random::<f32>() < how.blink;
     let blinking = blinks.then(|| eyelids::lowered(sample, rng.random_range(BLINK)));
     let looks_away = how.gaze > 0.0 && rng.random::<f32>() < how.gaze;
-    let looking =
-        looks_away.then(|| gaze::turned(sample, Point::new(symmetric(rng, GAZE.x), symmetric(rng, GAZE.y))));
+    let looking = looks_away.then(|| {
+        let by = Point::new(symmetric(rng, GAZE.x), symmetric(rng, GAZE.y));
+        gaze::turned(&eyelids::lowered(sample, LIDS * by.y), by)
+    });
     let sample = blinking.as_ref().or(looking.as_ref()).unwrap_or(sample);
     let absent = how.absent > 0.0 && rng.random::<f32>() < how.absent;
     let region =

@@ -1,58 +1,79 @@
-//! Closes the eyes in photos, since data sets have few closed eyes: the upper lid's skin is drawn down over the eye.
+//! Moves the upper lids in photos: data sets have few closed eyes, and lids go along where eyes look up or down.
 
 use std::sync::Arc;
 
 use facemark::Plane;
-use facemark::face::Scheme;
+use facemark::face::{Scheme, mesh};
 use facemark::geometry::Point;
 
 use super::eye::Eye;
 use crate::dataset::Sample;
 
-/// How much skin above the upper lid is drawn down with it, in eye widths: less than up to the brow.
+/// How much skin above the upper lid moves with it, in eye widths: less than up to the brow.
 const SKIN: f32 = 0.45;
+/// How far from the lid's line a point still is on it, in eye widths.
+const ON_LID: f32 = 1e-4;
 
-/// The same face with the upper lids a share `by` of the way down to the lower ones, 0 to 1. Faces that are not marked
-/// with the 68 points stay as they are.
+/// The same face with the upper lids a share `by` of the way down to the lower ones, 0 to 1, or raised by as much if it is
+/// negative. A lowered lid slides over the eye; under a raised one, the eye is stretched. What a mesh says with its
+/// blendshapes is unknown then. Faces that are not marked with the 68 points or a mesh stay as they are.
 pub fn lowered(sample: &Sample, by: f32) -> Sample {
     let mut sample = sample.clone();
-    let Some(eyes) = Scheme::Ibug68.eyes().filter(|_| sample.points.len() == Scheme::Ibug68.n_points())
-    else {
-        return sample;
-    };
+    let schemes = [Scheme::Ibug68, Scheme::Mesh478];
+    let scheme = schemes.into_iter().find(|scheme| scheme.n_points() == sample.points.len());
+    let Some(eyes) = scheme.and_then(Scheme::eyes) else { return sample };
     let mut photo = Plane::clone(&sample.photo);
+    let mut changes = false;
     for eye in eyes {
-        let Some(points) = sample.points.get_mut(eye[0]..eye[0] + eye.len()) else { continue };
-        if let Some(eye) = Eye::of(points) {
-            eye.draw(&sample.photo, &mut photo, |place| source(&eye, place, by));
-            lower(&eye, points, by);
+        let lids: Vec<Point> = eye.iter().map(|&i| sample.points[i]).collect();
+        let Some(eye) = Eye::of(&lids) else { continue };
+        eye.draw(&sample.photo, &mut photo, |place| source(&eye, place, by));
+        for (i, point) in sample.points.iter_mut().enumerate() {
+            let moved = moved(&eye, eye.to_eye(*point), by, i >= mesh::IRISES[0]);
+            *point = moved.map_or(*point, |p| eye.to_photo(p));
         }
+        changes = true;
     }
-    sample.photo = Arc::new(photo);
+    if changes {
+        sample.photo = Arc::new(photo);
+        sample.mesh.iter_mut().for_each(|mesh| mesh.blendshapes.clear());
+    }
     sample
 }
 
-/// Moves the upper lid's points.
-fn lower(eye: &Eye, points: &mut [Point], by: f32) {
-    for (point, lid) in points[1..].iter_mut().zip(&eye.upper) {
-        let y = lid.y + by * (eye.end(lid.x) - lid.y);
-        *point = eye.to_photo(Point::new(lid.x, y));
-    }
+/// The upper lid's y, where it moves to, and the lower lid's; `None` where there is no eye between them.
+fn lids(eye: &Eye, x: f32, by: f32) -> Option<[f32; 3]> {
+    let (lid, end) = (eye.start(x), eye.end(x));
+    ((0.0..=1.0).contains(&x) && lid < end).then_some([lid, lid + by * (end - lid), end])
 }
 
-/// What is seen at `place` once the lid is lowered, where skin is stretched, and what is still open of the eye squeezed; `None`
-/// where nothing moves.
-fn source(eye: &Eye, place: Point, by: f32) -> Option<Point> {
-    let (lid, end) = (eye.start(place.x), eye.end(place.x));
-    let lowered = lid + by * (end - lid);
+/// Where a point of the face is once the lid has moved; `None` if it stays.
+fn moved(eye: &Eye, p: Point, by: f32, is_iris: bool) -> Option<Point> {
+    let [lid, lowered, end] = lids(eye, p.x, by)?;
     let start = lid - SKIN;
-    if place.y <= start || place.y >= end || lid >= end {
+    let y = if is_iris && by < 0.0 && (start..end).contains(&p.y) {
+        end - (end - p.y) * (end - lowered) / (end - lid)
+    } else if !is_iris && (start..=lid + ON_LID).contains(&p.y) {
+        start + (p.y - start) * (lowered - start) / SKIN
+    } else {
+        return None;
+    };
+    Some(Point::new(p.x, y))
+}
+
+/// What is seen at `place` once the lid has moved; `None` where nothing changes.
+fn source(eye: &Eye, place: Point, by: f32) -> Option<Point> {
+    let [lid, lowered, end] = lids(eye, place.x, by)?;
+    let start = lid - SKIN;
+    if place.y <= start || place.y >= end {
         return None;
     }
     let y = if place.y < lowered {
         start + (place.y - start) * SKIN / (lowered - start)
+    } else if by < 0.0 {
+        end - (end - place.y) * (end - lid) / (end - lowered)
     } else {
-        lid + (place.y - lowered) * (end - lid) / (end - lowered)
+        return None;
     };
     Some(Point::new(place.x, y))
 }
@@ -132,6 +153,18 @@ pub mod tests {
             }
             let fixed = (0..68).filter(|i| ![37, 38].contains(i));
             assert!(fixed.into_iter().all(|i| open.points[i] == closed.points[i]));
+        }
+    }
+
+    #[test]
+    fn a_raised_lid_shows_more_of_the_eye_and_takes_its_points_along() {
+        for angle in [0.0, 0.5, -2.0] {
+            let open = face(angle);
+            let wide = lowered(&open, -0.25);
+            let more = n_dark(&wide) / n_dark(&open);
+            assert!((more - 1.25).abs() < 0.06, "{angle}: {more} times as open");
+            let gap = wide.points[37].distance(wide.points[41]);
+            assert!((gap - 20.0).abs() < 1e-3, "{angle}: {gap}");
         }
     }
 

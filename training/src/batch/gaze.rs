@@ -125,6 +125,7 @@ fn stretched(x: f32, part: [f32; 2], becomes: [f32; 2]) -> f32 {
 mod tests {
     use facemark::geometry::Region;
 
+    use super::super::eyelids::lowered;
     use super::*;
     use crate::dataset::Mesh;
 
@@ -211,6 +212,19 @@ mod tests {
                 assert!(turned.mesh.unwrap().blendshapes.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn lids_slide_over_irises_and_a_raised_lid_stretches_the_eye() {
+        let open = face(0.0);
+        let lids = Scheme::Mesh478.eyes().unwrap()[0];
+        let gap = |sample: &Sample| sample.points[lids[12]].y - sample.points[lids[4]].y;
+        assert!((gap(&open) - 24.0).abs() < 1e-3);
+        let iris = |sample: &Sample| sample.points[mesh::IRISES[0]].y;
+        let (low, high) = (lowered(&open, 0.5), lowered(&open, -0.25));
+        assert!((gap(&low) - 12.0).abs() < 1e-3 && (gap(&high) - 30.0).abs() < 1e-3);
+        assert!(iris(&low) == iris(&open) && (iris(&high) - (iris(&open) - 3.0)).abs() < 1e-3);
+        assert!(low.mesh.unwrap().blendshapes.is_empty());
     }
 
     #[test]
