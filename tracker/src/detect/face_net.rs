@@ -23,7 +23,7 @@ const MAX_CANDIDATES: usize = 512;
 /// model's file has a calibration.
 pub const MIN_SCORE: f32 = 0.6;
 /// A face with a lower score may be one the wrong way up, and is also looked at turned.
-const SURE_OF_ROLL: f32 = 0.97;
+const SURE_OF_ROLL: f32 = 0.9;
 /// The score that a face needs in a picture that showed none as it is: with four more looks, mistakes are likelier.
 const SEARCHED: f32 = 0.8;
 /// How much higher the score of a turned face must be.
@@ -209,24 +209,25 @@ impl FaceNet {
         Ok(suppress(faces))
     }
 
-    /// Takes a second look at a candidate, unless the picture shows no more of it than the first look did.
-    /// `None` if the score is too low.
+    /// Takes a second look at a candidate, unless the picture's edge cuts it off and the first look is enough. Of a face that
+    /// fills the picture the better look counts. `None` if the score is too low.
     fn checked(&mut self, luma: Luma, candidate: Detection, is_even: bool) -> Result<Option<Detection>> {
-        let (face, enough) = if fills_picture(luma, &candidate.region) {
-            (Some(candidate), self.min_score)
-        } else if leaves_picture(luma, &candidate.region) {
-            (Some(candidate), self.min_score + CUT_OFF)
-        } else {
-            let close = self.close_look(luma, &candidate.region, is_even)?;
-            let close =
-                close.map(|close| Detection { score: (close.score + candidate.score) / 2.0, ..close });
-            (close, self.min_score)
-        };
-        let face = face.map(|face| self.calibrated(face)).filter(|face| face.score >= enough);
-        match face {
+        let fills = fills_picture(luma, &candidate.region);
+        let enough = if fills { self.min_score } else { self.min_score + CUT_OFF };
+        let first = Some(self.calibrated(candidate))
+            .filter(|face| leaves_picture(luma, &face.region) && face.score >= enough);
+        let close = if first.is_none() || fills { self.second(luma, candidate, is_even)? } else { None };
+        match first.into_iter().chain(close).max_by(|a, b| a.score.total_cmp(&b.score)) {
             Some(face) if face.score < SURE_OF_ROLL => self.best_turned(luma, face, is_even).map(Some),
             face => Ok(face),
         }
+    }
+
+    /// What a second look shows of a candidate, with the mean score of both looks. `None` if that is too low.
+    fn second(&mut self, luma: Luma, candidate: Detection, is_even: bool) -> Result<Option<Detection>> {
+        let close = self.close_look(luma, &candidate.region, is_even)?;
+        let mean = |close: Detection| Detection { score: (close.score + candidate.score) / 2.0, ..close };
+        Ok(close.map(|close| self.calibrated(mean(close))).filter(|face| face.score >= self.min_score))
     }
 
     /// The same face, turned by quarters if it then looks much more like one.

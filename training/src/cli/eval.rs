@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, value_parser};
 use facemark::detect::FaceNet;
 use facemark::face::Scheme;
@@ -146,6 +146,11 @@ impl Eval {
     }
 
     fn run_landmarks(self) -> Result<()> {
+        ensure!(
+            !self.hard && !self.empty && self.groups.is_none(),
+            "{} is a landmark model; --hard, --groups and --empty measure a detector: give its file, and this one as --landmarks",
+            self.model.display()
+        );
         let Self {
             model,
             data,
@@ -197,4 +202,27 @@ impl Eval {
 fn print_json(report: &impl Serialize) -> Result<()> {
     println!("{}", serde_json::to_string(report)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        eval: Eval,
+    }
+
+    #[test]
+    fn what_measures_a_detector_is_refused_for_a_landmark_model() {
+        let nose = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/nose.onnx");
+        for options in [&["--hard"][..], &["--empty"], &["--groups", "people.csv"]] {
+            let args = ["eval", nose, "."].into_iter().chain(options.iter().copied());
+            let error = Cli::parse_from(args).eval.run().unwrap_err().to_string();
+            assert!(error.contains("nose.onnx is a landmark model"), "{error}");
+        }
+    }
 }

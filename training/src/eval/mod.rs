@@ -27,6 +27,6 @@ pub fn tracker(detector: FaceNet, landmarks: Option<&Path>) -> Result<Tracker> {
     };
     let name = landmarks.unwrap_or(Path::new("the built-in model"));
     let model = LandmarkModel::from_bytes(&bytes, 1).with_context(|| name.display().to_string())?;
-    let options = Options { smoothing: None, max_faces: usize::MAX, ..Options::default() };
+    let options = Options { smoothing: None, max_faces: usize::MAX, as_68: true, ..Options::default() };
     Ok(Tracker::with(Box::new(detector), Box::new(model), options))
 }
