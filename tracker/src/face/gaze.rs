@@ -16,12 +16,10 @@ const BELOW_LID: f32 = 0.13;
 /// The middle between an eye's corners on the mean head, on the picture's right, in millimetres.
 const EYE: Vector = [31.5, -27.0, 14.6];
 /// How far behind the middle between an eye's corners the middle of its eyeball is taken to be, in millimetres, and how far
-/// from that the iris' centre.
-///
-/// Fitted to MediaPipe's meshes of a rendered head whose gaze is known. True eyes have 6 and 10: these irises move less than
-/// real ones, since they were learnt from outlines that the lids hide.
-const DEPTH: f32 = 4.0;
-const RADIUS: f32 = 6.5;
+/// from that the iris' centre. Fitted to the meshes that `mesh` and MediaPipe see of a rendered head whose gaze is known; true
+/// eyes have 6 and 10.
+const DEPTH: f32 = 8.0;
+const RADIUS: f32 = 8.5;
 
 /// Where both eyes look, the picture's left one first.
 #[derive(Clone, Copy, Debug, PartialEq)]
