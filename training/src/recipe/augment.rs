@@ -35,7 +35,8 @@ pub struct Augment {
     /// Probability that the eyes are closed further than they were.
     #[serde(default)]
     pub blink: f32,
-    /// Probability that the irises are moved, so that the face looks elsewhere. Only meshes have irises.
+    /// Probability that the irises are moved, and the upper lids with them, so that the face looks elsewhere. Only meshes have
+    /// irises.
     #[serde(default)]
     pub gaze: f32,
     /// Probability of a face mask over nose and mouth. The pictures of masks are in the data's folder `masks`.
