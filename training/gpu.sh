@@ -22,7 +22,8 @@ pack() {
 	mkdir "$work/facemark-gpu" "$work/facemark-gpu/models"
 	cp "${CARGO_TARGET_DIR:-$here/../target}/release/facemark-train" "$here/gpu.sh" "$work/facemark-gpu"
 	cp "$here/../models/large.onnx" "$work/facemark-gpu/models/teacher.onnx"
-	cp "$here/../models/compact.onnx" "$here/../models/resnet18.onnx" "$here/../models/large.onnx" "$work/facemark-gpu"
+	cp "$here/../models/compact.onnx" "$here/../models/resnet18.onnx" "$here/../models/large.onnx" \
+		"$here/../models/full-face.onnx" "$work/facemark-gpu"
 	ln -s "$data" "$work/facemark-gpu/data"
 	tar -C "$work" --dereference --exclude=negatives -cf "$file.partial" facemark-gpu
 	mv "$file.partial" "$file"
@@ -38,19 +39,20 @@ train() {
 	./facemark-train export "runs/$name" -o "models/$name.onnx"
 }
 
-# MODEL: the labels of all photos as this model sees them, as arguments of `train`; a file each in labels/MODEL.
+# MODEL [NAME OPTIONS]: the labels of all photos as this model sees them, as arguments of `train`; a file each in
+# labels/NAME, or labels/MODEL, written by `data label` with these options.
 labels() {
-	mkdir -p "labels/$1"
+	mkdir -p "labels/${2:-$1}"
 	for set in 300w helen256/annotated helen256/photos-only youtube-faces/training $(cd data && echo open/*); do
 		[ -d "data/$set" ] && [ "$set" != open/masks ] || continue
-		table=labels/$1/$(echo "$set" | tr / -).csv
+		table=labels/${2:-$1}/$(echo "$set" | tr / -).csv
 		case $set in
 		*photos-only) how=--find ;;
 		open/*) how="--format open" ;;
 		*) how= ;;
 		esac
 		# shellcheck disable=SC2086
-		[ -e "$table" ] || ./facemark-train data label "models/$1.onnx" "data/$set" $how --skip-bad -o "$table" >&2
+		[ -e "$table" ] || ./facemark-train data label "models/$1.onnx" "data/$set" $how ${3:-} --skip-bad -o "$table" >&2
 		printf ' --more %s' "$table"
 	done
 }
@@ -78,7 +80,9 @@ all() {
 	train resnet18-a resnet18 80 "$by_hand$seen" "--init resnet18.onnx"
 	train resnet18 resnet18 40 "$by_hand" "--init runs/resnet18-a --lr 2e-4"
 	train resnet18-course resnet18 10 "--data data/300w" "--recipe course"
-	train full-face full-face 300 "--data data/imm" ""
+	seen=$(labels large imm "--as-imm data/imm")
+	train full-face-a full-face 60 "--data data/imm$seen" "--init full-face.onnx"
+	train full-face full-face 100 "--data data/imm" "--init runs/full-face-a --lr 3e-4"
 	train full-face-course full-face 30 "--data data/imm" "--recipe course"
 	train nose nose 1000 "--data data/imm" ""
 	for name in large compact resnet18 resnet18-course; do

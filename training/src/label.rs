@@ -10,10 +10,11 @@ use facemark::model::Landmarker;
 use rayon::prelude::*;
 
 use crate::dataset::{self, Sample, Source, find_faces, table};
-use crate::eval::find::{Found, find_all, load_model};
+use crate::eval::find::{Found, find_all, load_model, look};
 use crate::eval::looks::Look;
 use crate::files::write_atomically;
 use crate::metrics::FaceError;
+use crate::translate::Translation;
 
 /// What became of the faces.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub enum Faces {
 /// Writes a [`table`] of the landmarks that the models in these files find in two looks at the faces of `data`: the mean of
 /// all models. Faces where a model has an NME above `at_most` per cent by the photo's own points, or by the mean, are left out.
 ///
+/// With `imm`, the folder of that data set, the table has IMM's 58 points, as they follow from what the models find.
+///
 /// # Errors
 /// If a model or the photos cannot be read, the models find different points, the table cannot be written, or no face is left.
 pub fn label(
@@ -42,12 +45,14 @@ pub fn label(
     data: &Source,
     faces: &Faces,
     at_most: f64,
+    imm: Option<&Path>,
     output: &Path,
 ) -> Result<Counts> {
     let schemes = models.iter().map(|file| Ok(load_model(file)?.spec().scheme));
     let schemes = schemes.collect::<Result<Vec<_>>>()?;
     let scheme = *schemes.first().context("no model to ask")?;
     ensure!(schemes.iter().all(|&other| other == scheme), "the models find different points");
+    let translation = imm.map(|imm| to_imm(models, imm)).transpose()?;
     let samples = match faces {
         Faces::Annotated => annotated(data, scheme)?,
         Faces::Unlabelled => {
@@ -66,6 +71,7 @@ pub fn label(
         .zip(labelled)
         .filter_map(|(sample, points)| Some((sample, points?)))
         .map(|(sample, points)| {
+            let points = translation.as_ref().map_or(Ok(points.clone()), |to| to.apply(&points))?;
             let picture = sample.picture.canonicalize();
             Ok((picture.with_context(|| sample.picture.display().to_string())?, points))
         })
@@ -82,6 +88,33 @@ fn annotated(data: &Source, scheme: Scheme) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
+/// IMM's points from what the models find, as it is on IMM's photos for training.
+fn to_imm(models: &[PathBuf], imm: &Path) -> Result<Translation> {
+    let samples = annotated(&Source::from(imm.to_owned()), Scheme::Imm58)?;
+    let mut models = models.iter().map(|file| load_model(file)).collect::<Result<Vec<_>>>()?;
+    let mut found = |sample: &Sample| {
+        let at = Look { region: sample.region, twice: true };
+        let views = models.iter_mut().map(|model| look(model, sample, at)).collect::<Result<Vec<_>>>()?;
+        Ok(mean(views.iter().map(|view| view.points.as_slice())))
+    };
+    let found = samples.iter().map(&mut found).collect::<Result<Vec<_>>>()?;
+    let by_hand: Vec<_> = samples.into_iter().map(|sample| sample.points).collect();
+    Translation::fit(&found, &by_hand)
+}
+
+/// The mean of what several models find in a face.
+fn mean<'a>(views: impl ExactSizeIterator<Item = &'a [Point]>) -> Vec<Point> {
+    let share = 1.0 / views.len() as f32;
+    let mut mean = Vec::new();
+    for view in views {
+        mean.resize(view.len(), Point::default());
+        for (mean, point) in mean.iter_mut().zip(view) {
+            *mean = Point::new(mean.x + share * point.x, mean.y + share * point.y);
+        }
+    }
+    mean
+}
+
 /// What a model makes of each face, on all cores.
 fn view(model: &Path, samples: &[Sample], scheme: Scheme) -> Result<Vec<Found>> {
     let part = samples.len().div_ceil(rayon::current_num_threads()).max(1);
@@ -96,13 +129,7 @@ fn view(model: &Path, samples: &[Sample], scheme: Scheme) -> Result<Vec<Found>> 
 
 /// The mean of what the models see in a face; `None` if one of them disagrees with the face's own points or with the mean.
 fn agreed(sample: &Sample, views: &[&Found], scheme: Scheme, at_most: f64) -> Option<Vec<Point>> {
-    let share = 1.0 / views.len() as f32;
-    let mut mean = vec![Point::default(); sample.points.len()];
-    for view in views {
-        for (mean, point) in mean.iter_mut().zip(&view.points) {
-            *mean = Point::new(mean.x + share * point.x, mean.y + share * point.y);
-        }
-    }
+    let mean = mean(views.iter().map(|view| view.points.as_slice()));
     let of_mean = Sample { points: mean.clone(), ..sample.clone() };
     let disagrees = |view: &&Found| {
         let by_mean = FaceError::new(&view.points, &of_mean, scheme);
@@ -141,7 +168,7 @@ mod tests {
         let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
         let (model, output) =
             (model(dir.path().join("net.onnx"), NetKind::FullFace, 0.0)?, dir.path().join("found.csv"));
-        let label = |at_most: f64| label(from_ref(&model), &data, &Faces::Annotated, at_most, &output);
+        let label = |at_most: f64| label(from_ref(&model), &data, &Faces::Annotated, at_most, None, &output);
         let counts = label(f64::INFINITY)?;
         assert_eq!(counts, Counts { written: 6, left_out: 0 }, "four of ten people are held out");
 
@@ -174,7 +201,7 @@ mod tests {
         let one = model(dir.path().join("one.onnx"), NetKind::FullFace, 0.0)?;
         let other = model(dir.path().join("other.onnx"), NetKind::FullFace, 0.05)?;
         let points = |models: &[PathBuf]| -> Result<Vec<Point>> {
-            label(models, &data, &Faces::Annotated, f64::INFINITY, &output)?;
+            label(models, &data, &Faces::Annotated, f64::INFINITY, None, &output)?;
             let found = dataset::load_for_training(&Source::from(output.clone()), Scheme::Imm58)?;
             Ok(found.into_iter().flat_map(|sample| sample.points).collect())
         };
@@ -183,7 +210,29 @@ mod tests {
         for ((a, b), mean) in a.iter().zip(&b).zip(points(&both)?) {
             assert!(((a.x + b.x) / 2.0 - mean.x).abs() < 0.02 && ((a.y + b.y) / 2.0 - mean.y).abs() < 0.02);
         }
-        assert!(label(&both, &data, &Faces::Annotated, 1.0, &output).is_err(), "they differ by more");
+        assert!(label(&both, &data, &Faces::Annotated, 1.0, None, &output).is_err(), "they differ by more");
+        Ok(())
+    }
+
+    #[test]
+    fn a_table_has_imms_points_if_asked() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let imm = test_data::imm(&dir.path().join("imm"))?;
+        let output = dir.path().join("found.csv");
+        let models = [model(dir.path().join("net.onnx"), NetKind::Resnet18, 0.0)?];
+        let data = dir.path().join("300w");
+        test_data::ibug(&data, &["a", "b", "c"])?;
+        let data = Source::from(data);
+        let counts = label(&models, &data, &Faces::Annotated, f64::INFINITY, Some(&imm), &output)?;
+        let (faces, found) =
+            (annotated(&data, Scheme::Ibug68)?, dataset::load(&Source::from(output), Scheme::Imm58)?);
+        assert_eq!((found.len(), counts.left_out), (faces.len(), 0));
+        for (face, found) in faces.iter().zip(&found) {
+            let center = found.region.center;
+            let off = (center.x - face.region.center.x).hypot(center.y - face.region.center.y);
+            assert!(off < face.region.size / 2.0, "IMM's points lie elsewhere: {center:?}");
+        }
         Ok(())
     }
 
@@ -199,16 +248,16 @@ mod tests {
         let output = dir.path().join("found.csv");
         let data = Source::from(photos.clone());
         let models = [media.join("../models/compact.onnx")];
-        let counts = label(&models, &data, &Faces::Unlabelled, 1.0, &output)?;
+        let counts = label(&models, &data, &Faces::Unlabelled, 1.0, None, &output)?;
         assert_eq!(counts, Counts { written: 1, left_out: 0 }, "the model is the tracker's own");
         let found = dataset::load(&Source::from(output.clone()), Scheme::Ibug68)?;
         assert!(found[0].picture.ends_with("astronaut.jpg") && found[0].region.size > 50.0);
 
         let unlike = [model(dir.path().join("net.onnx"), NetKind::Resnet18, 0.0)?];
-        assert!(label(&unlike, &data, &Faces::Unlabelled, 10.0, &output).is_err(), "it sees no face");
+        assert!(label(&unlike, &data, &Faces::Unlabelled, 10.0, None, &output).is_err(), "it sees no face");
         let other = [model(dir.path().join("other.onnx"), NetKind::FullFace, 0.0)?];
         let error =
-            label(&other, &data, &Faces::Unlabelled, 10.0, &output).expect_err("it finds other points");
+            label(&other, &data, &Faces::Unlabelled, 10.0, None, &output).expect_err("it finds other points");
         assert!(error.to_string().contains("--find"), "{error}");
         Ok(())
     }

@@ -44,6 +44,7 @@ mod task;
 #[cfg(test)]
 mod test_data;
 mod train;
+mod translate;
 
 use std::process::ExitCode;
 

@@ -64,6 +64,10 @@ pub struct Label {
     /// photo's own points.
     #[arg(long)]
     find: bool,
+    /// Write IMM's 58 points, for `full-face`: a linear map from the models' points that is fitted to the training photos of
+    /// IMM in this folder.
+    #[arg(long, value_name = "DIR")]
+    as_imm: Option<PathBuf>,
     #[command(flatten)]
     reading: Reading,
     /// Leave out faces where a model and the photo's own points, or a model and the mean of all, disagree by more than this NME
@@ -96,10 +100,11 @@ impl Scenes {
 
 impl Label {
     fn run(self) -> Result<()> {
-        let Self { model, data, and, find, reading, at_most, output } = self;
+        let Self { model, data, and, find, as_imm, reading, at_most, output } = self;
         let models = [vec![model], and].concat();
         let faces = if find { Faces::Unlabelled } else { Faces::Annotated };
-        let counts = label::label(&models, &Source::new(data, reading), &faces, at_most, &output)?;
+        let data = Source::new(data, reading);
+        let counts = label::label(&models, &data, &faces, at_most, as_imm.as_deref(), &output)?;
         eprintln!(
             "{}: {} faces; {} left out because a model disagrees",
             output.display(),

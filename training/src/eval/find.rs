@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use facemark::Timing;
 use facemark::face::{More, Scheme, mesh};
 use facemark::geometry::Point;
-use facemark::model::{LandmarkModel, Landmarker};
+use facemark::model::{LandmarkModel, Landmarker, Landmarks};
 use facemark::onnx::spec::ModelSpec;
 
 use super::looks::Look;
@@ -66,11 +66,7 @@ fn find(
         _ => points,
     };
     let started = Instant::now();
-    let mut found = model.landmarks(sample.photo.luma(), &look.region, &mut Timing::default())?;
-    if look.twice {
-        let region = look.region.moved_to(&found.points, own).unwrap_or(look.region);
-        found = model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?;
-    }
+    let found = self::look(model, sample, look)?;
     let ms = milliseconds(started);
     let points = as_wanted(found.points);
     let baseline = mean_shape.map(|shape| {
@@ -79,6 +75,16 @@ fn find(
         FaceError::new(&as_wanted(shape), sample, scheme)
     });
     Ok(Found { error: FaceError::new(&points, sample, scheme), points, more: found.more, baseline, ms })
+}
+
+/// A model's landmarks of a face.
+pub fn look(model: &mut LandmarkModel, sample: &Sample, look: Look) -> Result<Landmarks> {
+    let found = model.landmarks(sample.photo.luma(), &look.region, &mut Timing::default())?;
+    if !look.twice {
+        return Ok(found);
+    }
+    let region = look.region.moved_to(&found.points, model.spec().scheme).unwrap_or(look.region);
+    Ok(model.landmarks(sample.photo.luma(), &region, &mut Timing::default())?)
 }
 
 /// The model's errors; faces without a find count as missed.
