@@ -21,7 +21,7 @@ fn model_row(entry: &Entry) -> String {
         Ok(known) => known,
         Err(error) => return format!("{error:#}\n"),
     };
-    let validation = spec.training().get("validation_nme").cloned();
+    let validation = spec.training().get("validation_nme").or_else(|| spec.training().get("test")).cloned();
     let (points, (width, height), measure) = match spec {
         Spec::FaceDetector(spec) => ("faces".to_owned(), (spec.width, spec.height), "1 - IoU"),
         Spec::Landmarks(spec) => (spec.scheme.n_points().to_string(), (spec.width, spec.height), "NME"),

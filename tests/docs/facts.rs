@@ -161,7 +161,7 @@ impl Model {
 }
 
 /// Keys of the training facts, and what they are called for landmark models and for detectors.
-const KEYS: [(&str, &str, &str); 12] = [
+const KEYS: [(&str, &str, &str); 13] = [
     ("terms", "may be used for", "may be used for"),
     ("test", "error on the test photos", "on the test photos"),
     ("test_boxes", "the same, faces found by the detector", "on the test photos"),
@@ -175,6 +175,7 @@ const KEYS: [(&str, &str, &str); 12] = [
     ("faces", "faces", "photos"),
     ("epochs", "epoch", "epoch"),
     ("init", "started from", "started from"),
+    ("mean_of", "mean of the weights of the runs", "mean of the weights of the runs"),
     ("loss", "training loss", "training loss"),
     ("seed", "seed", "seed"),
     ("commit", "commit", "commit"),

@@ -1,14 +1,15 @@
 //! A run's net as an ONNX file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::ValueEnum;
 use facemark::onnx::spec::{ModelSpec, TERMS};
 
+use crate::average;
 use crate::checkpoint::optimiser;
 use crate::files::write_atomically;
 use crate::nets::{Net, Storage};
@@ -49,20 +50,52 @@ pub fn read<B: AutodiffBackend>(
     Ok(Exported { net, spec })
 }
 
-/// Writes a run's net to an ONNX file with these terms of use; its size in bytes.
+/// Writes a run's net, or the mean of its weights and those of `others`, to an ONNX file with these terms of use; its size in
+/// bytes.
+///
+/// # Errors
+/// If a run cannot be read, the runs are not of one net with one mean shape, or the file cannot be written.
 pub fn export<B: AutodiffBackend>(
     run: &Path,
+    others: &[PathBuf],
     output: &Path,
     which: Which,
     storage: Storage,
     terms: Option<&str>,
     device: &B::Device,
 ) -> Result<usize> {
-    let Exported { net, mut spec } = read::<B>(run, which, device)?;
+    let Exported { mut net, mut spec } = read::<B>(run, which, device)?;
+    if !others.is_empty() {
+        net = average::mean(net, &read_others::<B>(others, which, &spec, device)?);
+        // They were measured with the first net alone.
+        for key in ["loss", "validation_nme", "validation_pixels"] {
+            spec.training.remove(key);
+        }
+        let names = [run].into_iter().chain(others.iter().map(PathBuf::as_path));
+        let names = names.map(|run| run.file_name().unwrap_or_default().to_string_lossy());
+        spec.training.insert("mean_of".to_owned(), names.collect::<Vec<_>>().join(", "));
+    }
     spec.training.extend(terms.map(|terms| (TERMS.to_owned(), terms.to_owned())));
     let bytes = net.to_onnx(&spec, storage);
     write_atomically(output, &bytes)?;
     Ok(bytes.len())
+}
+
+/// The nets of further runs, which have to be like the first.
+fn read_others<B: AutodiffBackend>(
+    runs: &[PathBuf],
+    which: Which,
+    first: &ModelSpec,
+    device: &B::Device,
+) -> Result<Vec<Net<B::InnerBackend>>> {
+    let read = |run: &PathBuf| {
+        let Exported { net, spec } = read::<B>(run, which, device)?;
+        let alike = spec.training.get("mean_shape") == first.training.get("mean_shape")
+            && ModelSpec { training: first.training.clone(), ..spec } == *first;
+        ensure!(alike, "{} is a run of another net, or with another mean shape", run.display());
+        Ok(net)
+    };
+    runs.iter().map(read).collect()
 }
 
 /// How the model came about, for its metadata.

@@ -209,9 +209,10 @@ fn report(epoch: &Epoch, validation: &Validation, is_best: bool) {
 mod tests {
     use std::fs;
 
-    use anyhow::Result;
+    use anyhow::{Result, bail};
     use burn::backend::Autodiff;
     use burn_flex::Flex;
+    use facemark::onnx::spec::Spec;
 
     use super::*;
     use crate::export::{Which, export};
@@ -262,12 +263,47 @@ mod tests {
             let recipe = Recipe { epochs: 3, batch: 4, seed, ..Recipe::best(NetKind::Nose) };
             start::<Autodiff<Flex>>(&data, &run, &recipe, None, None, &device)?;
             let file = run.join("net.onnx");
-            export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::F32, None, &device)?;
+            export::<Autodiff<Flex>>(&run, &[], &file, Which::Last, Storage::F32, None, &device)?;
             Ok((curve(&run)?, fs::read(file)?))
         };
         let (first, again, other) = (train("first", 7)?, train("again", 7)?, train("other", 8)?);
         assert!(first == again, "{:?} {:?}", first.0, again.0);
         assert_ne!(first.0, other.0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_may_have_the_mean_of_runs_of_one_net() -> Result<()> {
+        let _alone = test_data::random_numbers();
+        let dir = tempfile::tempdir()?;
+        let data = Source::from(test_data::imm(&dir.path().join("imm"))?);
+        let device = Default::default();
+        let train = |name: &str, recipe: Recipe, init: Option<&Init>| -> Result<_> {
+            let run = dir.path().join(name);
+            start::<Autodiff<Flex>>(
+                &data,
+                &run,
+                &Recipe { epochs: 1, batch: 4, ..recipe },
+                init,
+                None,
+                &device,
+            )?;
+            Ok(run)
+        };
+        let first = train("first", Recipe::best(NetKind::Nose), None)?;
+        let second = train("second", Recipe::best(NetKind::Nose), Some(&Init::Run(first.clone())))?;
+        let file = dir.path().join("mean.onnx");
+        let mean = |runs: &[&std::path::PathBuf]| {
+            let others: Vec<_> = runs[1..].iter().map(|&run| run.clone()).collect();
+            export::<Autodiff<Flex>>(runs[0], &others, &file, Which::Last, Storage::F32, None, &device)
+        };
+        mean(&[&first, &second])?;
+        let Spec::Landmarks(spec) = Spec::of_file(&fs::read(&file)?)? else { bail!("a model of landmarks") };
+        assert_eq!(spec.training.get("mean_of").map(String::as_str), Some("first, second"));
+        assert!(!spec.training.contains_key("validation_nme"), "it was measured with the first net");
+        let other = train("other", Recipe::best(NetKind::FullFace), None)?;
+        let error = mean(&[&first, &other]).expect_err("they are different nets");
+        assert!(error.to_string().contains("other is a run of another net"), "{error:#}");
         Ok(())
     }
 
@@ -352,7 +388,7 @@ mod tests {
         start::<Autodiff<Flex>>(&data, &second, &still, Some(&Init::Run(first.clone())), None, &device)?;
         // From an exported file all weights learn on.
         let (file, third) = (dir.path().join("first.onnx"), dir.path().join("third"));
-        export::<Autodiff<Flex>>(&first, &file, Which::Best, Storage::F32, None, &device)?;
+        export::<Autodiff<Flex>>(&first, &[], &file, Which::Best, Storage::F32, None, &device)?;
         let moving = Recipe { epochs: 2, lr: 1e-3, ..still };
         start::<Autodiff<Flex>>(&data, &third, &moving, Some(&Init::Onnx(file)), None, &device)?;
         let third = curve(&third)?;

@@ -13,6 +13,10 @@ use crate::nets::Storage;
 pub struct Export {
     /// The run's folder, --out of the training.
     run: PathBuf,
+    /// Take the mean of this run's weights and those of the first. May be given more than once. Good where one run began with the
+    /// other's net; measure the file with `eval --held-out`.
+    #[arg(long, value_name = "RUN")]
+    and: Vec<PathBuf>,
     /// The ONNX file to write.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -30,10 +34,10 @@ pub struct Export {
 impl Export {
     /// Does what was asked for.
     pub fn run(self) -> Result<()> {
-        let Self { run, output, checkpoint, weights, terms } = self;
+        let Self { run, and, output, checkpoint, weights, terms } = self;
         let n = on_device!(
             Device::default(),
-            export::export(&run, &output, checkpoint, weights, terms.as_deref())
+            export::export(&run, &and, &output, checkpoint, weights, terms.as_deref())
         )?;
         eprintln!("{}: {:.1} MB", output.display(), n as f64 / 1e6);
         Ok(())

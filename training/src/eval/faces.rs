@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(epochs.len(), 3);
         // Pictures differ too much from epoch to epoch for the training loss to fall at once.
         assert!(epochs[2].validation_loss < epochs[0].validation_loss, "{epochs:?}");
-        export::<Autodiff<Flex>>(&run, &file, Which::Last, Storage::Int8, None, &device)?;
+        export::<Autodiff<Flex>>(&run, &[], &file, Which::Last, Storage::Int8, None, &device)?;
         let mut detector = load(&file)?.context("it is a detector")?;
         let job = Job { boxes: Some(photos.join("faces.csv")), data, held_out: false, n_worst: 3 };
         let report = serde_json::to_value(evaluate(&mut detector, &job)?)?;
