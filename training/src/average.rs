@@ -10,8 +10,8 @@ use burn::tensor::backend::Backend;
 use crate::nets::Net;
 
 /// Moves `average` towards `net`, weights and running statistics alike; `step` counts from 0. Such an average is less noisy
-/// than the weights themselves, and so better by a few per cent (Polyak and Juditsky, "Acceleration of stochastic approximation by averaging",
-/// 1992).
+/// than the weights themselves, and so better by a few per cent (Polyak and Juditsky, "Acceleration of stochastic
+/// approximation by averaging", 1992).
 ///
 /// Early on the average is kept young, so that it forgets the first random weights.
 pub fn moved<B: Backend>(average: Net<B>, net: &Net<B>, decay: f64, step: usize) -> Net<B> {
@@ -25,7 +25,7 @@ pub fn mean<B: Backend>(first: Net<B>, others: &[Net<B>]) -> Net<B> {
     others.iter().zip(2..).fold(first, |mean, (net, n)| mixed(mean, net, 1.0 - 1.0 / f64::from(n)))
 }
 
-/// `share` of one net and the rest of another one.
+/// The sum of `share` of one net's weights and the rest of another's.
 fn mixed<B: Backend>(net: Net<B>, other: &Net<B>, share: f64) -> Net<B> {
     let mut weights = Weights { tensors: GradientsParams::new(), ids: Vec::new() };
     other.visit(&mut weights);

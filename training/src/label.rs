@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use facemark::face::Scheme;
 use facemark::geometry::Point;
-use facemark::model::Landmarker;
+use facemark::model::{LandmarkModel, Landmarker};
 use rayon::prelude::*;
 
 use crate::dataset::{self, Sample, Source, find_faces, table};
@@ -71,7 +71,10 @@ pub fn label(
         .zip(labelled)
         .filter_map(|(sample, points)| Some((sample, points?)))
         .map(|(sample, points)| {
-            let points = translation.as_ref().map_or(Ok(points.clone()), |to| to.apply(&points))?;
+            let points = match &translation {
+                Some(translation) => translation.apply(&points)?,
+                None => points,
+            };
             let picture = sample.picture.canonicalize();
             Ok((picture.with_context(|| sample.picture.display().to_string())?, points))
         })
@@ -91,13 +94,13 @@ fn annotated(data: &Source, scheme: Scheme) -> Result<Vec<Sample>> {
 /// IMM's points from what the models find, as it is on IMM's photos for training.
 fn to_imm(models: &[PathBuf], imm: &Path) -> Result<Translation> {
     let samples = annotated(&Source::from(imm.to_owned()), Scheme::Imm58)?;
-    let mut models = models.iter().map(|file| load_model(file)).collect::<Result<Vec<_>>>()?;
-    let mut found = |sample: &Sample| {
-        let at = Look { region: sample.region, twice: true };
-        let views = models.iter_mut().map(|model| look(model, sample, at)).collect::<Result<Vec<_>>>()?;
-        Ok(mean(views.iter().map(|view| view.points.as_slice())))
+    let find = |model: &mut LandmarkModel, part: &[Sample]| -> Result<Vec<_>> {
+        let at = |sample: &Sample| Look { region: sample.region, twice: true };
+        part.iter().map(|sample| Ok(look(model, sample, at(sample))?.points)).collect()
     };
-    let found = samples.iter().map(&mut found).collect::<Result<Vec<_>>>()?;
+    let views = models.iter().map(|file| on_all_cores(file, &samples, find)).collect::<Result<Vec<_>>>()?;
+    let found: Vec<_> =
+        (0..samples.len()).map(|i| mean(views.iter().map(|view| view[i].as_slice()))).collect();
     let by_hand: Vec<_> = samples.into_iter().map(|sample| sample.points).collect();
     Translation::fit(&found, &by_hand)
 }
@@ -115,16 +118,25 @@ fn mean<'a>(views: impl ExactSizeIterator<Item = &'a [Point]>) -> Vec<Point> {
     mean
 }
 
-/// What a model makes of each face, on all cores.
+/// What a model makes of each face.
 fn view(model: &Path, samples: &[Sample], scheme: Scheme) -> Result<Vec<Found>> {
-    let part = samples.len().div_ceil(rayon::current_num_threads()).max(1);
-    let find = |part: &[Sample]| {
+    let find = |model: &mut LandmarkModel, part: &[Sample]| {
         let look = |sample: &Sample| Some(Look { region: sample.region, twice: true });
         let looks: Vec<_> = part.iter().map(look).collect();
-        find_all(&mut load_model(model)?, part, &looks, scheme)
+        find_all(model, part, &looks, scheme)
     };
-    let found = samples.par_chunks(part).map(find).collect::<Result<Vec<_>>>()?;
-    Ok(found.into_iter().flatten().flatten().collect())
+    Ok(on_all_cores(model, samples, find)?.into_iter().flatten().collect())
+}
+
+/// What `find` makes of each face with the model in a file, a part of the faces on each core.
+fn on_all_cores<T: Send>(
+    model: &Path,
+    samples: &[Sample],
+    find: impl Fn(&mut LandmarkModel, &[Sample]) -> Result<Vec<T>> + Sync,
+) -> Result<Vec<T>> {
+    let part = samples.len().div_ceil(rayon::current_num_threads()).max(1);
+    let found = samples.par_chunks(part).map(|part| find(&mut load_model(model)?, part));
+    Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// The mean of what the models see in a face; `None` if one of them disagrees with the face's own points or with the mean.

@@ -71,8 +71,8 @@ impl Gaze {
 }
 
 /// The centre of an eye's iris: as far below the upper lid as usual, since lids go along where eyes look up or down, and hide
-/// how far the iris does. `mesh` hardly moves it: by a
-/// quarter of what a rendered head's iris moves, and the lid by two thirds of it.
+/// how far the iris does. `mesh` hardly moves it: by a quarter of what a rendered head's iris moves, and the lid by two thirds
+/// of it.
 fn iris(landmarks: &[Point], eye: usize) -> Option<Point> {
     let at = |i: usize| landmarks.get(i).copied();
     let [left, right] = CORNERS[eye].map(at);
